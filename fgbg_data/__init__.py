@@ -1,0 +1,44 @@
+"""Composite foregrounds on backgrounds into sharded datasets of image, mask and depth.
+
+    from fgbg_data import BuildConfig, build
+    manifest = build(BuildConfig(bg="bg/", fg="fg/", out="shards/"))
+
+Names are loaded when they are first used, so that `import fgbg_data` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fgbg_data.build import build
+    from fgbg_data.config import BuildConfig
+    from fgbg_data.depth import DepthEstimator
+    from fgbg_data.errors import FgbgError
+    from fgbg_data.manifest import Manifest, Record
+    from fgbg_data.sample import Sample
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BuildConfig": "config",
+    "DepthEstimator": "depth",
+    "FgbgError": "errors",
+    "Manifest": "manifest",
+    "Record": "manifest",
+    "Sample": "sample",
+    "build": "build",
+}
+
+__all__ = ["BuildConfig", "DepthEstimator", "FgbgError", "Manifest", "Record", "Sample", "build"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"fgbg_data.{_HOMES[name]}"), name)
+        globals()[name] = value  # `build` would otherwise be shadowed by the module of that name
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,116 @@
+"""The dataset card, `README.md` of a dataset: what it is, for people and for Hugging Face datasets."""
+
+from collections import Counter
+
+from fgbg_data.manifest import Manifest
+from fgbg_data.progress import format_bytes
+from fgbg_data.shards import load_format
+
+
+def card(manifest: Manifest) -> str:
+    """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
+    config = manifest.identity["config"]
+    parts = [_yaml(manifest), _heading(manifest), _fields_table(manifest), _splits_table(manifest)]
+    parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest), _reading(config["format"])]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _yaml(manifest: Manifest) -> str:
+    lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
+    for name in manifest.identity["config"]["format"]:
+        lines += [f"- config_name: {name}", "  data_files:"]
+        for split in manifest.splits:
+            pattern = f"{split}/*{load_format(name).suffix}"
+            lines += [f"  - split: {split}", f"    path: {pattern}"]
+    return "\n".join([*lines, "---"])
+
+
+def _heading(manifest: Manifest) -> str:
+    sources = manifest.identity["sources"]
+    return (
+        f"# {manifest.samples:,} composites with mask{' and depth' if 'depth' in manifest.fields else ''}\n\n"
+        f"{len(sources['foregrounds'])} foregrounds pasted on {len(sources['backgrounds'])} backgrounds by "
+        f"`fgbg-data build`; {format_bytes(manifest.bytes)}. Fingerprint `{manifest.fingerprint}`. "
+        "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
+    )
+
+
+def _fields_table(manifest: Manifest) -> str:
+    meaning = {
+        "image": "the composite, RGB",
+        "mask": "255 where the foreground covers at least half of the pixel, else 0; lossless",
+        "depth": "relative inverse depth, larger = nearer, unitless, by each sample's own range",
+        "meta": "JSON: sources, box, scale, mask area, range of the depth",
+    }
+    lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
+    for name, field in manifest.fields.items():
+        shape = " x ".join(str(side) for side in field["shape"]) or "-"
+        lines.append(f"| {name} | `KEY.{field['suffix']}` | {field['dtype']} | {shape} | {meaning[name]} |")
+    return "\n".join(lines)
+
+
+def _splits_table(manifest: Manifest) -> str:
+    holdout = manifest.identity["config"]["holdout"]
+    lines = ["| split | samples | shards | backgrounds | foregrounds |", "|---|---|---|---|---|"]
+    for name, split in manifest.splits.items():
+        counts = (len(split["backgrounds"]), len(split["foregrounds"]))
+        lines.append(f"| {name} | {split['samples']:,} | {split['shards']} | {counts[0]} | {counts[1]} |")
+    shared = {
+        "background": "No background of val or test occurs in train.",
+        "foreground": "No foreground of val or test occurs in train.",
+        "both": "`test_bg` has new backgrounds, `test_fg` new foregrounds, `test_both` both; val has new backgrounds.",
+        "sample": "Splits share their sources, so val and test are optimistic.",
+    }
+    return "\n".join([*lines, "", f"Held out by {holdout}. {shared[holdout]}"])
+
+
+def _labels(manifest: Manifest) -> str:
+    estimator = manifest.identity["estimator"]
+    if estimator is None:
+        return ""
+    bits = manifest.identity["config"]["depth_bits"]
+    return (
+        f"Depth is a guess of the monocular model `{estimator['name']}` about each composite, not a measurement. "
+        f"Stored as 16-bit PNG or uint16: `v = (code >> {16 - bits}) / {2**bits - 1}` is in [0, 1]; the estimator's "
+        "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
+    )
+
+
+def _statistics_table(manifest: Manifest) -> str:
+    lines = ["| field | samples | mean | standard deviation |", "|---|---|---|---|"]
+    for name, field in manifest.statistics.items():
+        mean, std = (", ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
+        lines.append(f"| {name} | {field['count']:,} | {mean} | {std} |")
+    return "\n".join([*lines, "", "Over all pixels of all samples, on a scale from 0 to 1; image by channel R, G, B."])
+
+
+def _sources(manifest: Manifest) -> str:
+    if not manifest.provenance:
+        return "Licences of the sources: not recorded (a `sources.csv` beside the pictures would)."
+    licences = Counter(entry.get("licence", "unknown") for entry in manifest.provenance.values())
+    total = sum(len(sources) for sources in manifest.identity["sources"].values())
+    unknown = total - len(manifest.provenance)
+    if unknown:
+        licences["not recorded"] += unknown
+    lines = ["| licence of sources | sources |", "|---|---|"]
+    lines += [f"| {licence} | {count} |" for licence, count in sorted(licences.items())]
+    authors = sorted({entry["author"] for entry in manifest.provenance.values() if "author" in entry})
+    credit = f"\n\nAuthors: {', '.join(authors)}." if authors else ""
+    return "\n".join(lines) + credit
+
+
+def _reading(formats: list[str]) -> str:
+    lines = ["```python"]
+    if "tar" in formats:
+        lines += [
+            "import webdataset",
+            'dataset = webdataset.WebDataset("train/fgbg-train-000000.tar", shardshuffle=False).decode("pil")',
+            'sample = next(iter(dataset))  # "__key__", "jpg" or "png", "mask.png", "depth.png", "json"',
+        ]
+    if "hdf5" in formats:
+        lines += [
+            "import h5py",
+            'with h5py.File("train/fgbg-train-000000.h5") as shard:',
+            '    image, mask = shard["image"][0], shard["mask"][0]',
+        ]
+    return "\n".join([*lines, "```"])

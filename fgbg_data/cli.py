@@ -1,0 +1,216 @@
+"""The command `fgbg-data`: parse, call one function, print. Heavy imports happen inside the commands."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fgbg_data import __version__
+from fgbg_data.errors import FgbgError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fgbg_data.config import BuildConfig
+    from fgbg_data.manifest import Manifest
+
+
+class Choices(click.ParamType[str]):
+    """Text that the configuration checks, shown in the help as what it may be."""
+
+    def __init__(self, shown: str) -> None:
+        self.name = shown
+
+
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a user's mistake into one message and exit status 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except FgbgError as error:
+            click.echo(f"fgbg-data: {error}", err=True)
+            sys.exit(2)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="fgbg-data")
+def main() -> None:
+    r"""Make image + mask + depth datasets from folders of backgrounds and transparent foregrounds.
+
+    \b
+    Try it with no pictures of your own:
+      fgbg-data demo demo/
+      fgbg-data build --bg demo/bg --fg demo/fg --out demo/shards --samples 500
+    """
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@user_errors
+def demo(folder: Path) -> None:
+    """Write a dozen demo backgrounds and a dozen cut-outs to FOLDER/bg and FOLDER/fg."""
+    from fgbg_data.demo import write_demo
+
+    paths = write_demo(folder)
+    click.echo(f"wrote {paths.backgrounds} and {paths.foregrounds}; next:")
+    click.echo(f"  fgbg-data build --bg {paths.backgrounds} --fg {paths.foregrounds} --out {folder / 'shards'}")
+
+
+def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
+    """Make an option whose default is the configuration's own, so that TOML and defaults stay in one place."""
+    return click.option(*names, type=kind, default=None, **kwargs)
+
+
+@main.command()
+@_option("--bg", kind=click.Path(path_type=Path), help="Folder of background pictures.  [required]")
+@_option("--fg", kind=click.Path(path_type=Path), help="Folder of cut-outs with transparency.  [required]")
+@_option("--out", kind=click.Path(path_type=Path), help="Folder that becomes the dataset.  [required]")
+@click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML file of these options; options win.")
+@_option("--positions", kind=int, help="Placements of every foreground on every background.  [20]")
+@_option("--mirror/--no-mirror", help="Also make each placement with the cut-out flipped.  [mirror]")
+@_option("--samples", kind=int, help="Total over all splits: a fair subset of the plan.  [all]")
+@_option("--size", kind=Choices("SIDE|WxH"), help="Canvas in pixels: 224, or 320x240.  [224]")
+@_option(
+    "--scale",
+    kind=Choices("LOW:HIGH|native"),
+    help="Larger side of the box as a share of the canvas.  [0.4:0.7]",
+)
+@_option("--truncate", kind=float, help="Share of the box's area that may lie outside the canvas.  [0]")
+@_option(
+    "--fit",
+    kind=Choices("cover|stretch"),
+    help="How a background fills the canvas: cropped or distorted.  [cover]",
+)
+@_option("--seed", kind=int, help="Every draw of the plan comes from it.  [0]")
+@_option("--depth", kind=Choices("tiny|none"), help="Depth estimator.  [tiny]")
+@_option("--device", kind=Choices("auto|cpu|cuda"), help="Where the estimator runs.  [auto]")
+@_option("--depth-bits", kind=int, help="Levels of stored depth: 2 to this power.  [12]")
+@_option("--depth-size", kind=Choices("full|half|WxH"), help="Size of stored depth.  [full]")
+@_option("--estimator-batch", kind=int, help="Pictures in one estimator call.  [the estimator's own]")
+@_option("--format", kind=Choices("tar|hdf5|tar,hdf5"), help="Shard formats, all in one pass.  [tar]")
+@_option("--shard-size", kind=int, help="Samples in a shard.  [1000]")
+@_option("--image-format", kind=Choices("jpg|png"), help="How images are encoded.  [jpg]")
+@_option("--quality", kind=int, help="JPEG quality.  [95]")
+@_option(
+    "--hdf5-layout",
+    kind=Choices("pixels|encoded"),
+    help="HDF5 of pixels (fast) or of the tar's files (small).  [pixels]",
+)
+@_option("--val", kind=float, help="Share of the held-out sources in val.  [0.1]")
+@_option("--test", kind=float, help="Share of the held-out sources in test.  [0.1]")
+@_option(
+    "--holdout",
+    kind=Choices("background|foreground|both|sample"),
+    help="What val and test never share with train.  [background]",
+)
+@_option("--jobs", "-j", kind=int, help="Worker processes; 0 is one a core.  [0]")
+@_option("--check/--no-check", help="On resume, compare sha256 of finished shards, not only sizes.")
+@_option("--skip-bad/--no-skip-bad", help="Leave unusable pictures out, and record them.")
+@_option("--overwrite/--no-overwrite", help="Replace another dataset in --out; deletes only files it names.")
+@click.option("--dry-run", is_flag=True, help="Print the plan (counts, splits, shards, bytes, time) and stop.")
+@user_errors
+def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
+    r"""Composite every foreground on every background; write image + mask + depth shards.
+
+    The same command goes on where a stopped build was. The dataset depends on the options and pictures alone:
+    not on --jobs, and not on interruptions. Defaults stand in brackets.
+
+    \b
+      fgbg-data build --bg bg/ --fg fg/ --out shards/ --dry-run
+      fgbg-data build --bg bg/ --fg fg/ --out shards/ --format tar,hdf5
+    """
+    from rich.console import Console
+
+    from fgbg_data.build import build as build_dataset
+
+    config = _config(toml, {name: value for name, value in options.items() if value is not None})
+    console = Console(stderr=True)
+    if dry_run:
+        _print_plan(config, console)
+        return
+    try:
+        manifest = build_dataset(config, console)
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped. Finished shards in {config.out} are whole; run the same command to go on", err=True)
+        sys.exit(130)
+    _print_summary(config.out, manifest)
+
+
+def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
+    from fgbg_data.config import BuildConfig, read_toml
+    from fgbg_data.errors import ConfigError
+
+    if "format" in options:
+        options["format"] = tuple(options["format"].split(","))
+    values = (read_toml(toml) if toml else {}) | options
+    missing = [f"--{name}" for name in ("bg", "fg", "out") if name not in values]
+    if missing:
+        raise ConfigError(f"{', '.join(missing)} missing; see fgbg-data build --help")
+    return BuildConfig(**values)
+
+
+def _print_plan(config: "BuildConfig", console: "Console") -> None:
+    from rich.table import Table
+
+    from fgbg_data.build import check_folder, find_finished
+    from fgbg_data.forecast import forecast
+    from fgbg_data.progress import format_bytes, format_seconds
+    from fgbg_data.project import num_jobs, prepare
+    from fgbg_data.storage import free_bytes
+
+    project = prepare(config, console)
+    check_folder(project)
+    records, todo = find_finished(project)
+    job, plan = project.job, project.plan
+    table = Table("split", "samples", "shards", "backgrounds", "foregrounds")
+    for name, split in project.manifest.splits.items():
+        counts = split["samples"], split["shards"], len(split["backgrounds"]), len(split["foregrounds"])
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    pairs = f"{len(job.backgrounds)} backgrounds x {len(job.foregrounds)} foregrounds"
+    twins = " x 2 (mirrored)" if config.mirror else ""
+    click.echo(f"{pairs} x {config.positions} positions{twins}: {len(plan):,} samples are asked for")
+    _print(table)
+    with console.status("measuring the first samples"):
+        expected = forecast(project)
+    jobs = num_jobs(config, len(plan.shards()))
+    click.echo(
+        f"expected: {format_bytes(expected.bytes)} ({format_bytes(free_bytes(config.out))} free), about "
+        f"{format_seconds(expected.seconds)} with {jobs} {'worker' if jobs == 1 else 'workers'}"
+    )
+    if "hdf5" in config.format and config.hdf5_layout == "pixels":
+        click.echo("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")
+    if records:
+        click.echo(f"{len(records)} of {len(records) + len(todo)} shards are finished already")
+    click.echo("nothing was written (--dry-run)")
+
+
+def _print_summary(out: Path, manifest: "Manifest") -> None:
+    from rich.table import Table
+
+    from fgbg_data.progress import format_bytes
+
+    table = Table("field", "type", "count", "size", "mean", "std")
+    for name, field in manifest.statistics.items():
+        about = manifest.fields[name]
+        shape = " x ".join(str(side) for side in about["shape"])
+        mean, std = (" ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
+        table.add_row(name, about["dtype"], f"{field['count']:,}", shape, mean, std)
+    _print(table)
+    splits = ", ".join(f"{name} {split['samples']:,}" for name, split in manifest.splits.items())
+    click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
+    click.echo(f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}")
+
+
+def _print(table: Any) -> None:
+    """Print a rich table to standard output, unwrapped where that is no terminal."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=110).print(table)

@@ -1,0 +1,262 @@
+"""The configuration of a build: one frozen dataclass, read from TOML and options, and its fingerprint."""
+
+import dataclasses
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from fgbg_data.errors import ConfigError
+from fgbg_data.sample import canonical_json
+
+FORMAT_VERSION = 1
+"""Rises with any change of pixels, plan or file layout; part of every fingerprint."""
+
+Fit = Literal["cover", "stretch"]
+Holdout = Literal["background", "foreground", "both", "sample"]
+ImageFormat = Literal["jpg", "png"]
+Hdf5Layout = Literal["pixels", "encoded"]
+Device = Literal["auto", "cpu", "cuda"]
+
+_NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}
+"""Where things lie and how they are run. The kind of device counts through the estimator's identity,
+sources count by id and digest."""
+
+_TOML_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float: (float, int), bool: (bool,)}
+
+MAX_SIDE_PX = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildConfig:
+    """What to build. Every field is an option of `fgbg-data build` and a key of its TOML file.
+
+    Raises:
+        ConfigError: a value cannot work; the text names the option.
+    """
+
+    bg: Path
+    """Folder of background pictures, searched with its subfolders."""
+    fg: Path
+    """Folder of foreground cut-outs with transparency."""
+    out: Path
+    """Folder that becomes the dataset."""
+    positions: int = 20
+    """Placements of every foreground on every background."""
+    mirror: bool = True
+    """Also make every placement with the cut-out flipped."""
+    scale: str = "0.4:0.7"
+    """Range of max(height / canvas height, width / canvas width) of the box, or `native`."""
+    truncate: float = 0.0
+    """Largest share of the box's area that may lie outside the canvas."""
+    size: str = "224"
+    """Canvas: a side, or WIDTHxHEIGHT, in pixels."""
+    fit: Fit = "cover"
+    """How a background fills the canvas: `cover` crops it, `stretch` distorts it."""
+    samples: int | None = None
+    """Total over all splits, a fair subset of the whole plan; None is everything."""
+    seed: int = 0
+    """Every draw of the plan comes from it."""
+    depth: str = "tiny"
+    """Name of the depth estimator, or `none`."""
+    device: Device = "auto"
+    """Where the estimator runs."""
+    depth_bits: int = 12
+    """Levels of the stored depth: 2 to this power."""
+    depth_size: str = "full"
+    """Stored depth: `full`, `half`, or WIDTHxHEIGHT."""
+    estimator_batch: int | None = None
+    """Pictures in one estimator call; None is the estimator's default."""
+    format: tuple[str, ...] = ("tar",)
+    """Shard formats, all written in one pass."""
+    shard_size: int = 1000
+    """Samples in a shard; the last one of a split may hold fewer."""
+    image_format: ImageFormat = "jpg"
+    """How images are encoded."""
+    quality: int = 95
+    """JPEG quality."""
+    hdf5_layout: Hdf5Layout = "pixels"
+    """HDF5 holds decoded `pixels`, fast to read, or the tar's `encoded` files, small."""
+    val: float = 0.1
+    """Share of the held-out sources that go to the val split."""
+    test: float = 0.1
+    """Share of the held-out sources that go to the test splits."""
+    holdout: Holdout = "background"
+    """What val and test never share with training."""
+    jobs: int = 0
+    """Worker processes; 0 is one per core."""
+    check: bool = False
+    """On resume, compare the sha256 of finished shards, not only their size."""
+    skip_bad: bool = False
+    """Leave unusable pictures out, and record them, instead of stopping."""
+    overwrite: bool = False
+    """Replace the dataset in `out` by this one."""
+
+    def __post_init__(self) -> None:
+        from fgbg_data.shards import FORMATS
+
+        for name in ("bg", "fg", "out"):
+            object.__setattr__(self, name, Path(getattr(self, name)))
+        at_least("positions", self.positions, 1)
+        at_least("shard-size", self.shard_size, 1)
+        at_least("jobs", self.jobs, 0)
+        at_least("seed", self.seed, 0)
+        if self.samples is not None:
+            at_least("samples", self.samples, 1)
+        if self.estimator_batch is not None:
+            at_least("estimator-batch", self.estimator_batch, 1)
+        _between("quality", self.quality, 1, 100)
+        _between("depth-bits", self.depth_bits, 1, 16)
+        if not 0 <= self.truncate < 1:
+            raise ConfigError(f"--truncate {self.truncate}: expected a share of at least 0 and below 1")
+        if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
+            raise ConfigError(
+                f"--val {self.val} --test {self.test}: expected shares of at least 0 that leave some to train"
+            )
+        for name, kind in (
+            ("fit", Fit),
+            ("holdout", Holdout),
+            ("image_format", ImageFormat),
+            ("hdf5_layout", Hdf5Layout),
+            ("device", Device),
+        ):
+            one_of(name.replace("_", "-"), getattr(self, name), get_args(kind))
+        if not self.format:
+            raise ConfigError(f"--format is empty: expected one or more of {', '.join(FORMATS)}")
+        for name in self.format:
+            one_of("format", name, tuple(FORMATS))
+        if len(set(self.format)) < len(self.format):
+            raise ConfigError(f"--format {','.join(self.format)}: names a format twice")
+        # In the registry's order, so that `tar,hdf5` and `hdf5,tar` are one dataset.
+        object.__setattr__(self, "format", tuple(name for name in FORMATS if name in self.format))
+        _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) of the image, in pixels."""
+        return parse_size("size", self.size)
+
+    @property
+    def scale_range(self) -> tuple[float, float] | None:
+        """Smallest and largest scale, or None for `native`."""
+        if self.scale == "native":
+            return None
+        try:
+            low, high = (float(part) for part in self.scale.split(":"))
+        except ValueError:
+            raise ConfigError(f"--scale {self.scale!r}: expected LOW:HIGH, such as 0.4:0.7, or native") from None
+        if not 0 < low <= high <= 4:
+            raise ConfigError(f"--scale {self.scale}: expected 0 < LOW <= HIGH <= 4")
+        return low, high
+
+    @property
+    def depth_shape(self) -> tuple[int, int] | None:
+        """(height, width) of the stored depth, or None without depth."""
+        if self.depth == "none":
+            return None
+        height, width = self.canvas
+        if self.depth_size == "full":
+            return height, width
+        if self.depth_size == "half":
+            return (height + 1) // 2, (width + 1) // 2
+        shape = parse_size("depth-size", self.depth_size, words="full, half, ")
+        if shape[0] > height or shape[1] > width:
+            raise ConfigError(f"--depth-size {self.depth_size}: larger than the image ({width}x{height})")
+        return shape
+
+    def described(self) -> dict[str, Any]:
+        """Return what enters the fingerprint, as JSON values, in the form in which the manifest shows it."""
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in _NOT_IN_FINGERPRINT
+        }
+        values["format"] = list(self.format)
+        # Two ways to write one size are one dataset.
+        height, width = self.canvas
+        values["size"] = f"{width}x{height}"
+        if self.depth_shape:
+            values["depth_size"] = f"{self.depth_shape[1]}x{self.depth_shape[0]}"
+        else:  # options of a field that is not there
+            values["depth_size"] = values["depth_bits"] = values["estimator_batch"] = None
+        if self.scale_range:
+            values["scale"] = "{}:{}".format(*self.scale_range)
+        if self.image_format == "png":
+            values["quality"] = None
+        if "hdf5" not in self.format:
+            values["hdf5_layout"] = None
+        return values
+
+
+def fingerprint(identity: dict[str, Any]) -> str:
+    """Return 32 hex digits of BLAKE2b over everything that changes the dataset."""
+    return hashlib.blake2b(canonical_json(identity).encode(), digest_size=16).hexdigest()
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the options that a TOML file gives, under the names of `BuildConfig`.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds a key that is no option (the nearest is named).
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML ({error})") from error
+    fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
+    options = {key.replace("-", "_"): value for key, value in values.items()}
+    for key in options:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"{path}: {key!r} is no option{hint}")
+    if isinstance(options.get("format"), str):
+        options["format"] = options["format"].split(",")
+    if "format" in options:
+        options["format"] = tuple(options["format"])
+    for key in ("size", "scale", "depth_size"):
+        if key in options:
+            options[key] = str(options[key])
+    for key, value in options.items():
+        kinds = _TOML_TYPES.get(fields[key].type)
+        if kinds and type(value) not in kinds:
+            raise ConfigError(f"{path}: {key} = {value!r} is of the wrong type; expected {kinds[0].__name__}")
+    return options
+
+
+def parse_size(option: str, text: str, words: str = "") -> tuple[int, int]:
+    """Return (height, width) of `224` or `WIDTHxHEIGHT`.
+
+    >>> parse_size("size", "320x240")
+    (240, 320)
+    """
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise ConfigError(f"--{option} {text!r}: expected {words}a side such as 224, or WIDTHxHEIGHT")
+    width, height = int(parts[0]), int(parts[-1])
+    for side in (width, height):
+        _between(option, side, 8, MAX_SIDE_PX)
+    return height, width
+
+
+def at_least(option: str, value: int, least: int) -> None:
+    """Raise a ConfigError that names `option` unless value >= least."""
+    if value < least:
+        raise ConfigError(f"--{option} {value}: expected at least {least}")
+
+
+def _between(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigError(f"--{option} {value}: expected {least} to {most}")
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise a ConfigError that names the nearest known value unless `value` is known."""
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"--{option} {value!r}: expected one of {', '.join(known)}{hint}")

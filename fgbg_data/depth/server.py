@@ -1,0 +1,93 @@
+"""One estimator for many processes: a GPU predicts in the parent while workers compose and encode."""
+
+import secrets
+import tempfile
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from fgbg_data.depth import DepthEstimator, Identity
+from fgbg_data.errors import EstimatorError, FgbgError
+from fgbg_data.sample import Array
+
+
+class Address(NamedTuple):
+    """Where a server listens, for its clients."""
+
+    path: str
+    key: bytes
+
+
+class EstimatorServer:
+    """Lends `estimator` to other processes of this machine, a batch at a time, while the context is open."""
+
+    def __init__(self, estimator: DepthEstimator) -> None:
+        self._estimator = estimator
+        self._lock = threading.Lock()
+        self._folder = tempfile.TemporaryDirectory(prefix="fgbg-")
+        self.address = Address(str(Path(self._folder.name) / "estimator"), secrets.token_bytes(16))
+        self._listener = Listener(self.address.path, "AF_UNIX", authkey=self.address.key)
+        self._open = True
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._listener.close()
+        self._folder.cleanup()
+
+    def _accept(self) -> None:
+        while self._open:
+            with suppress(OSError, EOFError):
+                client = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: Connection) -> None:
+        """Answer one worker until it hangs up: shape and pixels in, depth or an error's text out."""
+        with suppress(OSError, EOFError), client:
+            while True:
+                shape = client.recv()
+                images = np.frombuffer(client.recv_bytes(), np.uint8).reshape(shape)
+                try:
+                    with self._lock:  # one batch at a time on the device
+                        depth = self._estimator.estimate(images)
+                except FgbgError as error:
+                    client.send(str(error))
+                    continue
+                client.send(None)
+                client.send_bytes(np.ascontiguousarray(depth, np.float32).data)
+
+
+class RemoteEstimator:
+    """The client of an `EstimatorServer`; itself an estimator."""
+
+    def __init__(self, address: Address, name: str, batch_size: int) -> None:
+        self.name = name
+        self.batch_size = batch_size
+        self._connection = Client(address.path, "AF_UNIX", authkey=address.key)
+
+    def identity(self) -> Identity:
+        """Return name and batch; the parent has the whole of it."""
+        return {"name": self.name, "batch_size": self.batch_size}
+
+    def estimate(self, images: Array) -> Array:
+        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, as the server's estimator answers."""
+        try:
+            self._connection.send(images.shape)
+            self._connection.send_bytes(np.ascontiguousarray(images).data)
+            problem = self._connection.recv()
+            if problem is not None:
+                raise EstimatorError(problem)
+            depth = np.frombuffer(self._connection.recv_bytes(), np.float32)
+        except (OSError, EOFError) as error:
+            raise EstimatorError(f"the process that runs {self.name} is gone ({error})") from error
+        return depth.reshape(images.shape[:3])

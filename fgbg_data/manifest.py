@@ -1,0 +1,209 @@
+"""Records and `dataset.json`: what a dataset is, read, written and checked."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from fgbg_data import storage
+from fgbg_data.config import FORMAT_VERSION
+from fgbg_data.errors import ManifestError
+from fgbg_data.sample import Meta, canonical_json
+from fgbg_data.shards.base import Index
+from fgbg_data.sums import Sums
+
+MANIFEST = "dataset.json"
+
+
+@dataclass(kw_only=True)
+class ShardFile:
+    """One file of a shard.
+
+    Attributes:
+        name: file name, in the folder of the split.
+        bytes: size.
+        sha256: as `sha256sum` prints it.
+        index: how its format finds a sample in it.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    index: Index
+
+
+@dataclass(kw_only=True)
+class Record:
+    """Says that a shard is finished; written after its files.
+
+    Attributes:
+        fingerprint: of the build.
+        split: the shard's split.
+        index: its number in the split.
+        keys: of its samples, in order.
+        digests: of its samples (`sample_digest`).
+        mask_area_px: of its samples.
+        sums: over its samples.
+        files: format name -> file.
+    """
+
+    fingerprint: str
+    split: str
+    index: int
+    keys: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    mask_area_px: list[int] = field(default_factory=list)
+    sums: Sums = field(default_factory=Sums)
+    files: dict[str, ShardFile] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples in the shard."""
+        return len(self.keys)
+
+    @property
+    def bytes(self) -> int:
+        """Size of its files."""
+        return sum(file.bytes for file in self.files.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, as it stands in the file."""
+        return vars(self) | {
+            "format_version": FORMAT_VERSION,
+            "samples": self.samples,
+            "sums": self.sums.to_json(),
+            "files": {name: vars(file) for name, file in self.files.items()},
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a record.
+
+        Raises:
+            ManifestError: it cannot be read or is of another format version.
+        """
+        value = read_json(path)
+        try:
+            del value["samples"], value["format_version"]
+            value["sums"] = Sums.from_json(value["sums"])
+            value["files"] = {name: ShardFile(**file) for name, file in value["files"].items()}
+            return cls(**value)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ManifestError(
+                f"{path}: is no record of a shard ({error!r}). Remove it, and the same build command makes it again"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write it to its place in a dataset."""
+        storage.write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
+
+
+@dataclass(kw_only=True)
+class Manifest:
+    """`dataset.json`: what a dataset is.
+
+    Attributes:
+        complete: False until every shard is finished.
+        fingerprint: of everything that changes the dataset.
+        identity: what the fingerprint was taken of: config, sources, skipped sources, estimator.
+        fields: field -> suffix, dtype and shape.
+        splits: split -> its samples, its shards, and its sources.
+        shards: split, index, samples and files (format -> name, bytes, sha256) of every finished shard.
+        statistics: field -> mean and standard deviation; empty until complete.
+        provenance: source id -> licence, author and url, where `sources.csv` tells them.
+    """
+
+    complete: bool
+    fingerprint: str
+    identity: dict[str, Any]
+    fields: dict[str, Meta]
+    splits: dict[str, Meta]
+    shards: list[Meta] = field(default_factory=list)
+    statistics: dict[str, Meta] = field(default_factory=dict)
+    provenance: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples that the dataset has, or will have."""
+        return sum(split["samples"] for split in self.splits.values())
+
+    @property
+    def bytes(self) -> int:
+        """Size of all finished shards."""
+        return sum(file["bytes"] for shard in self.shards for file in shard["files"].values())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the manifest of a dataset.
+
+        Raises:
+            ManifestError: there is none, or it is damaged or of another format version.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise ManifestError(f"{folder}: holds no {MANIFEST}; it is no dataset of fgbg-data build")
+        value = read_json(path)
+        del value["format_version"]
+        try:
+            return cls(**value)
+        except TypeError as error:
+            raise ManifestError(f"{path}: is no manifest ({error})") from error
+
+    def write(self, folder: Path) -> None:
+        """Write it to its place."""
+        value = {"format_version": FORMAT_VERSION} | vars(self)
+        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        storage.write_text(folder / MANIFEST, text + "\n")
+
+    def add_shards(self, records: list[Record]) -> None:
+        """Take in the records of the finished shards, with statistics over all of them."""
+        sums = Sums()
+        self.shards = []
+        for record in records:
+            sums.add(record.sums)
+            files = {
+                name: {"name": file.name, "bytes": file.bytes, "sha256": file.sha256}
+                for name, file in record.files.items()
+            }
+            self.shards.append(
+                {"split": record.split, "index": record.index, "samples": record.samples, "files": files}
+            )
+        self.statistics = {
+            name: {"count": self.samples, "mean": field.mean, "std": field.std} for name, field in sums.fields.items()
+        }
+
+
+def shard_stem(split: str, index: int) -> str:
+    """Return the name of a shard's files without suffix.
+
+    >>> shard_stem("train", 7)
+    'fgbg-train-000007'
+    """
+    return f"fgbg-{split}-{index:06d}"
+
+
+def record_path(folder: Path, split: str, index: int) -> Path:
+    """Return the path of a shard's record."""
+    return folder / split / f"{shard_stem(split, index)}.json"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of our JSON files.
+
+    Raises:
+        ManifestError: it cannot be read, is no JSON object, or is of another format version.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ManifestError(f"{path}: is not JSON ({error}); the file is damaged") from error
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if version != FORMAT_VERSION:
+        raise ManifestError(
+            f"{path}: has format_version {version!r}, this fgbg reads {FORMAT_VERSION}. Install the version that "
+            "wrote it, or build the dataset anew"
+        )
+    found: dict[str, Any] = value
+    return found

@@ -1,0 +1,149 @@
+"""Progress of a build: a bar that moves within a shard on a terminal, plain lines elsewhere."""
+
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+LINE_EVERY_S = 10.0
+
+
+class Tally:
+    """Counts of samples in a small memory-mapped file: one slot a shard, written by workers, read by the parent.
+
+    No lock, no queue, no helper process: a killed worker can neither block it nor spoil it.
+    """
+
+    def __init__(self, path: Path, slots: int | None = None) -> None:
+        if slots is not None:
+            path.write_bytes(bytes(8 * max(1, slots)))
+        self._counts = np.memmap(path, np.int64, "r+")
+
+    def count(self, slot: int, samples: int) -> None:
+        """Say that the shard of `slot` has this many samples by now."""
+        self._counts[slot] = samples
+
+    @property
+    def total(self) -> int:
+        """Samples over all slots."""
+        return int(self._counts.sum())
+
+
+class BuildProgress:
+    """Shows how far a build is, from a thread of its own, while the context is open.
+
+    Args:
+        console: where to show it.
+        total: samples of the whole dataset.
+        done: samples in shards that an earlier run finished.
+        tally: what workers count in.
+    """
+
+    def __init__(self, console: Console, total: int, done: int, tally: Tally) -> None:
+        self._console = console
+        self._total, self._done, self._tally = total, done, tally
+        self._bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._started = time.monotonic()
+
+    def add_bytes(self, count: int) -> None:
+        """Say that a shard of this size is finished."""
+        self._bytes += count
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        if self._console.is_terminal:
+            self._show_bar()
+        else:
+            self._print_lines()
+
+    def _show_bar(self) -> None:
+        columns = (
+            TextColumn("build"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("samples"),
+            _Rate(),
+            TextColumn("{task.fields[size]}"),
+            TimeElapsedColumn(),
+            TextColumn("eta"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            task = progress.add_task("build", total=self._total, completed=self._done, size="")
+            while True:
+                last = self._stop.wait(0.2)
+                progress.update(task, completed=self._done + self._tally.total, size=format_bytes(self._bytes))
+                if last:
+                    return
+
+    def _print_lines(self) -> None:
+        while not self._stop.wait(LINE_EVERY_S):
+            made = self._tally.total
+            rate = made / (time.monotonic() - self._started)
+            left = (self._total - self._done - made) / rate if rate else float("nan")
+            self._console.print(
+                f"{self._done + made}/{self._total} samples, {rate:.1f} samples/s, {format_bytes(self._bytes)}, "
+                f"eta {format_seconds(left)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Show samples a second of this run."""
+        return Text(f"{task.speed or 0:.1f} samples/s")
+
+
+def format_bytes(count: float) -> str:
+    """Return a size for people.
+
+    >>> format_bytes(9_800_000_000)
+    '9.8 GB'
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration for people.
+
+    >>> format_seconds(3725)
+    '1 h 02 min'
+    """
+    if seconds != seconds:
+        return "unknown"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

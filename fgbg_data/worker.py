@@ -1,0 +1,290 @@
+"""One worker of a build: renders the samples of a shard, labels their depth, writes the shard and its record."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fgbg_data import storage
+from fgbg_data.compose import Composite, compose
+from fgbg_data.config import BuildConfig
+from fgbg_data.depth import DepthEstimator, load_estimator
+from fgbg_data.depth.server import Address, RemoteEstimator
+from fgbg_data.errors import EstimatorError, PlacementError
+from fgbg_data.manifest import Record, ShardFile, shard_stem
+from fgbg_data.plan import Placement, Plan, Shard
+from fgbg_data.progress import Tally
+from fgbg_data.sample import (
+    Array,
+    Meta,
+    Sample,
+    decode_pixels,
+    encode_depth,
+    encode_image,
+    encode_mask,
+    quantise_depth,
+    sample_digest,
+    suffixes,
+)
+from fgbg_data.shards import ShardSpec, load_format
+from fgbg_data.sources import SourceCache, SourceFile
+
+MAX_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a worker is told, once.
+
+    Attributes:
+        config: of the build.
+        backgrounds: usable sources, in the order of their ids.
+        foregrounds: likewise.
+        fingerprint: of the build.
+        device: of the estimator.
+        batch_size: pictures in one call of the estimator.
+        threads: torch threads of one worker.
+        server: where another process runs the estimator, or None.
+        parent: process id that the worker must not outlive.
+        tally: file where the worker counts its samples.
+    """
+
+    config: BuildConfig
+    backgrounds: tuple[SourceFile, ...]
+    foregrounds: tuple[SourceFile, ...]
+    fingerprint: str
+    device: str = "cpu"
+    batch_size: int = 16
+    threads: int = 1
+    server: Address | None = None
+    parent: int = 0
+    tally: Path | None = None
+
+    def plan(self) -> Plan:
+        """Return the plan of the dataset."""
+        return Plan(
+            self.config,
+            [source.planned for source in self.backgrounds],
+            [s.planned for s in self.foregrounds],
+        )
+
+    def spec(self, samples: int) -> ShardSpec:
+        """Return what the samples of a shard have in common."""
+        config = self.config
+        shapes: dict[str, tuple[int, ...]] = {"image": (*config.canvas, 3), "mask": config.canvas}
+        if config.depth_shape is not None:
+            shapes["depth"] = config.depth_shape
+        return ShardSpec(
+            samples=samples,
+            suffixes=suffixes(config.image_format, depth="depth" in shapes),
+            shapes=shapes,
+            depth_bits=config.depth_bits if "depth" in shapes else 0,
+            encoded=config.hdf5_layout == "encoded",
+        )
+
+
+class Worker:
+    """Holds one estimator and the cache of sources; makes one shard at a time."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._plan = job.plan()
+        self._cache = SourceCache(
+            job.config,
+            {source.id: source.file for source in job.backgrounds},
+            {source.id: source.file for source in job.foregrounds},
+        )
+        self._tally = Tally(job.tally) if job.tally else None
+        self._estimator: DepthEstimator | None = None
+
+    def make_shard(self, shard: Shard, slot: int = 0) -> Record:
+        """Write one shard in every format, then its record; return the record.
+
+        Args:
+            shard: which samples.
+            slot: where the tally counts them.
+        """
+        config = self.job.config
+        folder = config.out / shard.split
+        stem = shard_stem(shard.split, shard.index)
+        spec = self.job.spec(shard.stop - shard.start)
+        record = Record(fingerprint=self.job.fingerprint, split=shard.split, index=shard.index)
+        formats = {name: load_format(name) for name in config.format}
+        encode = any(form.needs_files(spec) for form in formats.values())
+        indexes, paths = {}, {}
+        with contextlib.ExitStack() as files:
+            for name, form in formats.items():
+                paths[name] = files.enter_context(storage.partial(folder / (stem + form.suffix)))
+            with contextlib.ExitStack() as stack:
+                writers = {
+                    name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in formats.items()
+                }
+                for sample in self.samples(shard):
+                    data = encode_files(sample) if encode else {}
+                    for writer in writers.values():
+                        writer.write(sample, data)
+                    record.keys.append(sample.key)
+                    record.digests.append(sample_digest(sample))
+                    record.mask_area_px.append(sample.meta["mask_area_px"])
+                    record.sums.add_sample(sample, spec.depth_bits)
+                    if self._tally:
+                        self._tally.count(slot, len(record.keys))
+                for name, writer in writers.items():
+                    indexes[name] = writer.finish()
+            for name, form in formats.items():
+                record.files[name] = ShardFile(
+                    name=stem + form.suffix,
+                    bytes=paths[name].stat().st_size,
+                    sha256=storage.file_sha256(paths[name]),
+                    index=indexes[name],
+                )
+        record.write(config.out)
+        return record
+
+    def samples(self, shard: Shard) -> Iterator[Sample]:
+        """Render the samples of a shard, in order, batches cut at fixed places."""
+        for places in batched_places(shard, self.job.batch_size):
+            rendered = [self.render(shard.split, place) for place in places]
+            if self.job.config.depth_shape is None:
+                yield from rendered
+            else:
+                depth = self._estimate(rendered)
+                yield from (self._with_depth(sample, guess) for sample, guess in zip(rendered, depth, strict=False))
+
+    def render(self, split: str, place: int) -> Sample:
+        """Compose one sample, without depth; a placement that shows no mask pixel is drawn again."""
+        config = self.job.config
+        for attempt in range(MAX_ATTEMPTS):
+            placement = self._plan.placement(split, place, attempt)
+            composite = compose(
+                self._cache.background(placement.background),
+                self._cache.foreground(placement.foreground),
+                placement,
+            )
+            if composite.mask.any():
+                return finish_sample(config, placement, composite)
+        raise PlacementError(
+            f"{placement.key}: {MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. "
+            "It may be too faint or too thin for this --size and --scale; remove it, or use a larger --scale"
+        )
+
+    def _estimate(self, samples: list[Sample]) -> Array:
+        """Return (batch, H, W) float32; a short batch is padded with its last picture, for floats depend on it."""
+        job = self.job
+        if self._estimator is None:
+            self._estimator = _load_estimator(job)
+        images = [sample.image for sample in samples]
+        images += [images[-1]] * (job.batch_size - len(images))
+        return self._estimator.estimate(np.stack(images))
+
+    def _with_depth(self, sample: Sample, depth: Array) -> Sample:
+        """Add depth codes and their range."""
+        config = self.job.config
+        if not np.isfinite(depth).all():
+            raise EstimatorError(f"{sample.key}: --depth {config.depth} gave a depth that is not finite")
+        if config.depth_shape != depth.shape and config.depth_shape is not None:
+            import cv2
+
+            depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=cv2.INTER_AREA)
+        codes, low, high = quantise_depth(depth, config.depth_bits)
+        meta = sample.meta | {"depth_min": low, "depth_max": high, "depth_bits": config.depth_bits}
+        return replace(sample, depth=codes, meta=meta)
+
+
+def batched_places(shard: Shard, size: int) -> Iterator[range]:
+    """Cut a shard into batches at fixed places."""
+    for start in range(shard.start, shard.stop, size):
+        yield range(start, min(start + size, shard.stop))
+
+
+def finish_sample(config: BuildConfig, placement: Placement, composite: Composite) -> Sample:
+    """Encode a composite and decode it again: the image of a sample is what a reader decodes."""
+    data = encode_image(composite.image, config.image_format, config.quality)
+    height, width = config.canvas
+    meta: Meta = {
+        "key": placement.key,
+        "background": placement.background,
+        "foreground": placement.foreground,
+        "position": placement.position,
+        "mirrored": placement.mirrored,
+        "box": [placement.top, placement.left, placement.height, placement.width],
+        "scale": round(max(placement.height / height, placement.width / width), 6),
+        "attempt": placement.attempt,
+        "mask_area_px": int(np.count_nonzero(composite.mask)),
+    }
+    image = decode_pixels("image", data, placement.key)
+    return Sample(key=placement.key, image=image, mask=composite.mask, depth=None, meta=meta, image_file=data)
+
+
+def encode_files(sample: Sample) -> dict[str, bytes]:
+    """Return the encoded bytes of every field."""
+    from fgbg_data.sample import canonical_json
+
+    files = {"image": sample.image_file, "mask": encode_mask(sample.mask)}
+    if sample.depth is not None:
+        files["depth"] = encode_depth(sample.depth)
+    files["meta"] = canonical_json(sample.meta).encode()
+    return files
+
+
+def _load_estimator(job: Job) -> DepthEstimator:
+    if job.server is not None:
+        return RemoteEstimator(job.server, job.config.depth, job.batch_size)
+    import torch
+
+    torch.set_num_threads(job.threads)
+    return load_estimator(job.config.depth, job.device, job.batch_size)
+
+
+# --- life of a worker process -----------------------------------------------------------------------------
+
+_worker: Worker | None = None
+
+
+def start(job: Job) -> None:
+    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
+    import cv2
+
+    global _worker
+    die_with_parent(job.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # workers are the parallelism
+    storage.hold_as_worker(job.config.out)
+    _worker = Worker(job)
+
+
+def run(shard: Shard, slot: int) -> Record:
+    """Make one shard in the worker that `start` made of this process."""
+    if _worker is None:  # joblib starts every worker by `start`
+        raise RuntimeError("the worker was not started")
+    return _worker.make_shard(shard, slot)
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends, however that happens.
+
+    loky's workers outlive a parent that is killed, and go on with queued tasks. Where there is no
+    PR_SET_PDEATHSIG (macOS), a thread looks for the parent once a second.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGKILL)
+    else:
+        import threading
+        import time
+
+        def watch() -> None:
+            while os.getppid() == parent:
+                time.sleep(1)
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        os._exit(1)

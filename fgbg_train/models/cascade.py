@@ -1,0 +1,94 @@
+"""The cascade: a mask network sees the image, a depth network sees the image and the mask."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
+STD = (0.229, 0.224, 0.225)
+
+Combine = Literal["concat", "product"]
+
+
+class Prediction(NamedTuple):
+    """What a cascade makes of a batch; None where it has no such network."""
+
+    mask_logits: Tensor | None
+    """(B, 1, H, W): the mask's probability is their sigmoid."""
+    depth: Tensor | None
+    """(B, 1, H, W) in [0, 1]: relative inverse depth, unitless, larger = nearer."""
+    reference: Tensor | None = None
+    """(B, 1, H, W) in [0, 1]: depth of the whole image; only for the saliency objective."""
+
+
+class Cascade(nn.Module):
+    """`mask = mask_net(image)`, `depth = depth_net(combine(image, mask))`; either may be missing.
+
+    Args:
+        mask_net: (B, 3, H, W) -> (B, 1, H, W) logits.
+        depth_net: (B, C, H, W) -> (B, 1, H, W) logits, C = `depth_channels`.
+        combine: `concat` gives the depth network image and mask as four channels; `product`, the
+            published recipe, multiplies them, so that the network sees the mean colour outside the mask.
+        saliency: freeze the depth network, let its gradient reach the mask, and also return the
+            depth of the whole image. Otherwise the mask network learns from masks alone.
+        freeze_norm: leave batch norm at the statistics it has.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mask_net: nn.Module | None,
+        depth_net: nn.Module | None,
+        combine: Combine,
+        *,
+        saliency: bool = False,
+        freeze_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.mask_net = mask_net
+        self.depth_net = depth_net
+        self.combine = combine
+        self.saliency = saliency
+        self.freeze_norm = freeze_norm
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        if saliency and depth_net is not None:
+            depth_net.requires_grad_(False)
+
+    def forward(self, image: Tensor) -> Prediction:
+        """(B, 3, H, W) float RGB in [0, 1] -> mask logits and depth at the same size."""
+        x = (image - self.mean) / self.std
+        logits = None if self.mask_net is None else self.mask_net(x)  # (B, 1, H, W)
+        if self.depth_net is None:
+            return Prediction(logits, None)
+        if logits is None:
+            return Prediction(None, torch.sigmoid(self.depth_net(x)))
+        mask = torch.sigmoid(logits)
+        if not self.saliency:
+            mask = mask.detach()
+        joined = x * mask if self.combine == "product" else torch.cat([x, mask], dim=1)  # (B, 3 or 4, H, W)
+        depth = torch.sigmoid(self.depth_net(joined))
+        if not self.saliency:
+            return Prediction(logits, depth)
+        with torch.no_grad():
+            reference = torch.sigmoid(self.depth_net(x))
+        return Prediction(logits, depth, reference)
+
+    def train(self, mode: bool = True) -> "Cascade":
+        """Set the mode, but keep what is frozen in evaluation mode."""
+        super().train(mode)
+        if self.saliency and self.depth_net is not None:
+            self.depth_net.eval()
+        if self.freeze_norm:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+
+def depth_channels(combine: Combine, *, alone: bool) -> int:
+    """Return how many channels the depth network reads; `alone` means that there is no mask network."""
+    return 4 if combine == "concat" and not alone else 3

@@ -1,0 +1,176 @@
+"""The encoder-decoder of Hu et al. over any timm encoder.
+
+Source: Hu, Ozay, Zhang, Okatani 2019, "Revisiting Single Image Depth Estimation: Toward Higher
+Resolution Maps with Accurate Object Boundaries". An encoder gives features at strides 4, 8, 16 and
+32; the decoder `D` climbs from the coarsest to stride 2; the multi-scale fusion `MFF` brings all four
+to stride 2; the refinement `R` joins both. With ResNet-50 it has 67,569,473 parameters.
+
+`light` keeps the three parts and is made for a laptop: features are narrowed at their own size, before
+they are enlarged, kernels are 3x3, and the encoder's stride-2 features join the fusion.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fgbg_train.errors import ConfigError
+from fgbg_train.models.blocks import UpProjection, conv_norm, height_width, resize
+
+FUSED_CHANNELS = 16  # of each level, in MFF
+
+
+def timm_encoder(name: str, in_channels: int, pretrained: bool, levels: int) -> Any:
+    """Build timm's encoder `name` as a list-of-features network with its last `levels` levels.
+
+    Raises:
+        ConfigError: timm does not know the name, or the encoder has too few levels.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name}*")[:3]
+        hint = f" Did you mean {', '.join(near)}?" if near else " timm.list_models() lists them."
+        raise ConfigError(f"{name!r} is no timm encoder.{hint}")
+    try:
+        encoder: Any = timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
+        reductions = encoder.feature_info.reduction()
+    except (RuntimeError, AttributeError) as error:
+        raise ConfigError(f"{name} cannot be used as an encoder: {error}") from error
+    except OSError as error:  # a hub that cannot be reached
+        raise ConfigError(f"the pretrained weights of {name} cannot be loaded: {error}") from error
+    wanted = [4, 8, 16, 32] if levels == 4 else [2, 4, 8, 16, 32]
+    if reductions[-levels:] != wanted:
+        raise ConfigError(f"{name} has features at strides {reductions}; {wanted} are needed at its end")
+    return encoder
+
+
+class Decoder(nn.Module):
+    """D: from the coarsest features to stride 2, halving the channels at every step."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        widths = [channels // 2**i for i in range(1, 6)]
+        self.enter = conv_norm(channels, widths[0], 1)
+        self.up = nn.ModuleList(UpProjection(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.out_channels = widths[-1]
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features at strides 4, 8, 16, 32 -> (B, channels // 32, H/2, W/2)."""
+        height, width = height_width(features[0])
+        sizes = [height_width(f) for f in features[-2::-1]] + [(2 * height, 2 * width)]
+        x = F.relu(self.enter(features[-1]))
+        for up, size in zip(self.up, sizes, strict=True):
+            x = up(x, size)
+        return x
+
+
+class Fusion(nn.Module):
+    """MFF: every level enlarged to stride 2 and fused."""
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        self.up = nn.ModuleList(UpProjection(c, FUSED_CHANNELS) for c in channels)
+        self.out_channels = FUSED_CHANNELS * len(channels)
+        self.fuse = conv_norm(self.out_channels, self.out_channels, 5)
+
+    def forward(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Features of all levels -> (B, 16 * levels, *size)."""
+        levels = [up(f, size) for up, f in zip(self.up, features, strict=True)]
+        return F.relu(self.fuse(torch.cat(levels, dim=1)))
+
+
+class Refinement(nn.Module):
+    """R: two convolutions over decoder and fusion together, and the one that predicts."""
+
+    def __init__(self, channels: int, width: int, kernel: int, depth: int = 2) -> None:
+        super().__init__()
+        widths = [channels] + [width] * depth
+        self.body = nn.ModuleList(conv_norm(a, b, kernel) for a, b in zip(widths, widths[1:], strict=False))
+        self.predict = nn.Conv2d(width, 1, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, h, w) -> (B, 1, h, w) logits."""
+        for layer in self.body:
+            x = F.relu(layer(x))
+        return self.predict(x)  # type: ignore[no-any-return]
+
+
+class Hu2019(nn.Module):
+    """The published network; its output, of stride 2, is enlarged to the input's size."""
+
+    def __init__(self, encoder: str = "resnet50", in_channels: int = 3, pretrained: bool = False) -> None:
+        super().__init__()
+        self.encoder = timm_encoder(encoder, in_channels, pretrained, levels=4)
+        channels = self.encoder.feature_info.channels()[-4:]
+        self.decoder = Decoder(channels[-1])
+        self.fusion = Fusion(channels)
+        joined = self.decoder.out_channels + self.fusion.out_channels
+        self.refinement = Refinement(joined, joined, kernel=5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, 1, H, W) logits."""
+        features = self.encoder(image)[-4:]
+        decoded = self.decoder(features)  # (B, channels // 32, H/2, W/2)
+        fused = self.fusion(features, height_width(decoded))  # (B, 64, H/2, W/2)
+        out = self.refinement(torch.cat([decoded, fused], dim=1))  # (B, 1, H/2, W/2)
+        return resize(out, height_width(image))
+
+
+class LightDecoder(nn.Module):
+    """D with fixed narrow widths and 3x3 kernels."""
+
+    WIDTHS = (64, 48, 32, 24, 16)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        widths = self.WIDTHS
+        self.enter = conv_norm(channels, widths[0], 1)
+        self.up = nn.ModuleList(UpProjection(a, b, 3) for a, b in zip(widths, widths[1:], strict=False))
+        self.out_channels = widths[-1]
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features at strides 2, 4, 8, 16, 32 -> (B, 16, H/2, W/2)."""
+        x = F.relu(self.enter(features[-1]))
+        for up, feature in zip(self.up, features[-2::-1], strict=True):
+            x = up(x, height_width(feature))
+        return x
+
+
+class LightFusion(nn.Module):
+    """MFF that narrows every level at its own size, so that enlarging costs little."""
+
+    NARROW, WIDTH = 8, 24
+
+    def __init__(self, channels: list[int]) -> None:
+        super().__init__()
+        self.narrow = nn.ModuleList(conv_norm(c, self.NARROW, 1) for c in channels)
+        self.fuse = conv_norm(self.NARROW * len(channels), self.WIDTH, 3)
+        self.out_channels = self.WIDTH
+
+    def forward(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Features of all levels -> (B, 24, *size)."""
+        levels = [resize(F.relu(n(f)), size) for n, f in zip(self.narrow, features, strict=True)]
+        return F.relu(self.fuse(torch.cat(levels, dim=1)))
+
+
+class Light(nn.Module):
+    """The laptop version of `Hu2019`: the same three parts, narrow, over five encoder levels."""
+
+    def __init__(self, encoder: str = "tf_efficientnet_lite0", in_channels: int = 3, pretrained: bool = False) -> None:
+        super().__init__()
+        self.encoder = timm_encoder(encoder, in_channels, pretrained, levels=5)
+        channels = self.encoder.feature_info.channels()[-5:]
+        self.decoder = LightDecoder(channels[-1])
+        self.fusion = LightFusion(channels)
+        joined = self.decoder.out_channels + self.fusion.out_channels
+        self.refinement = Refinement(joined, width=24, kernel=3, depth=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, 1, H, W) logits."""
+        features = self.encoder(image)[-5:]
+        decoded = self.decoder(features)  # (B, 16, H/2, W/2)
+        fused = self.fusion(features, height_width(decoded))  # (B, 24, H/2, W/2)
+        out = self.refinement(torch.cat([decoded, fused], dim=1))  # (B, 1, H/2, W/2)
+        return resize(out, height_width(image))

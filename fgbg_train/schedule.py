@@ -1,0 +1,191 @@
+"""The schedule: which image size, batch and learning rate a step has. All of it is pure.
+
+A schedule is written `EPOCHS@SIZExBATCH,...`, for example `2@38x512,6@64x128`: two epochs on
+38 px images in batches of 512, then six on 64 px images in batches of 128.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from fgbg_train.errors import ScheduleError
+
+MIN_SIZE_PX, MAX_SIZE_PX = 8, 4096
+
+_STAGE = (
+    ("a number of epochs", re.compile(r"\d+")),
+    ("'@'", re.compile(r"@")),
+    ("an image size in px", re.compile(r"\d+")),
+    ("'x'", re.compile(r"x")),
+    ("a batch size", re.compile(r"\d+")),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Some epochs that have one image size (a square's side) and one batch size."""
+
+    epochs: int
+    size_px: int
+    batch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one step of training is: where it stands, and its size and batch."""
+
+    index: int
+    epoch: int
+    step_in_epoch: int
+    size_px: int
+    batch: int
+
+
+def parse(text: str) -> tuple[Stage, ...]:
+    """Read a schedule.
+
+    >>> parse("2@38x512")
+    (Stage(epochs=2, size_px=38, batch=512),)
+
+    Raises:
+        ScheduleError: the text has a mistake; the message points at it.
+    """
+    compact = "".join(text.split())
+    at = 0
+
+    def fail(expected: str, start: int, end: int) -> ScheduleError:
+        found = repr(compact[start:end]) if start < len(compact) else "the end"
+        pointed = f"{compact[:start]}>>>{compact[start:end]}<<<{compact[end:]}"
+        return ScheduleError(f"schedule {pointed} at character {start + 1}: expected {expected}, found {found}")
+
+    stages = []
+    while True:
+        starts, numbers = [], []
+        for expected, pattern in _STAGE:
+            match = pattern.match(compact, at)
+            if match is None:
+                raise fail(expected, at, at + 1)
+            starts.append(at)
+            at = match.end()
+            if match.group().isdigit():
+                numbers.append(int(match.group()))
+        epochs, size_px, batch = numbers
+        if epochs < 1:
+            raise fail("at least 1 epoch", starts[0], starts[1])
+        if not MIN_SIZE_PX <= size_px <= MAX_SIZE_PX:
+            raise fail(f"an image size of {MIN_SIZE_PX} to {MAX_SIZE_PX} px", starts[2], starts[3])
+        if batch < 1:
+            raise fail("a batch of at least 1", starts[4], at)
+        stages.append(Stage(epochs=epochs, size_px=size_px, batch=batch))
+        if at == len(compact):
+            return tuple(stages)
+        if compact[at] != ",":
+            raise fail("',' or the end", at, at + 1)
+        at += 1
+
+
+def render(stages: tuple[Stage, ...]) -> str:
+    """Write a schedule the way `parse` reads it.
+
+    >>> render(parse("2@38x512, 6@64x128"))
+    '2@38x512,6@64x128'
+    """
+    return ",".join(f"{s.epochs}@{s.size_px}x{s.batch}" for s in stages)
+
+
+def scale_epochs(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
+    """Share `epochs` among the stages in proportion to what they have; a stage left with none goes.
+
+    Largest remainders get the epochs that rounding down leaves over, later stages first among equals,
+    because the last size is the one that counts.
+
+    >>> render(scale_epochs(parse("2@38x512,2@48x256,4@64x128"), 4))
+    '1@38x512,1@48x256,2@64x128'
+    """
+    if epochs < 1:
+        raise ScheduleError(f"--epochs {epochs}: at least 1 is needed")
+    total = sum(s.epochs for s in stages)
+    shares = [s.epochs * epochs // total for s in stages]
+    remainders = [s.epochs * epochs % total for s in stages]
+    by_remainder = sorted(range(len(stages)), key=lambda i: (-remainders[i], -i))
+    for i in by_remainder[: epochs - sum(shares)]:
+        shares[i] += 1
+    return tuple(
+        Stage(epochs=share, size_px=s.size_px, batch=s.batch) for s, share in zip(stages, shares, strict=True) if share
+    )
+
+
+class Schedule:
+    """Stages over a number of samples: the function *step index -> Step*.
+
+    An epoch has as many steps as full batches fit into the samples; the few samples left over differ
+    from epoch to epoch. Fewer samples than one batch make one smaller batch.
+    """
+
+    def __init__(self, stages: tuple[Stage, ...], num_samples: int) -> None:
+        self.stages = stages
+        self.num_samples = num_samples
+        self._stage_of_epoch = [stage for stage in stages for _ in range(stage.epochs)]
+        self._first_step = [0]
+        for stage in self._stage_of_epoch:
+            self._first_step.append(self._first_step[-1] + max(1, num_samples // stage.batch))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages."""
+        return len(self._stage_of_epoch)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all epochs."""
+        return self._first_step[-1]
+
+    def first_step(self, epoch: int) -> int:
+        """Return the index of the step that an epoch begins with; of the end for `epochs`."""
+        return self._first_step[epoch]
+
+    def stage(self, epoch: int) -> Stage:
+        """Return the stage that an epoch belongs to."""
+        return self._stage_of_epoch[epoch]
+
+    def step(self, index: int) -> Step:
+        """Return what step `index` is, 0 <= index < total_steps."""
+        low, high = 0, self.epochs
+        while high - low > 1:  # the last epoch that begins at or before the step
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._first_step[middle] <= index else (low, middle)
+        stage = self._stage_of_epoch[low]
+        return Step(
+            index=index,
+            epoch=low,
+            step_in_epoch=index - self._first_step[low],
+            size_px=stage.size_px,
+            batch=min(stage.batch, self.num_samples),
+        )
+
+    def indices(self, step: Step) -> range:
+        """Return which places of the epoch's order a step takes."""
+        return range(step.step_in_epoch * step.batch, (step.step_in_epoch + 1) * step.batch)
+
+
+def learning_rate(step: int, *, total: int, peak: float, warmup_frac: float, final_frac: float = 0.01) -> float:
+    """Return the learning rate of a step: linear warm-up to `peak`, then a cosine down to its fraction.
+
+    Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", eq. 5,
+    without restarts.
+
+    Args:
+        step: 0 <= step < total.
+        total: steps of the whole run.
+        peak: the highest rate.
+        warmup_frac: share of the run that warms up.
+        final_frac: the last rate as a share of `peak`.
+
+    >>> learning_rate(10, total=100, peak=1.0, warmup_frac=0.1)
+    1.0
+    """
+    warmup = round(total * warmup_frac)
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1, total - warmup)
+    return peak * (final_frac + (1 - final_frac) * 0.5 * (1 + math.cos(math.pi * progress)))
