@@ -1,0 +1,31 @@
+"""Fixtures: pictures to build from, and a dataset built from them."""
+
+from pathlib import Path
+
+import pytest
+from support import config_for, draw_pictures
+
+from fgbg_data import depth
+from fgbg_data.build import build
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with bg/ (4 photos) and fg/ (3 cut-outs). Read only."""
+    return draw_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def fake_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the estimator `fake`; only in this process, so with jobs=1."""
+    monkeypatch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+
+
+@pytest.fixture(scope="session")
+def dataset(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete dataset of 48 samples with depth, in tar and hdf5. Read only: copy it before changing it."""
+    out = tmp_path_factory.mktemp("dataset") / "shards"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+        build(config_for(pictures, out, depth="fake", format=("tar", "hdf5")))
+    return out
