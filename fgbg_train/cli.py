@@ -1,7 +1,8 @@
-"""The command line: parse, call one public function, print. Heavy imports happen inside the commands."""
+"""The command `fgbg-train`: parse, call one function, print. Heavy imports happen inside the commands."""
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,32 @@ from fgbg_train.errors import FgbgError
 PRESETS = click.Choice(list(config.PRESETS))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a user's mistake into one message and exit status 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except FgbgError as error:
+            click.echo(f"fgbg-train: {error}", err=True)
+            sys.exit(2)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="fgbg-train")
-def cli() -> None:
+def main() -> None:
     """Train a mask network and a depth network on datasets that fgbg-data built."""
 
 
-@cli.command()
+@main.command()
 @click.option("--preset", type=PRESETS, default="small", show_default=True, help="Networks to describe.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML laid over the preset.")
 @click.option("--size", default=64, show_default=True, help="Image size in px that costs are for.")
 @click.option("--levels", default=1, show_default=True, help="Levels of parts to list.")
+@user_errors
 def summary(preset: str, config_file: Path | None, size: int, levels: int) -> None:
     """List the networks' layers, parameters and multiply-adds.
 
@@ -42,22 +58,6 @@ def summary(preset: str, config_file: Path | None, size: int, levels: int) -> No
         for row in rows:
             table.add_row(row.name, row.kind, row.output, f"{row.parameters:,}", f"{row.multiply_adds:,}")
         Console().print(table)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a user's mistake is one line on standard error and exit status 2."""
-    try:
-        status: Any = cli.main(arguments, prog_name="fgbg-train", standalone_mode=False)
-    except FgbgError as error:
-        click.echo(f"fgbg-train: {error}", err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("fgbg-train: stopped", err=True)
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fgbg_train import cli
 
 def run(arguments: Sequence[str]) -> int:
     with pytest.raises(SystemExit) as stopped:
-        cli.main(arguments)
+        cli.main(list(arguments))
     return int(stopped.value.code or 0)
 
 

@@ -1,0 +1,162 @@
+"""Vary training batches on the device that trains; what a sample gets depends on (seed, epoch, key) only.
+
+So neither ranks nor workers ever repeat each other, and a batch that is split, resumed or read by other
+workers gets what it would have got. Whatever moves pixels moves image, mask and depth together; what
+changes colours, cutout included, changes the image only.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from fgbg_train.config import AugmentConfig
+
+ASPECT = 4 / 3  # widest and, inverted, tallest crop, as a ratio
+CUTOUT_FRAC = (0.1, 0.4)  # side of a painted square as a share of the image's
+_WORD = 0xFFFFFFFF
+
+
+class Draws:
+    """Named random numbers of every sample in a batch."""
+
+    def __init__(self, seed: int, epoch: int, keys: Sequence[str], device: torch.device) -> None:
+        self._prefixes = [f"{seed}|{epoch}|{key}" for key in keys]
+        self._device = device
+
+    def _words(self, name: str) -> list[int]:
+        digests = (hashlib.blake2b(f"{p}|{name}".encode(), digest_size=4).digest() for p in self._prefixes)
+        return [int.from_bytes(d, "big") for d in digests]
+
+    def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Return (B,) float32 in [low, high)."""
+        drawn = [low + (high - low) * word / 2**32 for word in self._words(name)]
+        return torch.tensor(drawn, dtype=torch.float32, device=self._device)
+
+    def chosen(self, name: str, probability: float) -> Tensor:
+        """Return (B,) bool, true with `probability`."""
+        return self.uniform(name) < probability
+
+    def normal(self, name: str, shape: Sequence[int]) -> Tensor:
+        """Return (B, *shape) float32, standard normal.
+
+        Every value comes from a hash of its sample's word and its place (the finaliser of MurmurHash3,
+        Appleby 2011), which a device computes in parallel. The two halves of its 32 bits become one
+        normal value by Box & Muller 1958, so none is beyond 4.8.
+        """
+        words = torch.tensor(self._words(name), dtype=torch.int64, device=self._device)
+        places = torch.arange(math.prod(shape), dtype=torch.int64, device=self._device)
+        bits = _mix(_mix(places) ^ words.unsqueeze(1))  # (B, P), each in [0, 2**32)
+        radius = torch.sqrt(-2 * torch.log(((bits >> 16) + 1).float() / 2**16))
+        angle = (bits & 0xFFFF).float() * (2 * math.pi / 2**16)
+        return (radius * torch.cos(angle)).view(len(words), *shape)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """Scramble int64 values in [0, 2**32) into the same range."""
+    x = x ^ (x >> 16)
+    x = (x * 0x85EBCA6B) & _WORD
+    x = x ^ (x >> 13)
+    x = (x * 0xC2B2AE35) & _WORD
+    return x ^ (x >> 16)
+
+
+def augment(
+    image: Tensor,
+    mask: Tensor,
+    depth: Tensor | None,
+    *,
+    keys: Sequence[str],
+    seed: int,
+    epoch: int,
+    config: AugmentConfig,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Vary a batch.
+
+    Args:
+        image: (B, 3, H, W) float RGB in [0, 1].
+        mask: (B, 1, H, W) float in [0, 1].
+        depth: (B, 1, H, W) float in [0, 1], or None.
+        keys: the samples' keys.
+        seed: of the run.
+        epoch: counted from 0.
+        config: how strongly.
+
+    Returns:
+        New tensors of the same shapes and ranges.
+    """
+    draws = Draws(seed, epoch, keys, image.device)
+    stack = torch.cat([image, mask] if depth is None else [image, mask, depth], dim=1)
+    if config.mirror:
+        stack = mirror(stack, draws, config.mirror)
+    if config.crop:
+        stack = crop(stack, draws, config.crop)
+    image, mask = stack[:, :3], stack[:, 3:4]
+    depth = None if depth is None else stack[:, 4:5]
+    if config.colour:
+        image = colour(image, draws, config.colour)
+    if config.blur:
+        image = blur(image, draws, config.blur)
+    if config.noise:
+        sigma = draws.uniform("noise", 0, config.noise).view(-1, 1, 1, 1)
+        image = image + sigma * draws.normal("grain", image.shape[1:])
+    if config.cutout:
+        image = cutout(image, draws, config.cutout)
+    return image.clamp(0, 1), mask, depth
+
+
+def mirror(stack: Tensor, draws: Draws, probability: float) -> Tensor:
+    """Flip some samples left to right."""
+    return torch.where(draws.chosen("mirror", probability).view(-1, 1, 1, 1), stack.flip(-1), stack)
+
+
+def crop(stack: Tensor, draws: Draws, most: float) -> Tensor:
+    """Cut a random box out of every sample and enlarge it to the whole (Szegedy et al. 2015)."""
+    area = draws.uniform("area", 1 - most, 1)
+    aspect = draws.uniform("aspect", -math.log(ASPECT), math.log(ASPECT)).exp()
+    width = (area * aspect).sqrt().clamp(max=1)  # share of the image's
+    height = (area / aspect).sqrt().clamp(max=1)
+    left = draws.uniform("left", -1, 1) * (1 - width)  # centre, in [-1, 1]
+    top = draws.uniform("top", -1, 1) * (1 - height)
+    nothing = torch.zeros_like(width)
+    rows = [torch.stack([width, nothing, left], 1), torch.stack([nothing, height, top], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1), list(stack.shape), align_corners=False)  # (B, H, W, 2)
+    return F.grid_sample(stack, grid, padding_mode="border", align_corners=False)
+
+
+def colour(image: Tensor, draws: Draws, strength: float) -> Tensor:
+    """Change brightness, contrast and saturation by factors of up to 1 +- strength."""
+
+    def factor(name: str) -> Tensor:
+        return draws.uniform(name, 1 - strength, 1 + strength).view(-1, 1, 1, 1)
+
+    image = image * factor("brightness")
+    grey = image.mean(dim=(1, 2, 3), keepdim=True)
+    image = grey + (image - grey) * factor("contrast")
+    luma = image.mean(dim=1, keepdim=True)
+    return luma + (image - luma) * factor("saturation")
+
+
+def blur(image: Tensor, draws: Draws, probability: float) -> Tensor:
+    """Mix some samples with a 5x5 binomial blur of themselves."""
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=image.device, dtype=image.dtype) / 16
+    kernel = torch.outer(taps, taps).expand(3, 1, 5, 5)
+    soft = F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel, groups=3)
+    share = draws.uniform("blur share") * draws.chosen("blur", probability)
+    return torch.lerp(image, soft, share.view(-1, 1, 1, 1))
+
+
+def cutout(image: Tensor, draws: Draws, probability: float) -> Tensor:
+    """Paint a square of some samples in one colour. Source: DeVries & Taylor 2017, "Cutout"."""
+    height, width = image.shape[-2:]
+    side = draws.uniform("cutout side", *CUTOUT_FRAC).view(-1, 1, 1)
+    y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
+    x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width
+    inside = (y - draws.uniform("cutout y").view(-1, 1, 1)).abs() < side / 2
+    inside = inside & ((x - draws.uniform("cutout x").view(-1, 1, 1)).abs() < side / 2)
+    inside = inside & draws.chosen("cutout", probability).view(-1, 1, 1)
+    paint = torch.stack([draws.uniform(f"cutout {c}") for c in "rgb"], dim=1).view(-1, 3, 1, 1)
+    return torch.where(inside.unsqueeze(1), paint.to(image.dtype), image)

@@ -1,0 +1,133 @@
+"""Metrics as sums that can be merged: of batches, of workers, of machines.
+
+Every metric comes twice: pooled over all pixels, and with the suffix `_img` as the mean over images of
+the metric of each image. Both are in float64.
+
+Depth is compared twice as well. `mse`, `rmse` and `mae` are of v, the relative inverse depth clipped to
+[0, 1]. `abs_rel`, `lg10` and `delta1` to `delta3` need positive depth, which is taken as
+z = 1 / (0.1 + 0.9 v), so that the nearest point is at 1 and the farthest at 10.
+
+Source: Eigen, Puhrsch, Fergus 2014, "Depth Map Prediction from a Single Image", for abs_rel and the
+strict `<` of the deltas (Hu et al.'s code has `<=`); Laina et al. 2016 for lg10.
+
+Masks are cut at 0.5. Two empty masks agree perfectly: 1. Dice and F1 are the same number.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+DEPTH_METRICS = ("mse", "rmse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")
+MASK_METRICS = ("mask_iou", "mask_dice", "mask_f1")
+HIGHER_IS_BETTER = frozenset({"delta1", "delta2", "delta3", *MASK_METRICS})
+
+NEAREST, FARTHEST = 1.0, 10.0
+_SUMMED = ("mse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")  # means over pixels
+
+
+def positive_depth(v: Tensor) -> Tensor:
+    """Turn inverse depth v in [0, 1] into positive depth z in [1, 10], larger = farther."""
+    near, far = 1 / NEAREST, 1 / FARTHEST
+    return 1 / (far + (near - far) * v)
+
+
+def better(name: str, value: float, than: float | None) -> bool:
+    """Say whether `value` of a metric, with or without `_img`, is better than another (None: none yet)."""
+    if than is None:
+        return True
+    return value > than if name.removesuffix("_img") in HIGHER_IS_BETTER else value < than
+
+
+@dataclass
+class MetricSums:
+    """Sums from which every metric follows; `a.merge(b)` is the sums of both."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    """Float64; pixels and images are counted separately for depth and mask."""
+
+    def update(self, *, depth: tuple[Tensor, Tensor] | None, mask: tuple[Tensor, Tensor] | None) -> None:
+        """Add a batch of (prediction, target) pairs.
+
+        Args:
+            depth: two (B, 1, H, W) of finite inverse depth; clipped to [0, 1] here.
+            mask: two (B, 1, H, W) in [0, 1]; both are cut at 0.5.
+        """
+        if depth is not None:
+            self._add(_depth_sums(*depth))
+        if mask is not None:
+            self._add(_mask_sums(*mask))
+
+    def merge(self, other: "MetricSums") -> "MetricSums":
+        """Return the sums of both."""
+        merged = MetricSums(dict(self.sums))
+        merged._add(other.sums)
+        return merged
+
+    def compute(self) -> dict[str, float]:
+        """Return every metric that there are samples for."""
+        s, found = self.sums, {}
+        if s.get("depth_images"):
+            for name in _SUMMED:
+                found[name] = s[name] / s["depth_pixels"]
+                found[f"{name}_img"] = s[f"{name}_img"] / s["depth_images"]
+            found["rmse"] = math.sqrt(found["mse"])
+            found["rmse_img"] = s["rmse_img"] / s["depth_images"]
+        if s.get("mask_images"):
+            iou = s["both"] / s["either"] if s["either"] else 1.0
+            dice = 2 * s["both"] / s["total"] if s["total"] else 1.0
+            dice_img = s["mask_dice_img"] / s["mask_images"]
+            found |= {"mask_iou": iou, "mask_dice": dice, "mask_f1": dice}
+            found["mask_iou_img"] = s["mask_iou_img"] / s["mask_images"]
+            found |= {"mask_dice_img": dice_img, "mask_f1_img": dice_img}
+        order = [m + suffix for m in (*MASK_METRICS, *DEPTH_METRICS) for suffix in ("", "_img")]
+        return {name: found[name] for name in order if name in found}
+
+    def _add(self, sums: dict[str, float]) -> None:
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+
+def _double(x: Tensor) -> Tensor:
+    """(B, 1, H, W) of any float -> (B, H * W) float64; on the CPU where the device has no float64."""
+    x = x.detach()
+    return (x.cpu() if x.device.type == "mps" else x).double().flatten(1)
+
+
+def _named(values: dict[str, Tensor]) -> dict[str, float]:
+    """Bring scalars to the host in one transfer."""
+    return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
+
+
+def _depth_sums(prediction: Tensor, target: Tensor) -> dict[str, float]:
+    p, g = _double(prediction).clamp(0, 1), _double(target).clamp(0, 1)  # (B, P)
+    zp, zg = positive_depth(p), positive_depth(g)
+    ratio = torch.maximum(zp / zg, zg / zp)
+    pixels = {
+        "mse": (p - g).square(),
+        "mae": (p - g).abs(),
+        "abs_rel": (zp - zg).abs() / zg,
+        "lg10": (zp.log10() - zg.log10()).abs(),
+        **{f"delta{k}": (ratio < 1.25**k).double() for k in (1, 2, 3)},
+    }
+    sums = {name: value.sum() for name, value in pixels.items()}
+    sums |= {f"{name}_img": value.mean(1).sum() for name, value in pixels.items()}
+    sums["rmse_img"] = pixels["mse"].mean(1).sqrt().sum()
+    return {**_named(sums), "depth_pixels": float(p.numel()), "depth_images": float(len(p))}
+
+
+def _mask_sums(prediction: Tensor, target: Tensor) -> dict[str, float]:
+    p, g = (_double(x) >= 0.5 for x in (prediction, target))  # (B, P) bool
+    both = (p & g).sum(1).double()  # (B,)
+    either = (p | g).sum(1).double()
+    total = both + either  # as many as are in p and in g, counted separately
+    one = torch.ones_like(both)
+    sums = {
+        "both": both.sum(),
+        "either": either.sum(),
+        "total": total.sum(),
+        "mask_iou_img": torch.where(either > 0, both / either.clamp(min=1), one).sum(),
+        "mask_dice_img": torch.where(total > 0, 2 * both / total.clamp(min=1), one).sum(),
+    }
+    return {**_named(sums), "mask_images": float(len(p))}

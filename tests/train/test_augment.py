@@ -1,0 +1,107 @@
+import pytest
+import torch
+from torch import Tensor
+
+from fgbg_train.augment import Draws, augment
+from fgbg_train.config import AugmentConfig
+
+CPU = torch.device("cpu")
+OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
+
+
+def batch(count: int = 24, height: int = 16, width: int = 20) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(count, 3, height, width, generator=generator)
+    mask = (torch.rand(count, 1, height, width, generator=generator) > 0.5).float()
+    depth = torch.rand(count, 1, height, width, generator=generator)
+    return image, mask, depth, [f"key{i}" for i in range(count)]
+
+
+def varied(seed: int = 0, epoch: int = 0, **settings: float) -> tuple[Tensor, Tensor, Tensor]:
+    image, mask, depth, keys = batch()
+    config = AugmentConfig(**{**OFF, **settings})
+    image, mask, out = augment(image, mask, depth, keys=keys, seed=seed, epoch=epoch, config=config)
+    assert out is not None
+    return image, mask, out
+
+
+def test_nothing_on_changes_nothing() -> None:
+    for before, after in zip(batch()[:3], varied(), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_a_sample_gets_the_same_alone_and_in_any_batch() -> None:
+    image, mask, depth, keys = batch()
+    options = {"seed": 3, "epoch": 2, "config": AugmentConfig(noise=0.1, cutout=1.0, blur=1.0)}
+    whole = augment(image, mask, depth, keys=keys, **options)  # type: ignore[arg-type]
+    for i in reversed(range(len(keys))):
+        one = slice(i, i + 1)
+        alone = augment(image[one], mask[one], depth[one], keys=keys[one], **options)  # type: ignore[arg-type]
+        for a, b in zip(whole, alone, strict=True):
+            assert a is not None
+            assert b is not None
+            assert torch.allclose(a[one], b, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OFF)
+def test_every_step_differs_between_keys_and_epochs_and_seeds(name: str) -> None:
+    strength = {"mirror": 0.5, "crop": 0.5, "colour": 0.5, "blur": 1.0, "noise": 0.5, "cutout": 1.0}[name]
+    before = batch()[0]
+    variants = [varied(s, e, **{name: strength})[0] for s, e in ((0, 0), (1, 0), (0, 1))]
+    assert not torch.equal(variants[0], variants[1])
+    assert not torch.equal(variants[0], variants[2])
+    assert not torch.equal(variants[1], variants[2])
+    assert all(v.min() >= 0 and v.max() <= 1 for v in variants)
+    changes = (variants[0] - before).flatten(1)
+    assert len({tuple(row.tolist()) for row in changes}) > 1
+
+
+def test_mirror_flips_all_three_exactly() -> None:
+    for before, after in zip(batch()[:3], varied(mirror=1.0), strict=True):
+        assert torch.equal(before.flip(-1), after)
+
+
+def test_crop_moves_all_three_together() -> None:
+    image, _, _, keys = batch()
+    plane = image[:, :1]
+    config = AugmentConfig(**{**OFF, "crop": 0.6, "mirror": 0.5})
+    out, mask, depth = augment(plane.repeat(1, 3, 1, 1), plane, plane, keys=keys, seed=0, epoch=0, config=config)
+    assert torch.equal(out[:, :1], mask)
+    assert depth is not None
+    assert torch.equal(depth, mask)
+    assert not torch.equal(mask, plane)
+
+
+@pytest.mark.parametrize("name", ["colour", "blur", "noise", "cutout"])
+def test_what_changes_colours_leaves_mask_and_depth(name: str) -> None:
+    _, mask, depth = varied(**{name: 1.0})
+    assert torch.equal(mask, batch()[1])
+    assert torch.equal(depth, batch()[2])
+
+
+def test_cutout_paints_one_colour() -> None:
+    image, painted = batch()[0], varied(cutout=1.0)[0]
+    for before, after in zip(image, painted, strict=True):
+        changed = (before != after).any(0)
+        assert 0 < changed.float().mean() < 0.25
+        assert len(torch.unique(after[:, changed], dim=1).T) == 1
+
+
+def test_without_depth() -> None:
+    image, mask, _, keys = batch()
+    assert augment(image, mask, None, keys=keys, seed=0, epoch=0, config=AugmentConfig())[2] is None
+
+
+def test_draws_are_uniform_and_normal() -> None:
+    draws = Draws(0, 0, [f"k{i}" for i in range(4000)], CPU)
+    uniform = draws.uniform("u", 2, 4)
+    assert uniform.min() >= 2
+    assert uniform.max() < 4
+    assert uniform.mean().item() == pytest.approx(3, abs=0.05)
+    assert not torch.equal(uniform, draws.uniform("v", 2, 4))
+    normal = Draws(0, 0, ["a", "b"], CPU).normal("n", (3, 100, 100))
+    assert normal.mean().item() == pytest.approx(0, abs=0.02)
+    assert normal.std().item() == pytest.approx(1, abs=0.02)
+    assert normal.pow(4).mean().item() == pytest.approx(3, abs=0.15)
+    assert torch.corrcoef(normal.flatten(1))[0, 1].abs() < 0.02
+    assert (normal[0, 0, 0, :-1] * normal[0, 0, 0, 1:]).mean().abs() < 0.3
