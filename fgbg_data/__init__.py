@@ -7,6 +7,8 @@ Names are loaded when they are first used, so that `import fgbg_data` costs noth
 """
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,11 +36,20 @@ __all__ = ["BuildConfig", "DepthEstimator", "FgbgError", "Manifest", "Record", "
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"fgbg_data.{_HOMES[name]}"), name)
-        globals()[name] = value  # `build` would otherwise be shadowed by the module of that name
-        return value
+        return getattr(importlib.import_module(f"fgbg_data.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+class _Package(types.ModuleType):
+    """Keeps `fgbg_data.build` the function when the module of that name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

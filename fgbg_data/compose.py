@@ -63,8 +63,8 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     """
     image = background.copy()
     mask = np.zeros(background.shape[:2], np.uint8)
-    rows = slice(max(0, top), max(0, min(len(background), top + len(cutout))))
-    columns = slice(max(0, left), max(0, min(background.shape[1], left + cutout.shape[1])))
+    rows = _overlap(top, len(cutout), len(background))
+    columns = _overlap(left, cutout.shape[1], background.shape[1])
     visible = cutout[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     alpha = visible[..., 3]
     under = image[rows, columns].astype(np.uint16) * (255 - alpha)[..., None]
@@ -76,3 +76,9 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     image[rows, columns] = np.minimum(under, 255)
     mask[rows, columns] = (alpha >= 128) * np.uint8(255)
     return Composite(image, mask)
+
+
+def _overlap(start: int, length: int, limit: int) -> slice:
+    """Return the part of [start, start + length) that lies in [0, limit)."""
+    first = min(max(0, start), limit)
+    return slice(first, max(first, min(limit, start + length)))

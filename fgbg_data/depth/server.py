@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from fgbg_data.depth import DepthEstimator, Identity
-from fgbg_data.errors import EstimatorError, FgbgError
+from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
 
 
@@ -60,11 +60,11 @@ class EstimatorServer:
                 try:
                     with self._lock:  # one batch at a time on the device
                         depth = self._estimator.estimate(images)
-                except FgbgError as error:
-                    client.send(str(error))
+                except Exception as error:  # whatever it is, the worker must hear of it
+                    client.send(str(error) or type(error).__name__)
                     continue
                 client.send(None)
-                client.send_bytes(np.ascontiguousarray(depth, np.float32).data)
+                client.send_bytes(_bytes(depth.astype(np.float32, copy=False)))
 
 
 class RemoteEstimator:
@@ -83,7 +83,7 @@ class RemoteEstimator:
         """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, as the server's estimator answers."""
         try:
             self._connection.send(images.shape)
-            self._connection.send_bytes(np.ascontiguousarray(images).data)
+            self._connection.send_bytes(_bytes(images))
             problem = self._connection.recv()
             if problem is not None:
                 raise EstimatorError(problem)
@@ -91,3 +91,8 @@ class RemoteEstimator:
         except (OSError, EOFError) as error:
             raise EstimatorError(f"the process that runs {self.name} is gone ({error})") from error
         return depth.reshape(images.shape[:3])
+
+
+def _bytes(array: Array) -> memoryview:
+    """Return an array's memory as one flat run of bytes, which is what a connection can send."""
+    return memoryview(np.ascontiguousarray(array)).cast("B")

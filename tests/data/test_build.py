@@ -1,0 +1,334 @@
+"""Building: the same bytes however it is run, readable by other projects' readers, resumable, honest errors."""
+
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import webdataset
+from PIL import Image
+from support import FakeEstimator, config_for
+
+from fgbg_data import storage
+from fgbg_data.build import build, make_shards
+from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
+from fgbg_data.manifest import Manifest, Record
+from fgbg_data.project import prepare
+from fgbg_data.sample import dequantise_depth
+from fgbg_data.worker import Worker
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file of a dataset; what is no part of it is left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in storage.NOT_DATA
+    }
+
+
+def test_plain_tar_holds_what_design_says(dataset: Path) -> None:
+    with tarfile.open(dataset / "train/fgbg-train-000000.tar") as tar:
+        members = tar.getmembers()
+        assert [m.name.partition(".")[2] for m in members] == ["jpg", "mask.png", "depth.png", "json"] * 8
+        assert {(m.mtime, m.mode, m.uid, m.gid, m.uname, m.gname, m.type) for m in members} == {
+            (0, 0o644, 0, 0, "", "", tarfile.REGTYPE)
+        }
+        assert not tar.pax_headers
+        meta = json.load(tar.extractfile(members[3]))  # type: ignore[arg-type]
+        mask = np.asarray(Image.open(tar.extractfile(members[1])))  # type: ignore[arg-type]
+    assert sorted(meta) == sorted(
+        "key background foreground position mirrored box scale attempt mask_area_px".split()
+        + ["depth_min", "depth_max", "depth_bits"]
+    )
+    assert set(np.unique(mask)) == {0, 255}
+    assert np.count_nonzero(mask) == meta["mask_area_px"]
+
+
+def test_tar_by_webdataset_equals_hdf5_by_h5py(dataset: Path) -> None:
+    keys = set()
+    for path in sorted(dataset.glob("*/*.tar")):
+        samples = list(webdataset.WebDataset(str(path), shardshuffle=False))
+        with h5py.File(path.with_suffix(".h5")) as shard:
+            assert [s["__key__"] for s in samples] == list(shard["key"].asstr()[:])
+            for place, sample in enumerate(samples):
+                for field, suffix in (("image", "jpg"), ("mask", "mask.png"), ("depth", "depth.png")):
+                    by_pillow = np.asarray(Image.open(io.BytesIO(sample[suffix])))
+                    np.testing.assert_array_equal(by_pillow, shard[field][place], err_msg=field)
+                assert json.loads(sample["json"]) == json.loads(shard["meta"].asstr()[place])
+            assert shard["image"].chunks is None  # contiguous
+            assert list(shard.attrs["fields"]) == ["key", "image", "mask", "depth", "meta"]
+        keys |= {s["__key__"] for s in samples}
+    assert len(keys) == 48
+
+
+def test_depth_is_what_the_estimator_said_of_the_decoded_image(dataset: Path) -> None:
+    with h5py.File(dataset / "val/fgbg-val-000000.h5") as shard:
+        for place in range(len(shard["key"])):
+            meta = json.loads(shard["meta"].asstr()[place])
+            expected = FakeEstimator().estimate(shard["image"][place][None])[0]
+            assert meta["depth_min"] == expected.min()
+            assert meta["depth_max"] == expected.max()
+            codes = shard["depth"][place]
+            assert not (codes & 0b1111).any()
+            span = meta["depth_max"] - meta["depth_min"]
+            raw = dequantise_depth(codes, 12) * span + meta["depth_min"]
+            np.testing.assert_allclose(raw, expected, atol=span / 4095)
+
+
+def test_background_shows_where_nothing_was_pasted(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(config_for(pictures, out, image_format="png", fit="stretch"))
+    with tarfile.open(out / "train/fgbg-train-000000.tar") as tar:
+        files = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    for name in [name for name in files if name.endswith(".json")]:
+        meta = json.loads(files[name])
+        with Image.open(pictures / "bg" / f"{meta['background']}.jpg") as photo:
+            room = np.asarray(photo.resize((48, 48), Image.Resampling.LANCZOS))
+        image = np.asarray(Image.open(io.BytesIO(files[f"{meta['key']}.png"])))
+        top, left, height, width = meta["box"]
+        outside = np.ones((48, 48), bool)
+        outside[top : top + height, left : left + width] = False
+        assert outside.any()
+        np.testing.assert_array_equal(image[outside], room[outside])
+
+
+def test_statistics_are_exact(dataset: Path) -> None:
+    manifest = Manifest.read(dataset)
+    for field, top in (("image", 255), ("mask", 255), ("depth", 4095 << 4)):
+        pixels = []
+        for path in dataset.glob("*/*.h5"):
+            with h5py.File(path) as shard:
+                pixels.append(shard[field][:].astype(np.float64) / top)
+        values = np.concatenate(pixels).reshape(-1, 3 if field == "image" else 1)
+        np.testing.assert_allclose(manifest.statistics[field]["mean"], values.mean(0), rtol=1e-12)
+        np.testing.assert_allclose(manifest.statistics[field]["std"], values.std(0), rtol=1e-9)
+
+
+def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> None:
+    manifest = Manifest.read(dataset)
+    assert manifest.complete
+    files = {f"{s['split']}/{f['name']}": f for s in manifest.shards for f in s["files"].values()}
+    records = {f"{s['split']}/fgbg-{s['split']}-{s['index']:06d}.json" for s in manifest.shards}
+    found = contents(dataset)
+    assert set(found) == set(files) | records | {"dataset.json", "README.md", "preview.png"}
+    for name, file in files.items():
+        assert len(found[name]) == file["bytes"]
+        assert storage.file_sha256(dataset / name) == file["sha256"]
+    for name in records:
+        record = Record.read(dataset / name)
+        tar = found[name.replace(".json", ".tar")]
+        for field, starts in record.files["tar"].index["offset"].items():
+            for start, size in zip(starts, record.files["tar"].index["bytes"][field], strict=True):
+                assert tar[start : start + 2] in (b"\xff\xd8", b"\x89P", b'{"')
+                assert tar[start + size : start + size + 1] in (b"\0", tar[start + size : start + size + 1])
+
+
+def test_a_second_run_changes_nothing(pictures: Path, tmp_path: Path) -> None:
+    config = config_for(pictures, tmp_path / "out")
+    build(config)
+    before = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in storage.NOT_DATA}
+    build(config)
+    after = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in storage.NOT_DATA}
+    assert before == after
+
+
+def test_workers_and_formats_do_not_change_bytes(pictures: Path, tmp_path: Path) -> None:
+    alone = config_for(pictures, tmp_path / "alone", format=("tar", "hdf5"))
+    build(alone)
+    build(replace(alone, out=tmp_path / "two", jobs=2))
+    assert contents(alone.out) == contents(tmp_path / "two")
+    build(replace(alone, out=tmp_path / "tar", format=("tar",)))
+    tars = {name: data for name, data in contents(alone.out).items() if name.endswith(".tar")}
+    assert tars == {name: data for name, data in contents(tmp_path / "tar").items() if name.endswith(".tar")}
+
+
+@pytest.mark.usefixtures("fake_estimator")
+def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path, dataset: Path) -> None:
+    """What a GPU build does: the parent predicts, workers compose and encode."""
+    project = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
+    project = replace(project, job=replace(project.job, device="cuda"))
+    (tmp_path / "out").mkdir()
+    from rich.console import Console
+
+    make_shards(project, project.plan.shards(), done=0, console=Console(quiet=True))
+    names = [name for name in contents(dataset) if name.endswith((".tar", ".h5"))]
+    assert names
+    for name in names:
+        assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()
+
+
+def test_missing_shard_and_wrong_size_are_made_again(pictures: Path, tmp_path: Path) -> None:
+    config = config_for(pictures, tmp_path / "out")
+    build(config)
+    whole = contents(config.out)
+    (config.out / "train/fgbg-train-000001.json").unlink()
+    (config.out / "train/fgbg-train-000000.tar").write_bytes(b"short")
+    (config.out / "val/fgbg-val-000000.tar").unlink()
+    (config.out / "test/fgbg-test-000000.json").write_text("{")
+    build(config)
+    assert contents(config.out) == whole
+
+
+def test_check_finds_a_flipped_byte(pictures: Path, tmp_path: Path) -> None:
+    config = config_for(pictures, tmp_path / "out")
+    build(config)
+    whole = contents(config.out)
+    path = config.out / "train/fgbg-train-000000.tar"
+    data = bytearray(path.read_bytes())
+    data[700] ^= 1
+    path.write_bytes(data)
+    build(config)
+    assert contents(config.out) != whole  # sizes agree
+    build(replace(config, check=True))
+    assert contents(config.out) == whole
+
+
+def test_another_dataset_in_the_folder_is_named(pictures: Path, tmp_path: Path) -> None:
+    config = config_for(pictures, tmp_path / "out")
+    build(config)
+    with pytest.raises(FingerprintError, match=r"differs in: positions \(2 there, 3 here\)\). Use a new folder"):
+        build(replace(config, positions=3))
+    (config.out / "mine.txt").write_text("keep")
+    build(replace(config, positions=1, overwrite=True))
+    assert (config.out / "mine.txt").read_text() == "keep"
+    build(config_for(pictures, tmp_path / "fresh", positions=1))
+    (config.out / "mine.txt").unlink()
+    assert contents(config.out) == contents(tmp_path / "fresh")
+
+
+def test_changed_source_is_named(pictures: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(pictures, tmp_path / "pictures")
+    config = config_for(tmp_path / "pictures", tmp_path / "out")
+    build(config)
+    shutil.copy(pictures / "bg/room1.jpg", tmp_path / "pictures/bg/room0.jpg")
+    with pytest.raises(FingerprintError, match=r"backgrounds \(1 gone or changed, 1 new\)"):
+        build(config)
+
+
+def test_a_key_keeps_its_pixels_when_the_dataset_grows(pictures: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(pictures, tmp_path / "pictures")
+    (tmp_path / "pictures/bg/room0.jpg").unlink()
+    build(config_for(tmp_path / "pictures", tmp_path / "small", positions=1))
+    build(config_for(pictures, tmp_path / "large", positions=3))
+
+    def digests(folder: Path) -> dict[str, str]:
+        records = [Record.read(path) for path in folder.glob("*/*.json")]
+        return {key: digest for r in records for key, digest in zip(r.keys, r.digests, strict=True)}
+
+    small, large = digests(tmp_path / "small"), digests(tmp_path / "large")
+    assert len(small) == 18
+    assert small.items() <= large.items()
+
+
+def test_disk_full_keeps_finished_shards(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real ENOSPC, from /dev/full, in the fourth shard."""
+    config = config_for(pictures, tmp_path / "out", shard_size=6)
+    whole = contents_of_fresh_build(replace(config, out=tmp_path / "fresh"))
+    real = Worker.samples
+
+    def samples(self: Worker, shard: object) -> object:
+        for number, sample in enumerate(real(self, shard)):  # type: ignore[arg-type]
+            if shard.index == 3 and number == 5:  # type: ignore[attr-defined]
+                with open("/dev/full", "wb", buffering=0) as full:
+                    full.write(b"x")
+            yield sample
+
+    monkeypatch.setattr(Worker, "samples", samples)
+    with pytest.raises(StorageError, match="no space left.*run the same command to go on"):
+        build(config)
+    assert len(list(config.out.rglob("*.tar"))) == 3
+    assert not list(config.out.rglob("*.partial"))
+    monkeypatch.undo()
+    build(config)
+    assert contents(config.out) == whole
+
+
+def contents_of_fresh_build(config: object) -> dict[str, bytes]:
+    build(config)  # type: ignore[arg-type]
+    return contents(config.out)  # type: ignore[attr-defined]
+
+
+def test_too_little_space_is_said_before_anything_is_made(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "free_bytes", lambda folder: 10_000)
+    with pytest.raises(StorageError, match=r"about [\d.]+ kB are needed, 10.0 kB are free"):
+        build(config_for(pictures, tmp_path / "out"))
+    assert not list((tmp_path / "out").rglob("*.tar"))
+
+
+def test_faint_cutout_is_named(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "fg").mkdir()
+    Image.new("RGBA", (30, 30), (255, 0, 0, 100)).save(tmp_path / "fg/ghost.png")
+    config = replace(config_for(pictures, tmp_path / "out"), fg=tmp_path / "fg")
+    with pytest.raises(PlacementError, match="placements of ghost showed no pixel with half coverage"):
+        build(config)
+
+
+def test_truncated_placements_are_drawn_again_until_they_show(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "fg").mkdir()
+    cutout = Image.new("RGBA", (60, 60), (0, 0, 0, 1))
+    cutout.paste((10, 200, 30, 255), (0, 0, 12, 12))
+    cutout.save(tmp_path / "fg/corner.png")
+    config = config_for(pictures, tmp_path / "out", positions=30, truncate=0.8, format=("hdf5",), shard_size=1000)
+    build(replace(config, fg=tmp_path / "fg"))
+    with h5py.File(tmp_path / "out/train/fgbg-train-000000.h5") as shard:
+        metas = [json.loads(text) for text in shard["meta"].asstr()[:]]
+        areas = shard["mask"][:].astype(bool).sum((1, 2))
+    assert {meta["attempt"] for meta in metas} > {0}
+    assert (areas > 0).all()
+    assert [meta["mask_area_px"] for meta in metas] == areas.tolist()
+
+
+@pytest.mark.usefixtures("fake_estimator")
+def test_depth_that_is_not_finite_stops_and_names_the_sample(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
+    with pytest.raises(EstimatorError, match=r"room\d_thing\d_00\dm?: --depth fake gave a depth that is not finite"):
+        build(config_for(pictures, tmp_path / "out", depth="fake"))
+
+
+@pytest.mark.usefixtures("fake_estimator")
+def test_depth_size_bits_and_encoded_layout(pictures: Path, tmp_path: Path) -> None:
+    options = {"depth": "fake", "depth_size": "half", "depth_bits": 16, "hdf5_layout": "encoded"}
+    build(config_for(pictures, tmp_path / "out", format=("tar", "hdf5"), **options))
+    with (
+        h5py.File(tmp_path / "out/train/fgbg-train-000000.h5") as shard,
+        tarfile.open(tmp_path / "out/train/fgbg-train-000000.tar") as tar,
+    ):
+        for place, key in enumerate(shard["key"].asstr()[:]):
+            for field, suffix in (("image", "jpg"), ("mask", "mask.png"), ("depth", "depth.png")):
+                assert shard[field][place].tobytes() == tar.extractfile(f"{key}.{suffix}").read()  # type: ignore[union-attr]
+        depth = np.asarray(Image.open(io.BytesIO(shard["depth"][0].tobytes())))
+    assert depth.shape == (24, 24)
+    assert len(np.unique(depth)) > 256
+
+
+def test_other_build_on_the_folder_is_refused(pictures: Path, tmp_path: Path) -> None:
+    config = config_for(pictures, tmp_path / "out")
+    config.out.mkdir()
+    with storage.build_lock(config.out), pytest.raises(StorageError, match="another build is running on this folder"):
+        build(config)
+
+
+def test_build_log_is_no_part_of_the_dataset(dataset: Path) -> None:
+    log = (dataset / "build.log").read_text()
+    assert "complete: 48 samples" in log
+    for name, data in contents(dataset).items():
+        assert str(dataset.parent).encode() not in data, f"{name} holds an absolute path"
+
+
+def test_public_function_is_not_shadowed_by_its_module() -> None:
+    import fgbg_data.build
+
+    assert fgbg_data.build is build

@@ -1,0 +1,143 @@
+"""Real kills: SIGKILL and Ctrl-C at random moments, an immediate restart, the same bytes, nobody left behind."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fgbg_data import storage
+
+KILLS = 10
+
+
+def command(pictures: Path, out: Path, jobs: int) -> list[str]:
+    options = f"--size 64 --positions 150 --depth none --shard-size 50 --val 0.2 --test 0.2 --format tar,hdf5 -j {jobs}"
+    sources = ["--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(out)]
+    return [sys.executable, "-m", "fgbg_data.cli", "build", *sources, *options.split()]
+
+
+def start(pictures: Path, out: Path, jobs: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(pictures, out, jobs),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in storage.NOT_DATA
+    }
+
+
+def family(build: subprocess.Popen[str]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(build.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_for_shard(out: Path, build: subprocess.Popen[str], more_than: int) -> None:
+    """Wait until the build has finished another shard, so that kills do not all hit its start."""
+    deadline = time.monotonic() + 60
+    while build.poll() is None and len(list(out.glob("*/*.json"))) <= more_than and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one undisturbed process builds."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    subprocess.run(command(pictures, out, 1), check=True, capture_output=True)
+    return contents(out)
+
+
+@pytest.mark.parametrize("whom", ["parent", "group"])
+def test_killed_and_restarted_at_once(whom: str, pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    out = tmp_path / "out"
+    moment = random.Random(f"kill the {whom}")
+    killed_in_the_middle = 0
+    workers: list[psutil.Process] = []
+    for number in range(KILLS):
+        build = start(pictures, out, 2)
+        if number % 3:  # else the kill may hit the start of a run
+            wait_for_shard(out, build, len(list(out.glob("*/*.json"))))
+        time.sleep(moment.uniform(0, 0.3))
+        workers += family(build)
+        if build.poll() is None:
+            killed_in_the_middle += 1
+        if whom == "parent":
+            build.kill()
+        else:
+            os.killpg(build.pid, signal.SIGKILL)
+        build.wait()
+        assert build.stderr
+        build.stderr.close()
+    final = start(pictures, out, 2)
+    _, errors = final.communicate(timeout=120)
+    assert final.returncode == 0, errors
+    assert killed_in_the_middle >= KILLS // 2
+    assert contents(out) == whole
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive, f"left behind: {alive}"
+
+
+def test_workers_die_with_a_killed_parent(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build = start(pictures, out, 2)
+    wait_for_shard(out, build, 0)
+    workers = [child for child in family(build) if "LokyProcess" in " ".join(child.cmdline())]
+    assert len(workers) == 2
+    build.kill()
+    build.wait()
+    assert build.stderr
+    build.stderr.close()
+    _, alive = psutil.wait_procs(workers, timeout=2)
+    assert not alive
+    records = len(list(out.glob("*/*.json")))
+    time.sleep(0.5)
+    assert len(list(out.glob("*/*.json"))) == records
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_says_how_to_go_on(jobs: int, pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    out = tmp_path / "out"
+    build = start(pictures, out, jobs)
+    wait_for_shard(out, build, 0)
+    workers = family(build)
+    os.killpg(build.pid, signal.SIGINT)  # as a terminal does
+    _, errors = build.communicate(timeout=30)
+    assert build.returncode == 130
+    assert "run the same command to go on" in errors
+    assert "Traceback" not in errors
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
+    assert not list(out.rglob("*.partial"))
+    assert 0 < len(list(out.glob("*/*.json"))) < len([name for name in whole if name.count("/") and "json" in name])
+    subprocess.run(command(pictures, out, 2), check=True, capture_output=True)
+    assert contents(out) == whole
+
+
+def test_a_killed_worker_is_said_and_the_same_command_goes_on(
+    pictures: Path, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    build = start(pictures, out, 2)
+    wait_for_shard(out, build, 0)
+    next(child for child in family(build) if "LokyProcess" in " ".join(child.cmdline())).kill()
+    _, errors = build.communicate(timeout=60)
+    assert build.returncode == 2
+    assert "a worker was killed, most likely for want of memory" in errors
+    assert "Traceback" not in errors
+    subprocess.run(command(pictures, out, 2), check=True, capture_output=True)
+    assert contents(out) == whole
