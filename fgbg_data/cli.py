@@ -214,3 +214,7 @@ def _print(table: Any) -> None:
 
     console = Console()
     console.print(table) if console.is_terminal else Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

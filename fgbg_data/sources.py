@@ -75,7 +75,7 @@ def source_id(file: str, kind: Kind) -> str:
     digits of BLAKE2b(path) keep paths apart that slug alike, and names that have no ASCII letters.
 
     >>> source_id("hall.jpg", "background"), source_id("Hall.JPG", "background")
-    ('hall', 'hall-2d0f5c')
+    ('hall', 'hall-5b6861')
     """
     file = unicodedata.normalize("NFC", file)  # macOS hands out NFD, Linux what was written
     stem = file.rsplit(".", 1)[0]
