@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fgbg_data.build import build
     from fgbg_data.config import BuildConfig
+    from fgbg_data.dataset import Dataset, LoadedSample, open_dataset
     from fgbg_data.depth import DepthEstimator
     from fgbg_data.errors import FgbgError
+    from fgbg_data.info import info
+    from fgbg_data.layout import UnfinishedWarning
     from fgbg_data.manifest import Manifest, Record
     from fgbg_data.sample import Sample
 
@@ -23,15 +26,33 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BuildConfig": "config",
+    "Dataset": "dataset",
     "DepthEstimator": "depth",
     "FgbgError": "errors",
+    "LoadedSample": "dataset",
     "Manifest": "manifest",
     "Record": "manifest",
     "Sample": "sample",
+    "UnfinishedWarning": "layout",
     "build": "build",
+    "info": "info",
+    "open_dataset": "dataset",
 }
 
-__all__ = ["BuildConfig", "DepthEstimator", "FgbgError", "Manifest", "Record", "Sample", "build"]
+__all__ = [
+    "BuildConfig",
+    "Dataset",
+    "DepthEstimator",
+    "FgbgError",
+    "LoadedSample",
+    "Manifest",
+    "Record",
+    "Sample",
+    "UnfinishedWarning",
+    "build",
+    "info",
+    "open_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:

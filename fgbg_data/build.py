@@ -231,7 +231,6 @@ def _in_parallel(job: Job, todo: list[Shard], jobs: int) -> Iterator[Record]:
 def _write_preview(project: Project, records: list[Record]) -> None:
     """Draw the first samples of the dataset, read back from its shards."""
     from fgbg_data.preview import contact_sheet, on_checkerboard, sample_pictures, save_sheet
-    from fgbg_data.sample import Sample
     from fgbg_data.shards import load_format
     from fgbg_data.sources import SourceCache
 
@@ -242,31 +241,20 @@ def _write_preview(project: Project, records: list[Record]) -> None:
         {source.id: source.file for source in project.job.foregrounds},
     )
     record = records[0]
-    name = config.format[0]
-    file = record.files[name]
-    reader = load_format(name).open_reader(config.out / record.split / file.name, file.index | {"keys": record.keys})
+    form, file = load_format(config.format[0]), record.files[config.format[0]]
+    place = config.out / record.split / file.name
+    reader = form.open_reader(place, form.read_index(place, record.keys, file.index))
     rows = []
     titles: list[str] = []
-    try:
-        for place in range(min(PREVIEW_ROWS, record.samples)):
-            arrays = {field: reader.read(place, field) for field in reader.fields}
-            sample = Sample(
-                key=record.keys[place],
-                image=arrays["image"],  # type: ignore[arg-type]
-                mask=arrays["mask"],  # type: ignore[arg-type]
-                depth=arrays.get("depth"),  # type: ignore[arg-type]
-                meta=arrays["meta"],  # type: ignore[arg-type]
-                image_file=b"",
-            )
-            meta = sample.meta
-            pictures = {
-                "background": cache.background(meta["background"]),
-                "foreground": on_checkerboard(cache.foreground(meta["foreground"]), *config.canvas),
-            } | sample_pictures(sample)
-            titles = list(pictures)
-            rows.append(list(pictures.values()))
-    finally:
-        reader.close()
+    for number in range(min(PREVIEW_ROWS, record.samples)):
+        meta = reader.read(number, "meta")
+        codes = reader.read(number, "depth") if config.depth_shape else None
+        pictures = {
+            "background": cache.background(meta["background"]),
+            "foreground": on_checkerboard(cache.foreground(meta["foreground"]), *config.canvas),
+        } | sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), codes)
+        titles = list(pictures)
+        rows.append(list(pictures.values()))
     save_sheet(contact_sheet(rows, titles), config.out / "preview.png")
 
 

@@ -8,6 +8,7 @@ FgbgError
 +-- StorageError         the disk is full, or the folder is in use or not ours
 +-- BuildError           a worker of a build died
 +-- ShardError           a shard is damaged or not a shard
++-- UnknownKeyError      a dataset has no sample of that key
 +-- ManifestError        dataset.json or a record is damaged or missing
     +-- FingerprintError the folder holds another dataset than the one asked for
 """
@@ -44,6 +45,12 @@ class ShardError(FgbgError, ValueError):
     """A shard is damaged or not a shard."""
 
 
+class UnknownKeyError(FgbgError, KeyError):
+    """A dataset has no sample of that key."""
+
+    __str__ = Exception.__str__  # KeyError would show the text in quotes
+
+
 class ManifestError(FgbgError, ValueError):
     """A manifest or record is damaged or missing."""
 
@@ -54,3 +61,12 @@ class FingerprintError(ManifestError):
 
 class BuildError(FgbgError, RuntimeError):
     """A worker of a build died."""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, for texts that people read.
+
+    >>> counted(1, "picture"), counted(1200, "picture")
+    ('1 picture', '1,200 pictures')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -76,7 +76,7 @@ class Record:
         }
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: storage.Location) -> Self:
         """Read a record.
 
         Raises:
@@ -133,14 +133,14 @@ class Manifest:
         return sum(file["bytes"] for shard in self.shards for file in shard["files"].values())
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: storage.Location) -> Self:
         """Read the manifest of a dataset.
 
         Raises:
             ManifestError: there is none, or it is damaged or of another format version.
         """
-        path = folder / MANIFEST
-        if not path.is_file():
+        path = storage.join(folder, MANIFEST)
+        if isinstance(path, Path) and not path.is_file():
             raise ManifestError(f"{folder}: holds no {MANIFEST}; it is no dataset of fgbg-data build")
         value = read_json(path)
         del value["format_version"]
@@ -187,16 +187,16 @@ def record_path(folder: Path, split: str, index: int) -> Path:
     return folder / split / f"{shard_stem(split, index)}.json"
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: storage.Location) -> dict[str, Any]:
     """Read one of our JSON files.
 
     Raises:
         ManifestError: it cannot be read, is no JSON object, or is of another format version.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(storage.read_text(path))
     except OSError as error:
-        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ManifestError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:
         raise ManifestError(f"{path}: is not JSON ({error}); the file is damaged") from error
     version = value.get("format_version") if isinstance(value, dict) else None

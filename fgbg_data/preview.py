@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fgbg_data.sample import Array, Sample
+from fgbg_data.sample import Array
 
 GAP_PX = 6
 PAPER = (255, 255, 255)
@@ -56,12 +56,18 @@ def contact_sheet(rows: Sequence[Sequence[Array]], titles: Sequence[str]) -> Ima
     return sheet
 
 
-def sample_pictures(sample: Sample) -> dict[str, Array]:
-    """Return image, mask and depth of a sample as (H, W, 3) uint8 pictures of one size."""
-    pictures = {"image": sample.image, "mask": sample.mask[..., None].repeat(3, -1)}
-    if sample.depth is not None:
-        shown = Image.fromarray(colour_depth(sample.depth))
-        pictures["depth"] = np.asarray(shown.resize(sample.image.shape[1::-1], Image.Resampling.NEAREST))
+def sample_pictures(image: Array, mask: Array, codes: Array | None) -> dict[str, Array]:
+    """Return image, mask and depth of a sample as (H, W, 3) uint8 pictures of one size.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8.
+        codes: (h, w) uint16, or None without depth.
+    """
+    pictures = {"image": image, "mask": mask[..., None].repeat(3, -1)}
+    if codes is not None:
+        shown = Image.fromarray(colour_depth(codes))
+        pictures["depth"] = np.asarray(shown.resize(image.shape[1::-1], Image.Resampling.NEAREST))
     return pictures
 
 

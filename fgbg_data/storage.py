@@ -1,13 +1,15 @@
-"""The one place that opens files of a dataset: atomic writes, locks, free space."""
+"""The one place that opens files of a dataset: atomic writes, locks, free space; reading, here or behind a URL."""
 
 import contextlib
 import errno
 import hashlib
+import mmap
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -126,3 +128,123 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+# --- reading, here or behind a URL ------------------------------------------------------------------------
+
+Location = Path | str
+"""A `Path` lies on this machine; text is a URL that fsspec opens, such as s3://bucket/shards."""
+
+
+class Bytes(Protocol):
+    """The bytes of a file, read only as far as they are sliced: a memory map, or ranges of a remote file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any:
+        """Return bytes, or a view of them."""
+        ...
+
+
+class RemoteBytes:
+    """Slices of a remote file, each one range request."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._path = _filesystem(url)
+        self._size = int(self._fs.size(self._path))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        data: bytes = self._fs.cat_file(self._path, start=start, end=stop) if stop > start else b""
+        return data
+
+
+def locate(path: str | Path) -> Location:
+    """Return where a path or URL points to."""
+    text = str(path)
+    if "://" not in text:
+        return Path(path)
+    return Path(text.removeprefix("file://")) if text.startswith("file://") else text.rstrip("/")
+
+
+def join(place: Location, name: str) -> Location:
+    """Return the file `name` in a folder."""
+    return place / name if isinstance(place, Path) else f"{place}/{name}"
+
+
+def suffix_of(place: Location) -> str:
+    """Return the suffix of the last name, with its dot."""
+    return Path(place).suffix if isinstance(place, Path) else Path(place.rpartition("/")[2]).suffix
+
+
+def parent(place: Location) -> tuple[Location, str]:
+    """Return the folder of a file, and its name."""
+    if isinstance(place, Path):
+        return place.parent, place.name
+    folder, _, name = place.rpartition("/")
+    return folder, name
+
+
+def listing(folder: Location) -> dict[str, int | None]:
+    """Return the names in a folder with their size in bytes, None for a folder, in the order of names.
+
+    Raises:
+        StorageError: the folder is missing or cannot be read.
+    """
+    try:
+        if isinstance(folder, Path):
+            with os.scandir(folder) as entries:
+                found = {entry.name: None if entry.is_dir() else entry.stat().st_size for entry in entries}
+        else:
+            fs, path = _filesystem(folder)
+            found = {
+                info["name"].rstrip("/").rpartition("/")[2]: None if info["type"] == "directory" else info["size"]
+                for info in fs.ls(path, detail=True)
+            }
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be read ({error.strerror or error}); expected a folder") from error
+    return dict(sorted(found.items()))
+
+
+def read_text(place: Location) -> str:
+    """Return the text of a small UTF-8 file."""
+    if isinstance(place, Path):
+        return place.read_text(encoding="utf-8")
+    with open_stream(place) as stream:
+        return stream.read().decode("utf-8")
+
+
+def open_bytes(place: Location) -> Bytes:
+    """Open a file for slices: a memory map here (safe in threads and after a fork), ranges behind a URL.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is empty.
+    """
+    if not isinstance(place, Path):
+        return RemoteBytes(place)
+    with place.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def open_stream(place: Location) -> BinaryIO:
+    """Open a file for reading from start to end."""
+    if isinstance(place, Path):
+        return place.open("rb")
+    fs, path = _filesystem(place)
+    stream: BinaryIO = fs.open(path, "rb")
+    return stream
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """Return fsspec's filesystem and path; asked for anew each time, so that none is shared over a fork."""
+    try:
+        from fsspec.core import url_to_fs
+
+        found: tuple[Any, str] = url_to_fs(url)
+    except (ImportError, ValueError) as error:  # an unknown protocol, or its package is not installed
+        raise StorageError(f"{url}: cannot be opened ({error})") from error
+    return found

@@ -1,15 +1,19 @@
 """What every shard format provides: a writer, a reader, and how a record finds samples in the file."""
 
 import importlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from fgbg_data.errors import ShardError
 from fgbg_data.sample import Array, Meta, Sample
+from fgbg_data.storage import Location
 
 Index = dict[str, Any]
 """JSON that lets a reader reach any sample of a shard without a scan; goes into the record."""
+Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +53,36 @@ class ShardWriter(Protocol):
     ) -> None: ...
 
 
+class ShardIndex(Protocol):
+    """Where the samples of one file are: compact and picklable, kept while readers come and go."""
+
+    @property
+    def keys(self) -> Array:
+        """(N,) of UTF-8 bytes, in the order of writing."""
+        ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that every sample has."""
+        ...
+
+
 class ShardReader(Protocol):
-    """Random access to one file. Opened and closed by whoever uses it; keys are in the order of writing."""
+    """Random access to one file by memory map. Safe in threads and after a fork; freed when it is dropped."""
 
-    keys: list[str]
-    fields: tuple[str, ...]
-
-    def read(self, place: int, field: str) -> Array | Meta:
+    def read(self, place: int, field: str, size: tuple[int, int] | None = None) -> Any:
         """Return one decoded field of the sample at `place`.
 
+        Args:
+            place: 0 to N - 1.
+            field: one of the index's.
+            size: (height, width) to which image and mask are decoded; depth codes and meta know none.
+
+        Returns:
+            An array as FIELDS declares it, or for meta the JSON object.
+
         Raises:
-            ShardError: it cannot be decoded; the text names shard and key.
+            ShardError: it cannot be decoded, or is another sample's; the text names shard and key.
         """
         ...
 
@@ -67,8 +90,12 @@ class ShardReader(Protocol):
         """Return the encoded bytes of a field, or None where the format stores pixels."""
         ...
 
-    def close(self) -> None:
-        """Release the file."""
+    def picture_size(self, place: int, field: str) -> tuple[int, int]:
+        """Return (height, width) of a pixel field as stored, without decoding it."""
+        ...
+
+    def depth_bits(self, place: int) -> int | None:
+        """Return the bits of the depth codes, or None where the shard does not tell."""
         ...
 
 
@@ -88,8 +115,23 @@ class Format(Protocol):
         ...
 
     @staticmethod
-    def open_reader(path: Path, index: Index | None = None) -> ShardReader:
-        """Open a file for reading; without an index it is scanned.
+    def read_index(place: Location, keys: list[str] | None = None, index: Index | None = None) -> Any:
+        """Return the index of a file: from what its record holds, or without that from a scan.
+
+        Raises:
+            ShardError: the file is damaged or no shard.
+            ValueError: the record's index cannot be one of this file.
+        """
+        ...
+
+    @staticmethod
+    def open_reader(place: Location, index: Any, shapes: Shapes | None = None) -> ShardReader:
+        """Open a file for reading.
+
+        Args:
+            place: the file.
+            index: what `read_index` returned for it.
+            shapes: pixel field -> shape that the dataset declares; anything else is refused.
 
         Raises:
             ShardError: the file is damaged or no shard.
@@ -104,3 +146,28 @@ def load_format(name: str) -> Format:
     module, _, attribute = FORMATS[name].partition(":")
     found: Format = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def parse_meta(data: Any, key: str, where: str) -> Meta:
+    """Return the meta of a sample.
+
+    Raises:
+        ShardError: it is no JSON object, or that of another sample.
+    """
+    try:
+        meta = json.loads(bytes(data))
+    except (ValueError, RecursionError) as error:
+        raise ShardError(f"{where}: its meta is not JSON ({error})") from error
+    if not isinstance(meta, dict):
+        raise ShardError(f"{where}: its meta is a JSON {type(meta).__name__}, expected an object")
+    if meta.get("key", key) != key:
+        raise ShardError(f"{where}: its meta is that of {meta['key']!r}; the shard is damaged")
+    return meta
+
+
+def meta_depth_bits(meta: Meta, where: str) -> int | None:
+    """Return the depth bits that a meta tells, checked."""
+    bits = meta.get("depth_bits")
+    if bits is None or (isinstance(bits, int) and 1 <= bits <= 16):
+        return bits
+    raise ShardError(f"{where}: its meta says depth_bits {bits!r}, expected 1 to 16")

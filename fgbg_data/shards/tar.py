@@ -1,18 +1,23 @@
 """Tar shards, as webdataset, Hugging Face datasets and plain `tar` read them."""
 
 import io
-import json
-import mmap
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
 
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Array, Meta, Sample, decode_pixels
-from fgbg_data.shards.base import Index, ShardSpec
+from fgbg_data.pixels import decode_field, header_size
+from fgbg_data.sample import FIELDS, Array, Sample
+from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
+from fgbg_data.storage import Location, open_bytes, open_stream
 
 _BLOCK = 512
+_FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image", "mask.png": "mask", "depth.png": "depth", "json": "meta"}
+"""Suffix of a member -> field."""
 
 
 class TarFormat:
@@ -31,9 +36,16 @@ class TarFormat:
         return TarWriter(path, spec)
 
     @staticmethod
-    def open_reader(path: Path, index: Index | None = None) -> "TarReader":
-        """Open a tar; its members are found by the index, or by a scan."""
-        return TarReader(path, index)
+    def read_index(place: Location, keys: list[str] | None = None, index: Index | None = None) -> "TarIndex":
+        """Take the members' places from the record, or find them by a scan."""
+        if keys is None or index is None:
+            return _scan(place)
+        return _from_record(keys, index)
+
+    @staticmethod
+    def open_reader(place: Location, index: "TarIndex", shapes: Shapes | None = None) -> "TarReader":
+        """Open a tar."""
+        return TarReader(place, index, shapes)
 
 
 class TarWriter:
@@ -71,69 +83,162 @@ class TarWriter:
             self._tar.fileobj.close()  # without the end mark of a whole tar
 
 
+@dataclass(frozen=True)
+class TarIndex:
+    """Where every member of a tar is.
+
+    Attributes:
+        keys: (N,) of UTF-8 bytes.
+        offset: field -> (N,) first byte of each sample's file.
+        bytes: field -> (N,) its size.
+        told: by a record, not found in the file itself.
+    """
+
+    keys: Array
+    offset: dict[str, Array]
+    bytes: dict[str, Array]
+    told: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that there are."""
+        return tuple(self.offset)
+
+
 class TarReader:
-    """Reads one tar shard through a memory map."""
+    """Reads one tar shard by slices of it, a memory map where the file is on this machine."""
 
-    def __init__(self, path: Path, index: Index | None = None) -> None:
-        self._path = path
+    def __init__(self, place: Location, index: TarIndex, shapes: Shapes | None = None) -> None:
+        self._place, self._index, self._shapes = place, index, shapes or {}
         try:
-            with path.open("rb") as stream:
-                self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            self._bytes = open_bytes(place)
         except (OSError, ValueError) as error:
-            raise ShardError(f"{path}: cannot be opened ({error})") from error
-        if index is not None:
-            self.keys = index["keys"]
-            self._offsets, self._bytes = index["offset"], index["bytes"]
-        else:
-            self.keys, self._offsets, self._bytes = _scan(path)
-        self.fields = tuple(self._offsets)
+            raise ShardError(f"{place}: cannot be opened ({error})") from error
 
-    def read(self, place: int, field: str) -> Array | Meta:
+    def read(self, place: int, field: str, size: tuple[int, int] | None = None) -> Any:
         """Return one decoded field."""
-        data = self.read_file(place, field)
-        where = f"{self._path}: {self.keys[place]}"
-        if field != "meta":
-            return decode_pixels(field, data, where)
-        try:
-            meta: Meta = json.loads(data)
-        except ValueError as error:
-            raise ShardError(f"{where}: its meta is not JSON ({error})") from error
-        return meta
+        data = self._member(place, field)
+        where = self._where(place)
+        if field == "meta":
+            return parse_meta(data, self._key(place), where)
+        return decode_field(field, data, where, self._shapes.get(field), size)
 
     def read_file(self, place: int, field: str) -> bytes:
         """Return the bytes of one member."""
-        start, size = self._offsets[field][place], self._bytes[field][place]
-        data = self._map[start : start + size]
-        if len(data) < size:
-            raise ShardError(f"{self._path}: {self.keys[place]}: the file ends before its {field}; truncated?")
-        return data
+        return bytes(self._member(place, field))
 
-    def close(self) -> None:
-        """Release the memory map."""
-        self._map.close()
+    def picture_size(self, place: int, field: str) -> tuple[int, int]:
+        """Return (height, width), by the file's header."""
+        return header_size(field, self._member(place, field), self._where(place))
+
+    def depth_bits(self, place: int) -> int | None:
+        """Each sample's meta tells."""
+        if "meta" not in self._index.fields:
+            return None
+        return meta_depth_bits(self.read(place, "meta"), self._where(place))
+
+    def _member(self, place: int, field: str) -> Any:
+        """Return a member's bytes, after a look at its header: a record of another file would give another sample."""
+        start, size = int(self._index.offset[field][place]), int(self._index.bytes[field][place])
+        data = self._bytes[max(0, start - _BLOCK) : start + size]
+        if start < _BLOCK or size < 0 or len(data) < _BLOCK + size:
+            raise ShardError(f"{self._where(place)}: the file ends before its {field}; truncated?")
+        if self._index.told:
+            name = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace")
+            if _key(name) != self._key(place) or _field(name, self._place) != field:
+                raise ShardError(f"{self._where(place)}: its {field} is not where its record says; was it replaced?")
+        return data[_BLOCK:]
+
+    def _key(self, place: int) -> str:
+        return str(self._index.keys[place], "utf-8")
+
+    def _where(self, place: int) -> str:
+        return f"{self._place}: {self._key(place)}"
 
 
-def _scan(path: Path) -> tuple[list[str], dict[str, list[int]], dict[str, list[int]]]:
-    """Find keys and members of a tar that has no record."""
-    names = {"mask.png": "mask", "depth.png": "depth", "json": "meta", "jpg": "image", "png": "image"}
-    keys: list[str] = []
-    offsets: dict[str, list[int]] = {}
-    sizes: dict[str, list[int]] = {}
+def _key(name: str) -> str:
+    """Return the key of a member, cut as webdataset cuts: at the first dot after the folders."""
+    folder, slash, base = name.removeprefix("./").rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def _scan(place: Location) -> TarIndex:
+    """Find keys and members of a tar that has no record.
+
+    Raises:
+        ShardError: it is no whole tar, or its members are not those of samples.
+    """
+    keys: dict[str, dict[str, tuple[int, int]]] = {}
+    last = ""
     try:
-        with tarfile.open(path) as tar:
+        with open_stream(place) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             for member in tar:
-                key, _, suffix = member.name.partition(".")
-                if not member.isfile() or suffix not in names:
+                if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                     continue
-                if not keys or keys[-1] != key:
-                    keys.append(key)
-                offsets.setdefault(names[suffix], []).append(member.offset_data)
-                sizes.setdefault(names[suffix], []).append(member.size)
-    except (tarfile.TarError, EOFError) as error:
-        raise ShardError(f"{path}: is no whole tar file ({error})") from error
-    for field, found in offsets.items():
-        if len(found) != len(keys):
-            raise ShardError(f"{path}: {len(keys)} keys but {len(found)} {field} members; every sample needs all")
+                field = _field(member.name, place)
+                if field is None:
+                    continue
+                key = _key(member.name)
+                if key != last and key in keys:
+                    raise ShardError(f"{place}: {key}: occurs twice; keys must be unique")
+                members, last = keys.setdefault(key, {}), key
+                if field in members:
+                    raise ShardError(f"{place}: {key}: has two files of {field}; keys must be unique")
+                members[field] = member.offset_data, member.size
+            end = stream.seek(0, io.SEEK_END)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ShardError(f"{place}: is no whole tar file ({error}); copy or build it again") from error
     if not keys:
-        raise ShardError(f"{path}: holds no samples")
-    return keys, offsets, sizes
+        raise ShardError(f"{place}: holds no samples (files KEY.jpg, KEY.mask.png, ...)")
+    fields = [field for field in FIELDS if any(field in members for members in keys.values())]
+    for key, members in keys.items():
+        for field in fields:
+            if field not in members:
+                raise ShardError(f"{place}: {key}: has no {field}, which other samples have; truncated?")
+            if sum(members[field]) > end:
+                raise ShardError(f"{place}: {key}: the file ends before its {field}; truncated?")
+    return TarIndex(
+        np.array([key.encode() for key in keys]),
+        {field: np.array([members[field][0] for members in keys.values()]) for field in fields},
+        {field: np.array([members[field][1] for members in keys.values()]) for field in fields},
+    )
+
+
+def _field(name: str, place: Location) -> str | None:
+    """Return which field a member is, None for none of ours.
+
+    Raises:
+        ShardError: its name leads out of the folder, or its key has a dot.
+    """
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+        raise ShardError(f"{place}: the member {name!r} leads out of the folder; refused")
+    base = name.rpartition("/")[2]
+    if base.startswith("."):
+        return None
+    suffix = base.partition(".")[2]
+    if suffix in _FIELD_OF:
+        return _FIELD_OF[suffix]
+    for known in _FIELD_OF:
+        if suffix.endswith("." + known):
+            raise ShardError(
+                f"{place}: {base[: -len(known) - 1]}: the key has a dot, at which readers of webdataset tars cut it, "
+                "so that samples mix; rename the files"
+            )
+    return None
+
+
+def _from_record(keys: list[str], index: Index) -> TarIndex:
+    """Return the index that a record holds; ValueError where it cannot be one."""
+    try:
+        found = TarIndex(
+            np.array([key.encode() for key in keys]),
+            {field: np.array(values, np.int64) for field, values in index["offset"].items()},
+            {field: np.array(values, np.int64) for field, values in index["bytes"].items()},
+            told=True,
+        )
+    except (TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"no index of a tar ({error!r})") from error
+    lengths = {array.shape for part in (found.offset, found.bytes) for array in part.values()}
+    if lengths != {(len(keys),)} or set(found.bytes) != set(found.offset) or not set(found.offset) <= set(FIELDS):
+        raise ValueError("no index of a tar (its columns differ)")
+    return found

@@ -1,0 +1,72 @@
+"""What a dataset is, in one JSON object: counts, splits, sizes, estimator, configuration."""
+
+from pathlib import Path
+from typing import Any
+
+from fgbg_data import storage
+from fgbg_data.layout import find_shards, find_splits
+from fgbg_data.sample import FIELDS, PIXEL_FIELDS
+from fgbg_data.store import ShardStore
+
+
+def info(path: str | Path) -> dict[str, Any]:
+    """Return what the dataset at `path` is.
+
+    Raises:
+        FgbgError: there is none, or it cannot be read.
+    """
+    root = storage.locate(path)
+    stores = {name: ShardStore(find_shards(root, name), skip=True) for name in find_splits(root)}
+    about = describe(next(iter(stores.values())))
+    if about["complete"] is None:
+        about["splits"] = {name: {"samples": len(store), "shards": len(store.shards)} for name, store in stores.items()}
+        about["samples"] = sum(len(store) for store in stores.values())
+    return about
+
+
+def describe(store: ShardStore) -> dict[str, Any]:
+    """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell."""
+    manifest = store.layout.manifest
+    if manifest is None:
+        return {
+            "complete": None,
+            "fingerprint": store.fingerprint,
+            "formats": sorted({form for place in store.shards for form in place.files}),
+            "fields": _fields_found(store),
+            "samples": len(store),
+            "splits": {store.layout.split: {"samples": len(store), "shards": len(store.shards)}},
+            "bytes": None,
+            "estimator": None,
+            "config": None,
+        }
+    return {
+        "complete": manifest.complete,
+        "fingerprint": manifest.fingerprint,
+        "formats": manifest.identity["config"]["format"],
+        "fields": {name: {"dtype": about["dtype"], "shape": about["shape"]} for name, about in manifest.fields.items()},
+        "samples": manifest.samples,
+        "splits": {
+            name: {
+                "samples": split["samples"],
+                "shards": split["shards"],
+                "backgrounds": len(split["backgrounds"]),
+                "foregrounds": len(split["foregrounds"]),
+            }
+            for name, split in manifest.splits.items()
+        },
+        "bytes": manifest.bytes,
+        "estimator": manifest.identity["estimator"],
+        "config": manifest.identity["config"],
+    }
+
+
+def _fields_found(store: ShardStore) -> dict[str, Any]:
+    """Return the fields of the first sample."""
+    if not len(store):
+        return {}
+    reader, fields = store.reader(0), store.index(0).fields
+    found = {}
+    for name in fields:
+        shape = list(reader.picture_size(0, name)) if name in PIXEL_FIELDS else []
+        found[name] = {"dtype": FIELDS[name].dtype, "shape": shape + [3] * (FIELDS[name].channels == 3)}
+    return found

@@ -1,0 +1,141 @@
+"""Stored pixels -> pixels of the size asked for: header checks before decoding, scaled decoding, resizing."""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from fgbg_data.errors import ShardError
+from fgbg_data.sample import FIELDS, Array, decode_pixels
+
+MAX_SIDE_PX = 8192
+"""Where no size is declared, a larger picture is taken for a decompression bomb."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_CHANNELS = {0: 0, 2: 3}
+"""PNG colour type -> channels as in FIELDS; palettes and alpha are no field of ours."""
+
+
+def decode_field(
+    field: str, data: Any, where: str, shape: tuple[int, ...] | None = None, size: tuple[int, int] | None = None
+) -> Array:
+    """Decode the file of one pixel field, checked before and after.
+
+    Args:
+        field: image, mask or depth.
+        data: the encoded file, as bytes or a view of them.
+        where: shard and key, for the error text.
+        shape: of the array, as the dataset declares it; None where nothing does.
+        size: (height, width) wanted of image or mask, None for as stored. A JPEG is decoded at 1/2, 1/4 or 1/8
+            where that is still no smaller. Depth codes are never resized.
+
+    Raises:
+        ShardError: the file is damaged, or not what the dataset declares.
+    """
+    found = header_size(field, data, where)
+    if shape is not None and found != tuple(shape[:2]):
+        raise ShardError(f"{where}: the {field} is {_by(found)} px, the dataset declares {_by(shape)}; refused")
+    if max(found) > MAX_SIDE_PX:
+        raise ShardError(f"{where}: the {field} is {_by(found)} px, more than {MAX_SIDE_PX} a side; refused as a bomb")
+    if field == "depth" or size is None:
+        return decode_pixels(field, data, where)
+    if field == "image" and bytes(data[:2]) == b"\xff\xd8":
+        array = _decode_scaled(data, where, found, size)
+    else:
+        array = decode_pixels(field, data, where)
+    return resize_field(field, array, size)
+
+
+def resize_field(field: str, array: Array, size: tuple[int, int]) -> Array:
+    """Resize pixels to (height, width): by area where they shrink, linearly where they grow.
+
+    A mask is averaged too and then cut at one half, so that 255 keeps its meaning at any size: the foreground
+    covers at least half of the pixel. Nearest neighbours would drop what is thinner than a pixel and shift edges.
+
+    Args:
+        field: image, mask or depth.
+        array: (H, W, 3) uint8, (H, W) uint8, or for depth (H, W) float32.
+        size: (height, width).
+    """
+    if array.shape[:2] == size:
+        return array
+    import cv2
+
+    shrinks = size[0] <= array.shape[0] and size[1] <= array.shape[1]
+    resized: Array = cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    if field == "mask":
+        resized = (resized >= 128) * np.uint8(255)
+    return resized
+
+
+def _decode_scaled(data: Any, where: str, found: tuple[int, int], size: tuple[int, int]) -> Array:
+    """Decode a JPEG at the smallest scale that is not below `size`; libjpeg skips the rest of the work."""
+    import cv2
+
+    flag = cv2.IMREAD_COLOR_RGB
+    scales = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+    for divisor, reduced in scales.items():
+        if -(-found[0] // divisor) >= size[0] and -(-found[1] // divisor) >= size[1]:
+            flag |= reduced & ~cv2.IMREAD_COLOR_BGR  # the two orders of colour exclude each other
+            break
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    if array is None:
+        raise ShardError(f"{where}: the image cannot be decoded ({len(data)} bytes, damaged or no picture)")
+    return array
+
+
+def header_size(field: str, data: Any, where: str) -> tuple[int, int]:
+    """Return (height, width) by the file's header, before anything is decoded; checks a PNG's type and CRCs."""
+    if bytes(data[:8]) == _PNG:
+        return _png_size(field, data, where)
+    if field == "image" and bytes(data[:2]) == b"\xff\xd8":
+        size = _jpeg_size(data)
+        if size is not None and bytes(data).rfind(b"\xff\xd9") > 0:  # cut short, it would decode to grey below
+            return size
+    kinds = "JPEG or PNG" if field == "image" else "PNG"
+    raise ShardError(f"{where}: the {field} cannot be decoded ({len(data)} bytes, no {kinds} or damaged)")
+
+
+def _png_size(field: str, data: Any, where: str) -> tuple[int, int]:
+    """Walk the chunks of a PNG; libpng would find the same faults, but tells them to the terminal."""
+    damaged = ShardError(f"{where}: the {field} is a damaged PNG ({len(data)} bytes)")
+    place, kind, header = 8, b"", b""
+    while kind != b"IEND":
+        if place + 12 > len(data):
+            raise damaged
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 8 + length
+        if end + 4 > len(data) or zlib.crc32(data[place + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            raise damaged
+        if place == 8:
+            if kind != b"IHDR" or length != 13:
+                raise damaged
+            header = bytes(data[16:29])
+        place = end + 4
+    width, height, bits, colour = struct.unpack(">IIBB", header[:10])
+    spec = FIELDS[field]
+    if bits > 8 * np.dtype(spec.dtype).itemsize or _PNG_CHANNELS.get(colour) != spec.channels:
+        raise ShardError(
+            f"{where}: the {field} is a PNG of {bits} bits and colour type {colour}, expected {spec.dtype} with "
+            f"{spec.channels or 'no'} channels"
+        )
+    return height, width
+
+
+def _jpeg_size(data: Any) -> tuple[int, int] | None:
+    """Return (height, width) by the first frame header (SOFn) of a JPEG, or None."""
+    place = 2
+    while place + 9 <= len(data):
+        if data[place] != 0xFF:
+            return None
+        kind = data[place + 1]
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            return height, width
+        place += 2 + int.from_bytes(bytes(data[place + 2 : place + 4]), "big")
+    return None
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
