@@ -7,8 +7,7 @@ so that the same versions of the libraries draw the same bytes.
 
 import csv
 import io
-import os
-import tempfile
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,17 @@ from fgbg_data.demo.objects import OBJECTS
 from fgbg_data.demo.paint import Canvas
 from fgbg_data.demo.town import TOWN
 from fgbg_data.errors import StorageError
+from fgbg_data.storage import PARTIAL, partial
 
 __all__ = ["BACKGROUNDS", "FOREGROUNDS", "DemoPaths", "write_demo"]
 
 BACKGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**INDOORS, **TOWN, **COUNTRY}.items()))
 FOREGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**CREATURES, **OBJECTS}.items()))
+
+
+MADE_FROM_IT = ("shards", "runs")
+"""Folders beside the pictures that are left alone: where the README builds a dataset and trains on it."""
+_PARTIAL_OF = re.compile(r"(.+)\.[0-9a-f]+" + re.escape(PARTIAL))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +49,7 @@ def write_demo(folder: Path) -> DemoPaths:
     which licence. Running it again writes the same files again.
 
     Args:
-        folder: created when missing. It may hold an earlier demo and nothing else.
+        folder: created when missing. It may hold an earlier demo with its `shards` and `runs`, and nothing else.
 
     Raises:
         StorageError: `folder` is a file, holds files that are not the demo's own, or cannot be written.
@@ -55,11 +60,12 @@ def write_demo(folder: Path) -> DemoPaths:
         for path in (paths.backgrounds, paths.foregrounds):
             path.mkdir(parents=True, exist_ok=True)
         for path, content in _files(paths):
-            _replace(path, content)
+            with partial(path) as temporary:
+                temporary.write_bytes(content)
     except OSError as error:
-        raise StorageError(
-            f"{folder}: {error.strerror}. Make room or name another folder, and run it again."
-        ) from error
+        reason = (error.__cause__ if isinstance(error, StorageError) else error) or error
+        why = getattr(reason, "strerror", None) or reason
+        raise StorageError(f"{folder}: {why}. Make room or name another folder, and run it again.") from error
     return paths
 
 
@@ -75,13 +81,18 @@ def _refuse_strangers(folder: Path, paths: DemoPaths) -> None:
     for path in (folder, paths.backgrounds, paths.foregrounds):
         if path.exists() and not path.is_dir():
             raise StorageError(f"{path}: is a file, and the demo needs a folder there. Name a new or an empty folder.")
-    strangers = sorted(path for path in folder.rglob("*") if path not in own)
+    made = [folder / name for name in MADE_FROM_IT]
+    found = [path for place in (folder, *own) if place.is_dir() for path in place.iterdir()]
+    dead = [path for path in found if (cut := _PARTIAL_OF.fullmatch(path.name)) and path.parent / cut[1] in own]
+    strangers = sorted(set(found) - own - set(made) - set(dead))
     if strangers:
         more = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         raise StorageError(
             f"{folder}: holds {strangers[0].relative_to(folder)}{more}, which the demo did not write. "
             "Name a new or an empty folder."
         )
+    for path in dead:  # half written when an earlier run was killed
+        path.unlink(missing_ok=True)
 
 
 def _files(paths: DemoPaths) -> Iterator[tuple[Path, bytes]]:
@@ -104,16 +115,3 @@ def _credits(names: list[str]) -> bytes:
     rows.writerow(["file", "licence", "author", "url"])
     rows.writerows([name, "CC0-1.0", "fgbg demo", ""] for name in names)
     return text.getvalue().encode()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then put it in its place in one step."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(partial, 0o644)  # mkstemp's 0600 would hide the demo from other users
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise

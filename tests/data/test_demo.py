@@ -2,7 +2,6 @@
 
 import csv
 import re
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +87,14 @@ def test_a_second_run_writes_the_same_bytes_and_leaves_nothing_else(
         if not name.endswith(".csv"):
             assert content == (demo.backgrounds.parent / name).read_bytes(), name
     (paths.foregrounds / "cat.png").write_bytes(b"cut short")
+    (paths.foregrounds / "cat.png.0123456789ab.partial").write_bytes(b"killed here")
     assert write_demo(tmp_path) == paths
     assert contents(tmp_path) == first
-    assert stat.S_IMODE((paths.foregrounds / "cat.png").stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("stranger", ["holiday.jpg", "bg/holiday.jpg", "fg/.notes", "bg/cat.png", "fg/mine/cat.png"])
+@pytest.mark.parametrize(
+    "stranger", ["holiday.jpg", "bg/holiday.jpg", "fg/.notes", "bg/cat.png", "fg/mine/cat.png", "fg/mine.partial"]
+)
 def test_refuses_a_folder_with_other_files(tmp_path: Path, stranger: str) -> None:
     (tmp_path / stranger).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / stranger).write_bytes(b"mine")
@@ -104,6 +105,18 @@ def test_refuses_a_folder_with_other_files(tmp_path: Path, stranger: str) -> Non
     assert stranger.split("/")[-1] in str(caught.value) or "mine" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert contents(tmp_path) == before
+
+
+def test_leaves_alone_what_was_built_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fgbg_data.demo.BACKGROUNDS", {"office": BACKGROUNDS["office"]})
+    monkeypatch.setattr("fgbg_data.demo.FOREGROUNDS", {"cat": FOREGROUNDS["cat"]})
+    for name in ("shards/dataset.json", "runs/first/config.toml"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("theirs")
+    write_demo(tmp_path)
+    assert (
+        (tmp_path / "shards/dataset.json").read_text() == (tmp_path / "runs/first/config.toml").read_text() == "theirs"
+    )
 
 
 def test_refusal_counts_the_other_files(tmp_path: Path) -> None:
