@@ -5,6 +5,7 @@ import errno
 import hashlib
 import mmap
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -49,10 +50,15 @@ def partial(path: Path) -> Iterator[Path]:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Tell whether an error, or its cause (h5py wraps the system's), says that the disk is full."""
-    if isinstance(error, OSError) and (error.errno in _FULL or "No space left" in str(error)):
-        return True
-    return error is not None and (is_full(error.__cause__) or "errno = 28" in str(error))
+    """Tell whether an error, or one behind it, says that the disk is full (h5py says so in words only)."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        words = re.search(r"errno = (\d+)", str(error))
+        if words and int(words[1]) in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def write_text(path: Path, text: str) -> None:

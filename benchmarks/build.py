@@ -1,0 +1,207 @@
+"""How fast is a build? Against the notebook way, and against the bare estimator.
+
+    python benchmarks/build.py --bg BACKGROUNDS --fg FOREGROUNDS
+
+(a) `--depth none` against the way of the notebooks that this replaces: one process; for each pair of pictures both
+    are decoded once; for each sample a float64 blend in a Python loop over three channels, then `cv2.imwrite` of a
+    loose JPEG image and a loose JPEG mask.
+(b) `--depth tiny` against what the same estimator does on the same cores with batches that are ready.
+(c) peak memory of a worker, for few and many samples, for few and many sources.
+(d) bytes a sample in tar.
+
+Best of three, runs of both sides taking turns. Let nothing else run.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
+import numpy as np
+import psutil
+
+ROUNDS = 3
+SIZE = 224
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bg", type=Path, required=True)
+    parser.add_argument("--fg", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=4000, help="of (a)")
+    parser.add_argument("--depth-samples", type=int, default=1000, help="of (b)")
+    parser.add_argument("--only", choices=["a", "b", "c"], help="one part alone")
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    print(f"{cores} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, best of {ROUNDS}\n")
+    with tempfile.TemporaryDirectory(prefix="fgbg-bench-") as folder:
+        if options.only in (None, "a"):
+            against_notebook(options, Path(folder))
+        if options.only in (None, "b"):
+            against_estimator(options, Path(folder), cores)
+        if options.only in (None, "c"):
+            memory(options, Path(folder))
+
+
+def against_notebook(options: argparse.Namespace, folder: Path) -> None:
+    """(a) and, without depth, (d)."""
+    times: dict[str, list[float]] = {"notebook": [], "fgbg-data build --depth none": []}
+    size = 0.0
+    for _ in range(ROUNDS):
+        times["notebook"].append(timed(lambda: notebook(options.bg, options.fg, folder / "loose", options.samples)))
+        shutil.rmtree(folder / "loose")
+        seconds, size = build(options, folder, options.samples, "none")
+        times["fgbg-data build --depth none"].append(seconds)
+    rates = {name: options.samples / min(seconds) for name, seconds in times.items()}
+    print("| (a) no depth | samples/s | ratio |\n|---|---|---|")
+    for name, rate in rates.items():
+        print(f"| {name} | {rate:.0f} | {rate / rates['notebook']:.2f} |")
+    print(f"\n{size / 1000:.1f} kB a sample in tar, without depth\n")
+
+
+def against_estimator(options: argparse.Namespace, folder: Path, cores: int) -> None:
+    """(b) and (d)."""
+    bare, whole, size = [], [], 0.0
+    for _ in range(ROUNDS):
+        bare.append(estimator_alone(cores))
+        seconds, size = build(options, folder, options.depth_samples, "tiny")
+        startup, _ = build(options, folder, cores * 16, "tiny")  # processes, imports, weights: once a build
+        whole.append((options.depth_samples - cores * 16) / (seconds - startup))
+    print("| (b) with depth | images/s | ratio |\n|---|---|---|")
+    print(f"| tiny alone, ready batches, {cores} processes of one thread | {max(bare):.1f} | 1.00 |")
+    print(f"| fgbg-data build --depth tiny, start-up taken off | {max(whole):.1f} | {max(whole) / max(bare):.2f} |")
+    print(f"\n(d) {size / 1000:.1f} kB a sample in tar, with 12-bit depth\n")
+
+
+def memory(options: argparse.Namespace, folder: Path) -> None:
+    """(c) peak resident memory of the largest worker."""
+    print("| (c) backgrounds x foregrounds | samples | peak of a worker, MB |\n|---|---|---|")
+    for sources, samples in ((10, 400), (10, 2000), (100, 400), (100, 2000)):
+        few = argparse.Namespace(
+            bg=some(options.bg, folder / "bg", sources), fg=some(options.fg, folder / "fg", sources)
+        )
+        peak = Peak()
+        with peak:
+            build(few, folder, samples, "tiny")
+        print(f"| {sources} x {sources} | {samples} | {peak.bytes / 1e6:.0f} |")
+
+
+def notebook(bg: Path, fg: Path, out: Path, samples: int) -> None:
+    """The way of the notebooks."""
+    out.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    made = 0
+    for bg_path in sorted(bg.iterdir()):
+        for fg_path in sorted(fg.iterdir()):
+            background = cv2.resize(cv2.imread(str(bg_path)), (SIZE, SIZE))
+            foreground = cv2.imread(str(fg_path), cv2.IMREAD_UNCHANGED)
+            for position in range(20):
+                scale = rng.uniform(0.4, 0.7) / max(foreground.shape[0] / SIZE, foreground.shape[1] / SIZE)
+                small = cv2.resize(foreground, None, fx=scale, fy=scale)
+                height, width = small.shape[:2]
+                top, left = rng.integers(0, SIZE - height + 1), rng.integers(0, SIZE - width + 1)
+                for flip in (False, True):
+                    cutout = small[:, ::-1] if flip else small
+                    image = background.astype(np.float64)
+                    alpha = cutout[..., 3] / 255.0
+                    region = image[top : top + height, left : left + width]
+                    for channel in range(3):
+                        region[..., channel] = alpha * cutout[..., channel] + (1 - alpha) * region[..., channel]
+                    mask = np.zeros((SIZE, SIZE))
+                    mask[top : top + height, left : left + width] = alpha * 255
+                    name = f"{bg_path.stem}_{fg_path.stem}_{position:02d}{'f' if flip else ''}"
+                    cv2.imwrite(str(out / f"{name}.jpg"), image)
+                    cv2.imwrite(str(out / f"{name}_mask.jpg"), mask)
+                    made += 1
+                    if made == samples:
+                        return
+
+
+def build(options: argparse.Namespace, folder: Path, samples: int, depth: str) -> tuple[float, float]:
+    """Run the command; return its seconds, and bytes a sample of its tars."""
+    out = folder / "shards"
+    cores = len(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "fgbg_data.cli", "build", "--bg", str(options.bg), "--fg", str(options.fg)]
+    command += ["--out", str(out), "--samples", str(samples), "--depth", depth, "--device", "cpu"]
+    command += ["--holdout", "sample", "--val", "0", "--test", "0", "--shard-size", str(max(16, samples // cores // 2))]
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    seconds = timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))
+    size = sum(path.stat().st_size for path in out.rglob("*.tar")) / samples
+    shutil.rmtree(out)
+    return seconds, size
+
+
+def estimator_alone(cores: int) -> float:
+    """Images a second of the estimator, one process of one thread a core, on batches that are ready."""
+    from joblib import Parallel, delayed
+
+    return sum(Parallel(n_jobs=cores)(delayed(_predict)() for _ in range(cores)))
+
+
+def _predict(seconds: float = 15) -> float:
+    import torch
+
+    from fgbg_data.depth import load_estimator
+
+    torch.set_num_threads(1)
+    estimator = load_estimator("tiny", "cpu")
+    images = np.random.default_rng(0).integers(0, 256, (estimator.batch_size, SIZE, SIZE, 3)).astype(np.uint8)
+    estimator.estimate(images)
+    started, done = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        estimator.estimate(images)
+        done += len(images)
+    return done / (time.perf_counter() - started)
+
+
+class Peak:
+    """Watches the resident memory of the children of the children of this process: the workers."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.05):
+            for child in psutil.Process().children(recursive=True):
+                try:
+                    if "LokyProcess" in " ".join(child.cmdline()):
+                        self.bytes = max(self.bytes, child.memory_info().rss)
+                except psutil.Error:
+                    continue
+
+
+def some(source: Path, folder: Path, count: int) -> Path:
+    """Copy the first `count` pictures of a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in sorted(source.iterdir())[:count]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def timed(work: object) -> float:
+    started = time.perf_counter()
+    work()  # type: ignore[operator]
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
