@@ -24,6 +24,7 @@ def test_wheel_holds_packages_weights_and_licence(wheel: Path) -> None:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     assert {name.split("/")[0] for name in sizes} == {"fgbg_data", "fgbg_train", "fgbg-0.1.0.dist-info"}
     assert 1_000_000 < sizes["fgbg_data/depth/tiny.safetensors"] <= 8_000_000
+    assert "fgbg_data/demo/__init__.py" in sizes
     assert "fgbg_data/py.typed" in sizes
     assert "fgbg_train/py.typed" in sizes
     assert any(name.endswith("LICENSE") for name in sizes)
