@@ -147,12 +147,10 @@ def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
     from fgbg_data.config import BuildConfig, read_toml
     from fgbg_data.errors import ConfigError
 
-    if "format" in options:
-        options["format"] = tuple(options["format"].split(","))
     values = (read_toml(toml) if toml else {}) | options
     missing = [f"--{name}" for name in ("bg", "fg", "out") if name not in values]
     if missing:
-        raise ConfigError(f"{', '.join(missing)} missing; see fgbg-data build --help")
+        raise ConfigError(f"{' and '.join(missing)} missing: say where the folder is; see fgbg-data build --help")
     return BuildConfig(**values)
 
 
@@ -160,6 +158,7 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
     from rich.table import Table
 
     from fgbg_data.build import check_folder, find_finished
+    from fgbg_data.errors import counted
     from fgbg_data.forecast import forecast
     from fgbg_data.progress import format_bytes, format_seconds
     from fgbg_data.project import num_jobs, prepare
@@ -173,16 +172,18 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
     for name, split in project.manifest.splits.items():
         counts = split["samples"], split["shards"], len(split["backgrounds"]), len(split["foregrounds"])
         table.add_row(name, *(f"{count:,}" for count in counts))
-    pairs = f"{len(job.backgrounds)} backgrounds x {len(job.foregrounds)} foregrounds"
+    pairs = f"{counted(len(job.backgrounds), 'background')} x {counted(len(job.foregrounds), 'foreground')}"
     twins = " x 2 (mirrored)" if config.mirror else ""
-    click.echo(f"{pairs} x {config.positions} positions{twins}: {len(plan):,} samples are asked for")
+    every = len(job.backgrounds) * len(job.foregrounds) * plan.per_pair
+    made = "" if every == len(plan) else f"; this build makes {len(plan):,} of them"
+    click.echo(f"{pairs} x {counted(config.positions, 'position')}{twins} = {counted(every, 'sample')}{made}")
     _print(table)
     with console.status("measuring the first samples"):
         expected = forecast(project)
     jobs = num_jobs(config, len(plan.shards()))
     click.echo(
         f"expected: {format_bytes(expected.bytes)} ({format_bytes(free_bytes(config.out))} free), about "
-        f"{format_seconds(expected.seconds)} with {jobs} {'worker' if jobs == 1 else 'workers'}"
+        f"{format_seconds(expected.seconds)} with {counted(jobs, 'worker')}"
     )
     if "hdf5" in config.format and config.hdf5_layout == "pixels":
         click.echo("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,18 @@ _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad",
 """Where things lie and how they are run. The kind of device counts through the estimator's identity,
 sources count by id and digest."""
 
-_TOML_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float: (float, int), bool: (bool,)}
+_TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    int | None: ("a whole number", (int,)),
+    float: ("a number", (float, int)),
+    bool: ("true or false", (bool,)),
+    tuple[str, ...]: ("text such as 'tar,hdf5'", (str, tuple)),
+}
+"""Type of a field -> what to call it, and what TOML gives for it; any other field is text."""
+_SIZES = ("size", "scale", "depth_size")
+"""Fields of text where a number is meant as its text."""
 
+MIN_SIDE_PX = 8
 MAX_SIDE_PX = 8192
 
 
@@ -99,6 +110,10 @@ class BuildConfig:
 
         for name in ("bg", "fg", "out"):
             object.__setattr__(self, name, Path(getattr(self, name)))
+        for name in _SIZES:
+            object.__setattr__(self, name, str(getattr(self, name)))
+        if isinstance(self.format, str):
+            object.__setattr__(self, "format", tuple(name.strip() for name in self.format.split(",")))
         at_least("positions", self.positions, 1)
         at_least("shard-size", self.shard_size, 1)
         at_least("jobs", self.jobs, 0)
@@ -109,9 +124,11 @@ class BuildConfig:
             at_least("estimator-batch", self.estimator_batch, 1)
         _between("quality", self.quality, 1, 100)
         _between("depth-bits", self.depth_bits, 1, 16)
+        for name in ("truncate", "val", "test"):  # 0 and 0.0 are one dataset
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"--truncate {self.truncate}: expected a share of at least 0 and below 1")
-        if self.val < 0 or self.test < 0 or self.val + self.test >= 1:
+        if not (self.val >= 0 and self.test >= 0 and self.val + self.test < 1):
             raise ConfigError(
                 f"--val {self.val} --test {self.test}: expected shares of at least 0 that leave some to train"
             )
@@ -154,17 +171,16 @@ class BuildConfig:
     @property
     def depth_shape(self) -> tuple[int, int] | None:
         """(height, width) of the stored depth, or None without depth."""
-        if self.depth == "none":
-            return None
         height, width = self.canvas
         if self.depth_size == "full":
-            return height, width
-        if self.depth_size == "half":
-            return (height + 1) // 2, (width + 1) // 2
-        shape = parse_size("depth-size", self.depth_size, words="full, half, ")
+            shape = height, width
+        elif self.depth_size == "half":
+            shape = (height + 1) // 2, (width + 1) // 2
+        else:
+            shape = parse_size("depth-size", self.depth_size, words="full, half, ")
         if shape[0] > height or shape[1] > width:
             raise ConfigError(f"--depth-size {self.depth_size}: larger than the image ({width}x{height})")
-        return shape
+        return None if self.depth == "none" else shape
 
     def described(self) -> dict[str, Any]:
         """Return what enters the fingerprint, as JSON values, in the form in which the manifest shows it."""
@@ -214,17 +230,12 @@ def read_toml(path: Path) -> dict[str, Any]:
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{path}: {key!r} is no option{hint}")
-    if isinstance(options.get("format"), str):
-        options["format"] = options["format"].split(",")
-    if "format" in options:
-        options["format"] = tuple(options["format"])
-    for key in ("size", "scale", "depth_size"):
-        if key in options:
-            options[key] = str(options[key])
     for key, value in options.items():
-        kinds = _TOML_TYPES.get(fields[key].type)
-        if kinds and type(value) not in kinds:
-            raise ConfigError(f"{path}: {key} = {value!r} is of the wrong type; expected {kinds[0].__name__}")
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            options[key] = tuple(value)
+        expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
+        if type(options[key]) not in (*kinds, *((int, float) if key in _SIZES else ())):
+            raise ConfigError(f"{path}: {key} = {value!r} is of the wrong type; expected {expected}")
     return options
 
 
@@ -234,12 +245,12 @@ def parse_size(option: str, text: str, words: str = "") -> tuple[int, int]:
     >>> parse_size("size", "320x240")
     (240, 320)
     """
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+    found = re.fullmatch(r"([0-9]{1,9})(?:[xX]([0-9]{1,9}))?", text)
+    if not found:
         raise ConfigError(f"--{option} {text!r}: expected {words}a side such as 224, or WIDTHxHEIGHT")
-    width, height = int(parts[0]), int(parts[-1])
-    for side in (width, height):
-        _between(option, side, 8, MAX_SIDE_PX)
+    width, height = int(found[1]), int(found[2] or found[1])
+    if not MIN_SIDE_PX <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
+        raise ConfigError(f"--{option} {text}: expected sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels")
     return height, width
 
 

@@ -1,5 +1,6 @@
 """A build that is checked and ready to run: sources, plan, estimator and manifest, before anything is written."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,11 @@ from rich.console import Console
 
 from fgbg_data.config import FORMAT_VERSION, BuildConfig, fingerprint
 from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator
-from fgbg_data.errors import ConfigError, SourceError
+from fgbg_data.errors import ConfigError, SourceError, StorageError
 from fgbg_data.manifest import Manifest
 from fgbg_data.plan import Plan
 from fgbg_data.sample import FIELDS, suffixes
-from fgbg_data.sources import BadSource, SourceFile, bad_sources_text, check_ids, scan
+from fgbg_data.sources import SourceFile, bad_sources_text, check_ids, find_pictures, no_transparency_text, scan
 from fgbg_data.worker import Job
 
 
@@ -58,7 +59,11 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         "estimator": dict(estimator.identity()) if estimator else None,
     }
     stamp = fingerprint(
-        identity | {"sources": {kind: [(s.id, s.sha256) for s in found] for kind, found in sources.items()}}
+        identity
+        | {
+            "sources": {kind: [(s.id, s.sha256) for s in found] for kind, found in sources.items()},
+            "skipped": [(entry["kind"], entry["file"]) for entry in skipped],  # the wording may change
+        }
     )
     job = Job(
         config=config,
@@ -87,12 +92,13 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
             }
             for split in plan.splits.values()
         },
-        provenance={s.id: s.provenance for s in [*backgrounds, *foregrounds] if s.provenance},
+        provenance={f"{kind}/{s.id}": s.provenance for kind, found in sources.items() for s in found if s.provenance},
     )
     return Project(job, plan, manifest, estimator)
 
 
 def _check_folders(config: BuildConfig) -> None:
+    """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made."""
     out = config.out.resolve()
     for option, folder in (("--bg", config.bg), ("--fg", config.fg)):
         source = folder.resolve()
@@ -103,21 +109,35 @@ def _check_folders(config: BuildConfig) -> None:
             )
         if source.is_relative_to(out):
             raise ConfigError(f"{option} {folder}: lies inside --out {config.out}. Choose another --out")
+    find_pictures(config.bg, "background")
+    find_pictures(config.fg, "foreground")
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir():
+        raise StorageError(f"--out {config.out}: {there} is a file. Choose another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(f"--out {config.out}: no permission to write in {there}. Choose another folder")
 
 
 def _scan_sources(
     config: BuildConfig, console: Console
 ) -> tuple[list[SourceFile], list[SourceFile], list[dict[str, str]]]:
     """Check all sources of both folders; raise one error that lists every bad one."""
+    jobs = config.jobs or num_cores()
     with console.status("checking the sources"):
-        backgrounds, bad_bg = scan(config.bg, "background", jobs=config.jobs or num_cores())
-        foregrounds, bad_fg = scan(config.fg, "foreground", jobs=config.jobs or num_cores())
-    bad: dict[str, list[BadSource]] = {str(config.bg): bad_bg, str(config.fg): bad_fg}
-    if (bad_bg or bad_fg) and not config.skip_bad:
+        backgrounds, bad_bg = scan(config.bg, "background", jobs=jobs)
+        foregrounds, bad_fg = scan(config.fg, "foreground", jobs=jobs)
+    bad = [(config.bg, source) for source in bad_bg] + [(config.fg, source) for source in bad_fg]
+    if not foregrounds and (config.skip_bad or not bad_bg):
+        text = no_transparency_text(config.fg, bad_fg)
+        if text:
+            raise SourceError(text)
+    if bad and not config.skip_bad:
         raise SourceError(bad_sources_text(bad))
-    for folder, found, problems in ((config.bg, backgrounds, bad_bg), (config.fg, foregrounds, bad_fg)):
+    for folder, found, kind in ((config.bg, backgrounds, "background"), (config.fg, foregrounds, "foreground")):
         if not found:
-            raise SourceError(f"{folder}: none of its {len(problems)} pictures can be used")
+            raise SourceError(
+                f"{folder}: no {kind} is left after --skip-bad; without that option every problem is listed"
+            )
         check_ids(found)
     skipped = [
         {"kind": kind, "file": source.file, "problem": source.problem}
@@ -125,30 +145,47 @@ def _scan_sources(
         for source in sources
     ]
     for entry in skipped:
-        console.print(f"skipped {entry['kind']} {entry['file']}: {entry['problem']}", highlight=False)
+        text = f"skipped {entry['kind']} {entry['file']}: {entry['problem']}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     return backgrounds, foregrounds, skipped
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Name what differs between two identities, options by their names."""
     names = []
-    for key in sorted(found.get("config", {}).keys() | wanted["config"].keys()):
-        old, new = found.get("config", {}).get(key), wanted["config"].get(key)
-        if old != new:
-            names.append(f"{key} ({old} there, {new} here)")
+    old_config, new_config = found.get("config", {}), wanted["config"]
+    for key in sorted(old_config.keys() | new_config.keys()):
+        old, new = old_config.get(key), new_config.get(key)
+        # None: an option of a field that is not there, which another option says; or all samples
+        if old != new and (key == "samples" or None not in (old, new)):
+            names.append(f"--{key.replace('_', '-')} ({_shown(old)} there, {_shown(new)} here)")
     for kind in ("backgrounds", "foregrounds"):
         old_ids = {(s["id"], s["sha256"]) for s in found.get("sources", {}).get(kind, [])}
         new_ids = {(s["id"], s["sha256"]) for s in wanted["sources"][kind]}
         if old_ids != new_ids:
             names.append(f"{kind} ({len(old_ids - new_ids)} gone or changed, {len(new_ids - old_ids)} new)")
-    old_model, new_model = found.get("estimator") or {}, wanted["estimator"] or {}
-    names += [
-        f"estimator {key} ({old_model.get(key)} there, {new_model.get(key)} here)"
-        for key in sorted(old_model.keys() | new_model.keys())
-        if old_model.get(key) != new_model.get(key)
-    ]
-    names += [key for key in ("skipped", "format_version") if found.get(key) != wanted[key]]
+    if old_config.get("depth") == new_config["depth"]:
+        old_model, new_model = found.get("estimator") or {}, wanted["estimator"] or {}
+        names += [
+            f"estimator's {key} ({old_model.get(key)} there, {new_model.get(key)} here)"
+            for key in sorted(old_model.keys() | new_model.keys())
+            if old_model.get(key) != new_model.get(key)
+        ]
+    old_skipped, new_skipped = found.get("skipped", []), wanted["skipped"]
+    if [entry["file"] for entry in old_skipped] != [entry["file"] for entry in new_skipped]:
+        names.append(f"pictures left out by --skip-bad ({len(old_skipped)} there, {len(new_skipped)} here)")
+    if found.get("format_version") != wanted["format_version"]:
+        names.append("format_version")
     return names or ["an unknown part"]
+
+
+def _shown(value: Any) -> str:
+    """Return a value of the configuration as one would type it."""
+    if isinstance(value, list):
+        return ",".join(value)
+    if value is None or isinstance(value, bool):
+        return {None: "all", True: "yes", False: "no"}[value]
+    return str(value)
 
 
 def num_cores() -> int:

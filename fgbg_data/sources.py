@@ -1,12 +1,13 @@
 """Sources: find, check and load foregrounds and backgrounds."""
 
+import contextlib
 import csv
 import hashlib
 import re
 import unicodedata
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fgbg_data.config import BuildConfig
-from fgbg_data.errors import SourceError
+from fgbg_data.errors import SourceError, counted
 from fgbg_data.plan import Source, box_size
 from fgbg_data.sample import Array
 
@@ -25,6 +26,8 @@ MAX_PIXELS = 178_956_970
 CACHE_BYTES = 256 * 2**20
 """Decoded sources that one worker keeps."""
 PROVENANCE = ("licence", "author", "url")
+NO_ALPHA = "has no alpha channel; a foreground is a cut-out with transparency"
+OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 
 Kind = Literal["background", "foreground"]
 
@@ -91,19 +94,24 @@ def find_pictures(folder: Path, kind: Kind) -> list[str]:
     """Return the relative paths of the pictures in `folder` and its subfolders, sorted.
 
     Raises:
-        SourceError: the folder is missing or holds no picture.
+        SourceError: the folder is missing, cannot be read, or holds no picture.
     """
     option = "--bg" if kind == "background" else "--fg"
+    expected = f"{option} expects the folder of the {kind} pictures"
     if not folder.is_dir():
-        raise SourceError(f"{folder}: is no folder; {option} expects the folder of the {kind} pictures")
-    files = [
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    ]
+        found = "is a file" if folder.exists() else "there is no such folder"
+        raise SourceError(f"{folder}: {found}; {expected}")
+    try:
+        every = list(_walk(folder))
+    except OSError as error:
+        raise SourceError(f"{error.filename or folder}: cannot be read ({error.strerror}); {expected}") from error
+    files = [path.relative_to(folder).as_posix() for path in every if path.suffix.lower() in SUFFIXES]
     if not files:
+        others = Counter(path.suffix.lower() or "without suffix" for path in every)
+        found = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3)) or "nothing"
         raise SourceError(
-            f"{folder}: holds no picture; {option} expects {', '.join(sorted(SUFFIXES))} files here or in subfolders"
+            f"{folder}: holds no picture (found {found}); {option} expects files {', '.join(sorted(SUFFIXES))}, "
+            "here or in subfolders"
         )
     return sorted(files)
 
@@ -115,7 +123,7 @@ def scan(
 
     Args:
         folder: searched with its subfolders.
-        kind: foregrounds must have transparency.
+        kind: foregrounds must have an alpha channel, and at least one of them a transparent pixel.
         report: called after each picture.
         jobs: threads; the decoders run outside Python's lock.
 
@@ -123,19 +131,31 @@ def scan(
         The usable sources in the order of their ids, and the others in the order of their paths.
 
     Raises:
-        SourceError: no picture at all, two with one id, or no foreground with transparency.
+        SourceError: the folder is missing or holds no picture.
     """
     from joblib import Parallel, delayed
 
     files = find_pictures(folder, kind)
-    provenance, bad = _read_provenance(folder, set(files))
+    provenance, bad = _read_provenance(folder, files)
+    opaque: set[str] = set()
 
     def check(file: str) -> SourceFile | BadSource:
         try:
-            picture = load_foreground(folder / file) if kind == "foreground" else load_background(folder / file)
-            digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+            file.encode()
+        except UnicodeEncodeError:
+            shown = file.encode(errors="surrogateescape").decode(errors="replace")
+            return BadSource(shown, "has a name that is not UTF-8; rename it")
+        path = folder / file
+        try:
+            picture = _open(path)
+            if kind == "foreground":
+                _check_cutout(picture, path)
+                if picture.getchannel("A").getextrema() == (255, 255):
+                    opaque.add(file)
+                picture = _crop(picture)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except SourceError as error:
-            return BadSource(file, str(error).removeprefix(f"{folder / file}: "))
+            return BadSource(file, str(error).removeprefix(f"{path}: "))
         finally:
             report()
         return SourceFile(
@@ -147,15 +167,16 @@ def scan(
             provenance=provenance.get(file, {}),
         )
 
-    checked = Parallel(n_jobs=jobs, prefer="threads")(delayed(check)(file) for file in files)
-    good = [source for source in checked if isinstance(source, SourceFile)]
-    bad = bad + [source for source in checked if isinstance(source, BadSource)]
-    if kind == "foreground" and not good and all(source.problem.startswith("has no alpha") for source in bad):
-        raise SourceError(
-            f"{folder}: no foreground has transparency ({_listed(source.file for source in bad)}). A cut-out needs "
-            "an alpha channel: cut the object out and save it as PNG or WebP with transparency"
+    with _quiet():
+        checked = Parallel(n_jobs=max(1, min(jobs, len(files))), prefer="threads")(
+            delayed(check)(file) for file in files
         )
-    return sorted(good, key=lambda source: source.id), sorted(bad, key=lambda source: source.file)
+    good = [source for source in checked if isinstance(source, SourceFile)]
+    bad += [source for source in checked if isinstance(source, BadSource)]
+    if len(opaque) == len(good):  # one box-shaped cut-out may be meant; nothing but such are photos
+        bad += [BadSource(source.file, OPAQUE) for source in good]
+        good = []
+    return sorted(good, key=lambda source: source.id), sorted(bad, key=lambda source: (source.file, source.problem))
 
 
 def check_ids(sources: Iterable[SourceFile]) -> None:
@@ -167,13 +188,28 @@ def check_ids(sources: Iterable[SourceFile]) -> None:
         seen[source.id] = source.file
 
 
-def bad_sources_text(bad: dict[str, list[BadSource]]) -> str:
-    """Return the error text that lists every unusable source of every folder."""
-    count = sum(len(sources) for sources in bad.values())
-    lines = [f"  {Path(folder) / source.file}: {source.problem}" for folder in bad for source in bad[folder]]
-    noun = "picture" if count == 1 else "pictures"
+def bad_sources_text(bad: Sequence[tuple[Path, BadSource]]) -> str:
+    """Return the error text that lists every unusable source, each with its folder."""
+    files = {folder / source.file for folder, source in bad}
+    noun = "picture" if all(path.suffix.lower() in SUFFIXES for path in files) else "file"
+    lines = [f"  {folder / source.file}: {source.problem}" for folder, source in bad]
     return "\n".join(
-        [f"{count} {noun} cannot be used; mend or remove them, or go on without them by --skip-bad:", *lines]
+        [
+            f"{counted(len(files), noun)} cannot be used. Mend or remove {'it' if len(files) == 1 else 'them'}, or go "
+            f"on without {'it' if len(files) == 1 else 'them'} with --skip-bad:",
+            *dict.fromkeys(lines),
+        ]
+    )
+
+
+def no_transparency_text(folder: Path, bad: Sequence[BadSource]) -> str | None:
+    """Return the error text for foregrounds that all are no cut-outs; None where something else is wrong too."""
+    if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
+        return None
+    shown = ", ".join(source.file for source in bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+    return (
+        f"{folder}: no foreground has transparency ({shown}). A cut-out needs an alpha channel: cut the object out "
+        "and save it as PNG or WebP with transparency"
     )
 
 
@@ -187,9 +223,8 @@ def load_background(path: Path) -> Image.Image:
         SourceError: the file cannot be used; the text says why.
     """
     picture = _open(path)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
+    if picture.mode == "RGB":
+        return picture
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
 
@@ -201,54 +236,85 @@ def load_foreground(path: Path) -> Image.Image:
         SourceError: the file cannot be used; the text says why.
     """
     picture = _open(path)
-    if not picture.has_transparency_data:
-        raise SourceError(f"{path}: has no alpha channel; a foreground is a cut-out with transparency")
-    picture = picture.convert("RGBA")
-    box = picture.getchannel("A").getbbox()
-    if box is None:
+    _check_cutout(picture, path)
+    return _crop(picture)
+
+
+def _check_cutout(picture: Image.Image, path: Path) -> None:
+    if picture.mode != "RGBA":
+        raise SourceError(f"{path}: {NO_ALPHA}")
+    if picture.getchannel("A").getbbox() is None:
         raise SourceError(f"{path}: is transparent everywhere; nothing of it would be visible")
-    return picture.crop(box)
+
+
+def _crop(cutout: Image.Image) -> Image.Image:
+    return cutout.crop(cutout.getchannel("A").getbbox())
 
 
 def _open(path: Path) -> Image.Image:
-    """Decode a picture (its first frame) to an 8-bit mode, rotated as EXIF says."""
+    """Decode a picture (its first frame) to RGB, RGBA where it has transparency, rotated as EXIF says."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its bomb warning is an error below; odd metadata is no matter
-            with Image.open(path) as file:
-                if file.width * file.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                file.load()
-                return ImageOps.exif_transpose(_to_8_bit(file, path))
+        # By stream: given a path, Pillow 13 maps uncompressed TIFFs, and turns those of EXIF 5 to 8 into noise.
+        with path.open("rb") as stream, Image.open(stream) as file:
+            if file.width * file.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            file.load()
+            picture = ImageOps.exif_transpose(_to_8_bit(file, path))
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     except Image.DecompressionBombError as error:
         raise SourceError(
-            f"{path}: has more than {MAX_PIXELS // 10**6} million pixels, which a decompression bomb would; "
-            "shrink it first"
+            f"{path}: has more than {MAX_PIXELS // 10**6} million pixels, so it may be a decompression bomb; "
+            "make it smaller first"
         ) from error
     except UnidentifiedImageError as error:
-        raise SourceError(f"{path}: is no picture that Pillow can read ({path.stat().st_size} bytes)") from error
+        size = path.stat().st_size
+        problem = f"is no picture of a known kind ({counted(size, 'byte')})" if size else "is empty (0 bytes)"
+        raise SourceError(f"{path}: {problem}") from error
     except SourceError:
         raise
     # Pillow's decoders raise what their format makes them raise (SyntaxError, struct.error, ...).
     except Exception as error:
-        raise SourceError(f"{path}: cannot be read ({str(error) or type(error).__name__})") from error
+        reason = isinstance(error, OSError) and error.strerror or str(error) or type(error).__name__
+        raise SourceError(f"{path}: cannot be read ({reason})") from error
 
 
 def _to_8_bit(picture: Image.Image, path: Path) -> Image.Image:
-    """Scale 16-bit grey to 8 bits (Pillow would clip it); leave 8-bit modes as they are."""
+    """Scale 16-bit grey to 8 bits (Pillow would clip it), and bring a PNG's transparent colour to that depth.
+
+    Pillow takes the high byte of 16-bit colours by itself.
+    """
     if picture.mode == "F":
         raise SourceError(f"{path}: holds floating-point pixels; save it with 8 or 16 bits a channel")
+    clear = picture.info.get("transparency")
     if not picture.mode.startswith("I"):
+        if picture.format == "PNG" and picture.mode in ("L", "RGB") and clear is not None:
+            with path.open("rb") as stream:
+                bits = stream.read(25)[24]  # IHDR
+            if picture.mode == "RGB":
+                picture.info["transparency"] = tuple(value >> (bits - 8) for value in clear)
+            else:
+                picture.info["transparency"] = clear * 255 // (2**bits - 1)
         return picture
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise SourceError(f"{path}: holds 32-bit pixels; save it with 8 or 16 bits a channel")
-    grey = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8), "L")
+    grey = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     grey.info, exif = dict(picture.info), picture.getexif()
-    if "transparency" in grey.info:
-        grey.info["transparency"] = int(grey.info["transparency"]) * 255 // 65535
+    if grey.info.pop("transparency", None) is not None:
+        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     grey.getexif().update(exif)
     return grey
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow's warnings: a bomb is an error here, and odd metadata is no matter.
+
+    Around the threads, not in them: the filters belong to the whole process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 # --- as the composer needs them ---------------------------------------------------------------------------
@@ -276,7 +342,7 @@ def shrink_foreground(picture: Image.Image, config: BuildConfig) -> Image.Image:
     if config.scale_range is None:
         return picture
     height, width = box_size(Source("", picture.height, picture.width), config.canvas, 2 * config.scale_range[1])
-    if height >= picture.height:
+    if height >= picture.height and width >= picture.width:
         return picture
     return picture.resize((width, height), Image.Resampling.HAMMING)
 
@@ -320,40 +386,59 @@ class SourceCache:
             return self._kept[kind, name][0]
         config = self._config
         value: Any
-        if kind == "background":
-            value = fit_background(load_background(config.bg / self._files[kind][name]), config.canvas, config.fit)
-            num_bytes = value.nbytes
-        else:
-            value = shrink_foreground(load_foreground(config.fg / self._files[kind][name]), config)
-            num_bytes = 4 * value.width * value.height
+        with _quiet():
+            if kind == "background":
+                value = fit_background(load_background(config.bg / self._files[kind][name]), config.canvas, config.fit)
+                num_bytes = value.nbytes
+            else:
+                value = shrink_foreground(load_foreground(config.fg / self._files[kind][name]), config)
+                num_bytes = 4 * value.width * value.height
         self._kept[kind, name] = value, num_bytes
         self._bytes += num_bytes
-        while self._bytes > self._limit and len(self._kept) > 1:
+        while self._bytes > self._limit:
             self._bytes -= self._kept.popitem(last=False)[1][1]
         return value
 
 
-def _read_provenance(folder: Path, files: set[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
+def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield the files below a folder, also through links to folders; what is hidden is left out."""
+    real = folder.resolve()
+    if real in above:  # a link that leads back up
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path, above | {real})
+        else:
+            yield path
+
+
+def _read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
     """Read `sources.csv` (file, licence, author, url), if there is one."""
     path = folder / "sources.csv"
     if not path.is_file():
         return {}, []
-    found: dict[str, dict[str, str]] = {}
-    bad = []
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, skipinitialspace=True)
+            columns = reader.fieldnames or ()
+            rows = [row for row in reader if any(row.values())]
     except (UnicodeDecodeError, csv.Error) as error:
         return {}, [BadSource("sources.csv", f"is not a CSV file in UTF-8 ({error})")]
-    if rows and "file" not in rows[0]:
+    if "file" not in columns:
         return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url")]
+    by_name = {unicodedata.normalize("NFC", file): file for file in files}  # a CSV may be written on another system
+    found: dict[str, dict[str, str]] = {}
+    bad = []
     for row in rows:
-        if row["file"] not in files:
-            bad.append(BadSource("sources.csv", f"names {row['file']!r}, which is not in the folder"))
-        found[row["file"]] = {name: row[name] for name in PROVENANCE if row.get(name)}
+        row["licence"] = row.get("licence") or row.get("license")
+        name = row["file"] or ""
+        file = by_name.get(unicodedata.normalize("NFC", name))
+        if file is None:
+            bad.append(BadSource("sources.csv", f"names {name!r}, which is not in the folder"))
+        elif file in found:
+            bad.append(BadSource("sources.csv", f"names {name!r} twice"))
+        else:
+            found[file] = {key: value for key in PROVENANCE if (value := row.get(key))}
     return found, bad
-
-
-def _listed(names: Iterable[str], most: int = 5) -> str:
-    every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more

@@ -1,0 +1,342 @@
+"""The configuration: bad values with their messages, TOML, and what the fingerprint depends on."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fgbg_data.config import BuildConfig, fingerprint, parse_size, read_toml
+from fgbg_data.errors import ConfigError
+
+
+def config(**options: Any) -> BuildConfig:
+    return BuildConfig(**({"bg": Path("bg"), "fg": Path("fg"), "out": Path("out")} | options))
+
+
+def stamp(**options: Any) -> str:
+    return fingerprint(config(**options).described())
+
+
+BAD_VALUES: list[tuple[dict[str, Any], str]] = [
+    ({"positions": 0}, "--positions 0: expected at least 1"),
+    ({"shard_size": 0}, "--shard-size 0: expected at least 1"),
+    ({"samples": 0}, "--samples 0: expected at least 1"),
+    ({"jobs": -1}, "--jobs -1: expected at least 0"),
+    ({"seed": -1}, "--seed -1: expected at least 0"),
+    ({"estimator_batch": 0}, "--estimator-batch 0: expected at least 1"),
+    ({"quality": 0}, "--quality 0: expected 1 to 100"),
+    ({"quality": 101}, "--quality 101: expected 1 to 100"),
+    ({"depth_bits": 0}, "--depth-bits 0: expected 1 to 16"),
+    ({"depth_bits": 17}, "--depth-bits 17: expected 1 to 16"),
+    ({"truncate": -0.1}, "--truncate -0.1: expected a share of at least 0 and below 1"),
+    ({"truncate": 1.0}, "--truncate 1.0: expected a share of at least 0 and below 1"),
+    ({"truncate": float("nan")}, "--truncate nan: expected a share of at least 0 and below 1"),
+    ({"val": -0.1}, "--val -0.1 --test 0.1: expected shares of at least 0 that leave some to train"),
+    ({"test": -0.1}, "--val 0.1 --test -0.1: expected shares of at least 0 that leave some to train"),
+    ({"val": 0.5, "test": 0.5}, "--val 0.5 --test 0.5: expected shares of at least 0 that leave some to train"),
+    ({"val": float("nan")}, "--val nan --test 0.1: expected shares of at least 0 that leave some to train"),
+    ({"test": float("nan")}, "--val 0.1 --test nan: expected shares of at least 0 that leave some to train"),
+    ({"val": float("inf")}, "--val inf --test 0.1: expected shares of at least 0 that leave some to train"),
+    ({"fit": "covr"}, "--fit 'covr': expected one of cover, stretch; did you mean 'cover'?"),
+    ({"fit": "zzz"}, "--fit 'zzz': expected one of cover, stretch"),
+    (
+        {"holdout": "backgrounds"},
+        "--holdout 'backgrounds': expected one of background, foreground, both, sample; did you mean 'background'?",
+    ),
+    ({"image_format": "jpeg"}, "--image-format 'jpeg': expected one of jpg, png; did you mean 'jpg'?"),
+    ({"hdf5_layout": "pixel"}, "--hdf5-layout 'pixel': expected one of pixels, encoded; did you mean 'pixels'?"),
+    ({"device": "cuda:0"}, "--device 'cuda:0': expected one of auto, cpu, cuda; did you mean 'cuda'?"),
+    ({"format": ()}, "--format is empty: expected one or more of tar, hdf5"),
+    ({"format": "tra"}, "--format 'tra': expected one of tar, hdf5; did you mean 'tar'?"),
+    ({"format": "tar,hdf"}, "--format 'hdf': expected one of tar, hdf5; did you mean 'hdf5'?"),
+    ({"format": ""}, "--format '': expected one of tar, hdf5"),
+    ({"format": "tar,tar"}, "--format tar,tar: names a format twice"),
+    ({"size": "big"}, "--size 'big': expected a side such as 224, or WIDTHxHEIGHT"),
+    ({"size": "224x"}, "--size '224x': expected a side such as 224, or WIDTHxHEIGHT"),
+    ({"size": "1x2x3"}, "--size '1x2x3': expected a side such as 224, or WIDTHxHEIGHT"),
+    ({"size": "-5"}, "--size '-5': expected a side such as 224, or WIDTHxHEIGHT"),
+    ({"size": "²²"}, "--size '²²': expected a side such as 224, or WIDTHxHEIGHT"),
+    ({"size": "7"}, "--size 7: expected sides of 8 to 8192 pixels"),
+    ({"size": "224x8193"}, "--size 224x8193: expected sides of 8 to 8192 pixels"),
+    ({"scale": "0.4"}, "--scale '0.4': expected LOW:HIGH, such as 0.4:0.7, or native"),
+    ({"scale": "a:b"}, "--scale 'a:b': expected LOW:HIGH, such as 0.4:0.7, or native"),
+    ({"scale": "0:0.5"}, "--scale 0:0.5: expected 0 < LOW <= HIGH <= 4"),
+    ({"scale": "0.7:0.4"}, "--scale 0.7:0.4: expected 0 < LOW <= HIGH <= 4"),
+    ({"scale": "0.4:nan"}, "--scale 0.4:nan: expected 0 < LOW <= HIGH <= 4"),
+    ({"scale": "1:inf"}, "--scale 1:inf: expected 0 < LOW <= HIGH <= 4"),
+    ({"depth_size": "quarter"}, "--depth-size 'quarter': expected full, half, a side such as 224, or WIDTHxHEIGHT"),
+    ({"depth_size": "300"}, "--depth-size 300: larger than the image (224x224)"),
+    ({"depth": "none", "depth_size": "quarter"}, "--depth-size 'quarter': expected full, half, a side such as 224"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_VALUES, ids=lambda value: str(value)[:40])
+def test_bad_values_are_told(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config(**options)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_every_option_that_can_be_wrong_is_tested() -> None:
+    paths_and_switches = {"bg", "fg", "out", "mirror", "check", "skip_bad", "overwrite"}
+    elsewhere = {"depth"}  # a name that the registry of estimators knows, in test_cli_build.py
+    tested = {name for options, _ in BAD_VALUES for name in options}
+    assert tested | paths_and_switches | elsewhere == {field.name for field in dataclasses.fields(BuildConfig)}
+
+
+def test_parsed_values() -> None:
+    made = config(size="320x240", scale="0.25:1", depth_size="half", format="hdf5, tar", bg="some/bg")
+    assert made.canvas == (240, 320)
+    assert made.scale_range == (0.25, 1.0)
+    assert made.depth_shape == (120, 160)
+    assert made.format == ("tar", "hdf5")
+    assert made.bg == Path("some/bg")
+    assert config(size="225", depth_size="half").depth_shape == (113, 113)
+    assert config(depth_size="64x32").depth_shape == (32, 64)
+    assert config(depth="none").depth_shape is None
+    assert config(scale="native").scale_range is None
+    assert config(size=224).canvas == (224, 224)
+
+
+@given(width=st.integers(0, 9999), height=st.integers(0, 9999), cross=st.sampled_from("xX"))
+def test_a_size_is_parsed_or_refused(width: int, height: int, cross: str) -> None:
+    text = f"{width}{cross}{height}"
+    if min(width, height) >= 8 and max(width, height) <= 8192:
+        assert parse_size("size", text) == (height, width)
+    else:
+        with pytest.raises(ConfigError, match=f"--size {text}: expected sides of"):
+            parse_size("size", text)
+
+
+@given(text=st.text(max_size=12).filter(lambda text: not text.replace("x", "").replace("X", "").isdigit()))
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="^--size "):
+        parse_size("size", text)
+
+
+# --- TOML --------------------------------------------------------------------------------------------------
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "build.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_toml_gives_every_option(tmp_path: Path) -> None:
+    path = toml(
+        tmp_path,
+        """
+        bg = "pictures/bg"
+        fg = "pictures/fg"
+        out = "shards"
+        positions = 3
+        mirror = false
+        scale = "native"
+        truncate = 0
+        size = 96
+        fit = "stretch"
+        samples = 10
+        seed = 5
+        depth = "none"
+        device = "cpu"
+        depth-bits = 8
+        depth_size = 48
+        estimator-batch = 2
+        format = ["hdf5", "tar"]
+        shard-size = 7
+        image-format = "png"
+        quality = 80
+        hdf5-layout = "encoded"
+        val = 0.25
+        test = 0
+        holdout = "both"
+        jobs = 1
+        check = true
+        skip-bad = true
+        overwrite = true
+        """,
+    )
+    values = read_toml(path)
+    assert set(values) == {field.name for field in dataclasses.fields(BuildConfig)}
+    made = BuildConfig(**values)
+    assert (made.canvas, made.format, made.test, made.mirror) == ((96, 96), ("tar", "hdf5"), 0.0, False)
+    assert made.samples == 10
+
+
+@pytest.mark.parametrize("text", ['format = "tar,hdf5"', 'format = ["tar", "hdf5"]', 'format = "hdf5, tar"'])
+def test_toml_formats(text: str, tmp_path: Path) -> None:
+    assert config(**read_toml(toml(tmp_path, text))).format == ("tar", "hdf5")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("positons = 3", "'positons' is no option; did you mean 'positions'?"),
+        ("shard-sise = 3", "'shard_sise' is no option; did you mean 'shard_size'?"),
+        ("zzz = 3", "'zzz' is no option"),
+        ("[build]\npositions = 3", "'build' is no option"),
+        ('positions = "3"', "positions = '3' is of the wrong type; expected a whole number"),
+        ("positions = 3.0", "positions = 3.0 is of the wrong type; expected a whole number"),
+        ("positions = true", "positions = True is of the wrong type; expected a whole number"),
+        ('samples = "all"', "samples = 'all' is of the wrong type; expected a whole number"),
+        ("estimator-batch = 1.5", "estimator_batch = 1.5 is of the wrong type; expected a whole number"),
+        ("mirror = 1", "mirror = 1 is of the wrong type; expected true or false"),
+        ('val = "0.1"', "val = '0.1' is of the wrong type; expected a number"),
+        ("truncate = false", "truncate = False is of the wrong type; expected a number"),
+        ("fit = 3", "fit = 3 is of the wrong type; expected text in quotes"),
+        ("bg = 3", "bg = 3 is of the wrong type; expected text in quotes"),
+        ("depth = false", "depth = False is of the wrong type; expected text in quotes"),
+        ('depth = ["tiny"]', "depth = ['tiny'] is of the wrong type; expected text in quotes"),
+        ("size = [224, 224]", "size = [224, 224] is of the wrong type; expected text in quotes"),
+        ("size = true", "size = True is of the wrong type; expected text in quotes"),
+        ("format = 3", "format = 3 is of the wrong type; expected text such as 'tar,hdf5'"),
+        ("format = [1]", "format = [1] is of the wrong type; expected text such as 'tar,hdf5'"),
+        ("seed = 2026-01-01", "is of the wrong type; expected a whole number"),
+        ("positions = ", "is not TOML ("),
+        ("positions = 1\npositions = 2", "is not TOML ("),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_bad_toml_is_told(text: str, message: str, tmp_path: Path) -> None:
+    path = toml(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        read_toml(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_toml_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none.toml: cannot be read \(No such file or directory\)"):
+        read_toml(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
+        read_toml(tmp_path)
+    (tmp_path / "latin.toml").write_bytes('fit = "é"'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin.toml: is not TOML \("):
+        read_toml(tmp_path / "latin.toml")
+
+
+# --- the fingerprint ---------------------------------------------------------------------------------------
+
+OTHER_VALUES: dict[str, Any] = {
+    "positions": 21,
+    "mirror": False,
+    "scale": "0.4:0.8",
+    "truncate": 0.1,
+    "size": "225",
+    "fit": "stretch",
+    "samples": 100,
+    "seed": 1,
+    "depth": "none",
+    "depth_bits": 8,
+    "depth_size": "half",
+    "estimator_batch": 8,
+    "format": ("tar", "hdf5"),
+    "shard_size": 999,
+    "image_format": "png",
+    "quality": 94,
+    "val": 0.2,
+    "test": 0.2,
+    "holdout": "both",
+}
+NO_CHANGE: dict[str, Any] = {
+    "bg": "elsewhere/bg",
+    "fg": "elsewhere/fg",
+    "out": "elsewhere/out",
+    "jobs": 3,
+    "device": "cpu",  # the estimator's identity says which it really was
+    "check": True,
+    "skip_bad": True,  # what was skipped counts
+    "overwrite": True,
+    "hdf5_layout": "encoded",  # without hdf5
+}
+
+
+def test_every_field_is_known_to_change_the_dataset_or_not() -> None:
+    assert OTHER_VALUES.keys() | NO_CHANGE.keys() == {field.name for field in dataclasses.fields(BuildConfig)}
+
+
+@pytest.mark.parametrize("name", OTHER_VALUES)
+def test_what_changes_the_dataset_changes_the_fingerprint(name: str) -> None:
+    assert stamp(**{name: OTHER_VALUES[name]}) != stamp()
+
+
+def test_layout_counts_where_there_is_hdf5() -> None:
+    assert stamp(format="hdf5", hdf5_layout="encoded") != stamp(format="hdf5")
+
+
+@settings(max_examples=60)
+@given(names=st.sets(st.sampled_from(sorted(NO_CHANGE))), others=st.sets(st.sampled_from(sorted(OTHER_VALUES))))
+def test_what_does_not_change_the_dataset_leaves_the_fingerprint(names: set[str], others: set[str]) -> None:
+    if "format" in others:
+        names = names - {"hdf5_layout"}
+    changed = {name: OTHER_VALUES[name] for name in others}
+    assert stamp(**changed, **{name: NO_CHANGE[name] for name in names}) == stamp(**changed)
+
+
+@settings(max_examples=60)
+@given(first=st.sets(st.sampled_from(sorted(OTHER_VALUES))), second=st.sets(st.sampled_from(sorted(OTHER_VALUES))))
+def test_different_datasets_have_different_fingerprints(first: set[str], second: set[str]) -> None:
+    """Unless they differ only in options of something that is not there."""
+
+    def visible(names: set[str]) -> set[str]:
+        gone = {"depth_bits", "depth_size", "estimator_batch"} if "depth" in names else set()
+        return names - gone - ({"quality"} if "image_format" in names else set())
+
+    same = visible(first) == visible(second)
+    stamps = (stamp(**{name: OTHER_VALUES[name] for name in names}) for names in (first, second))
+    assert (len(set(stamps)) == 1) == same
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"size": "224"}, {"size": "224x224"}),
+        ({"size": "224"}, {"size": "224X0224"}),
+        ({"size": "224"}, {"size": 224}),
+        ({"format": "tar,hdf5"}, {"format": ("hdf5", "tar")}),
+        ({"scale": "0.4:0.7"}, {"scale": "0.40:7e-1"}),
+        ({"depth_size": "full"}, {"depth_size": "224"}),
+        ({"depth_size": "half"}, {"depth_size": "112x112"}),
+        ({"val": 0}, {"val": 0.0}),
+        ({"truncate": 0}, {"truncate": 0.0}),
+        ({"image_format": "png", "quality": 10}, {"image_format": "png"}),
+        ({"depth": "none", "depth_bits": 3, "depth_size": "half"}, {"depth": "none"}),
+    ],
+    ids=str,
+)
+def test_two_ways_to_say_one_thing_are_one_dataset(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert config(**one).described() == config(**other).described()
+    assert stamp(**one) == stamp(**other)
+
+
+def test_fingerprint_is_stable() -> None:
+    """Datasets built by an earlier version must go on: a change here needs a new format version."""
+    assert fingerprint({"b": 1, "a": ["é", 0.5, None]}) == "d52338e412975bab7fedc0c7410a7da7"
+    assert config().described() == {
+        "positions": 20,
+        "mirror": True,
+        "scale": "0.4:0.7",
+        "truncate": 0.0,
+        "size": "224x224",
+        "fit": "cover",
+        "samples": None,
+        "seed": 0,
+        "depth": "tiny",
+        "depth_bits": 12,
+        "depth_size": "224x224",
+        "estimator_batch": None,
+        "format": ["tar"],
+        "shard_size": 1000,
+        "image_format": "jpg",
+        "quality": 95,
+        "hdf5_layout": None,
+        "val": 0.1,
+        "test": 0.1,
+        "holdout": "background",
+    }
