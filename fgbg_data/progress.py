@@ -85,16 +85,15 @@ class BuildProgress:
     def _show_bar(self) -> None:
         columns = (
             TextColumn("build"),
-            BarColumn(),
+            BarColumn(bar_width=None),  # takes what the figures leave, also on 80 columns
             MofNCompleteColumn(),
-            TextColumn("samples"),
             _Rate(),
             TextColumn("{task.fields[size]}"),
             TimeElapsedColumn(),
             TextColumn("eta"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self._console) as progress:
+        with Progress(*columns, console=self._console, expand=True) as progress:
             task = progress.add_task("build", total=self._total, completed=self._done, size="")
             while True:
                 last = self._stop.wait(0.2)
