@@ -4,14 +4,17 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import click
 
-from fgbg_train import __version__, config
-from fgbg_train.errors import FgbgError
+from fgbg_train import __version__
+from fgbg_train import config as configuration
+from fgbg_train.config import PRESETS, FitConfig, ModelConfig
+from fgbg_train.errors import ConfigError, FgbgError
 
-PRESETS = click.Choice(list(config.PRESETS))
+IN_MODEL = ("objective", "mask_net", "depth_net", "networks", "combine", "start", "freeze_norm")
+"""Options of `fit` that belong to the table [model]."""
 
 
 def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,19 +31,134 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
+    """Make an option whose default is the configuration's own, so that TOML and defaults stay in one place."""
+    return click.option(*names, type=kind, default=None, **kwargs)
+
+
+def _choice(name: str) -> click.Choice[str]:
+    """Return the choices that the configuration has for a field."""
+    hints = {**get_type_hints(FitConfig), **get_type_hints(ModelConfig)}
+    return click.Choice(list(get_args(hints[name])))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="fgbg-train")
 def main() -> None:
-    """Train a mask network and a depth network on datasets that fgbg-data built."""
+    r"""Train a mask network and a depth network on datasets that fgbg-data built.
+
+    \b
+    Try it on demo data:
+      fgbg-data demo demo/
+      fgbg-data build --bg demo/bg --fg demo/fg --out demo/shards --samples 500
+      fgbg-train fit demo/shards
+    """
 
 
 @main.command()
-@click.option("--preset", type=PRESETS, default="small", show_default=True, help="Networks to describe.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML laid over the preset.")
+@click.argument("data")
+@_option("--out", kind=click.Path(path_type=Path), help="Folder of the run.  [runs/PRESET-DATASET]")
+@_option("--preset", kind=click.Choice(list(PRESETS)), help="What to start from.  [small]")
+@click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML laid over the preset; options win.")
+@_option("--objective", kind=_choice("objective"), help="What to learn.  [supervised]")
+@_option("--depth-weights", kind=click.Path(), help="Checkpoint whose depth the saliency objective keeps.")
+@_option("--mask-net", metavar="FAMILY[:ENCODER]", help="light, hu2019 or autoed; encoders are timm's.")
+@_option("--depth-net", metavar="FAMILY[:ENCODER]", help="Likewise.")
+@_option("--networks", kind=_choice("networks"), help="Which to train.  [both]")
+@_option("--combine", kind=_choice("combine"), help="How the depth network gets image and mask.  [concat]")
+@_option("--start", kind=_choice("start"), help="Encoder weights: random, of the embedded estimator, of timm.")
+@click.option("--pretrained", is_flag=True, help="Short for --start timm; needs a hub that can be reached.")
+@_option("--freeze-norm/--no-freeze-norm", help="Leave batch norm as it starts.  [no-freeze-norm]")
+@_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.")
+@_option("--epochs", kind=int, help="Scale the schedule to so many epochs.")
+@_option("--optimizer", kind=_choice("optimizer"), help="[adamw]")
+@_option("--lr", kind=float, help="Highest learning rate.  [0.001]")
+@_option("--warmup", kind=float, help="Share of all steps that warms up, before a cosine down.  [0.05]")
+@_option("--weight-decay", kind=float, help="Not for biases and batch norm.  [0.01]")
+@_option("--clip", kind=float, help="Largest norm of the gradient; 0 does not clip.  [1]")
+@_option("--ema", kind=float, help="Decay of averaged weights, which are then kept; 0: none.  [0]")
+@_option("--accumulate", kind=int, help="Parts that a batch is cut into, to save memory.  [1]")
+@_option("--precision", kind=_choice("precision"), help="[32]")
+@_option("--compile/--no-compile", help="Compile the networks, once for every size.  [no-compile]")
+@_option("--device", help="auto, cpu, cuda or mps.  [auto]")
+@_option("--devices", kind=int, help="Processes on this machine, one a device.  [1]")
+@_option("--workers", kind=int, help="Decoding processes for each device.  [2]")
+@_option("--cache-gb", kind=float, help="Largest cache of resized samples; 0: none.  [8]")
+@_option("--limit", kind=int, help="Use only so many samples of every split.  [all]")
+@_option("--on-error", kind=_choice("on_error"), help="What to do with a sample that cannot be read.  [fail]")
+@_option("--best", metavar="METRIC", help="Val metric that best.ckpt is chosen by.  [mask_iou]")
+@_option("--seed", kind=int, help="[0]")
+@_option("--save-minutes", kind=float, help="Between checkpoints inside an epoch.  [5]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, as in augment.cutout=0.")
+@click.option("--resume", type=click.Choice(["auto", "none"]), default="auto", show_default=True, help="Go on, or not.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, train nothing.")
+@click.option("--print-config", is_flag=True, help="Print the configuration as TOML and stop.")
+@user_errors
+def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: bool, **options: Any) -> None:
+    """Train on the dataset DATA, or go on with a run that was stopped.
+
+    The same command goes on where the run was stopped or killed, and ends with the same weights. The run's folder
+    gets log.csv, curves.png, samples/, last.ckpt, best.ckpt, config.toml, summary.json and TensorBoard events.
+    """
+    settings = fit_config(**options)
+    if print_config:
+        click.echo(configuration.to_toml(settings), nl=False)
+        return
+    from rich.console import Console
+
+    from fgbg_train import prepare, train
+    from fgbg_train.progress import Progress
+    from fgbg_train.stopping import Stopped
+
+    if dry_run:
+        click.echo(prepare.describe(prepare.prepare(data, settings, out=out, resume=resume)))  # type: ignore[arg-type]
+        return
+    try:
+        folder = train.fit(data, settings, out=out, resume=resume, progress=Progress(Console()))  # type: ignore[arg-type]
+    except Stopped as stopped:
+        click.echo(f"fgbg-train: {stopped}", err=True)
+        sys.exit(130)
+    click.echo(f"see {folder}")
+
+
+def fit_config(
+    *,
+    preset: str | None = None,
+    toml: Path | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
+    pretrained: bool = False,
+    settings: tuple[str, ...] = (),
+    **options: Any,
+) -> FitConfig:
+    """Make the configuration of `fit` from its options; those that are None were not given."""
+    from fgbg_train.schedule import render, scale_epochs
+
+    if schedule is not None and epochs is not None:
+        raise ConfigError("--epochs scales a preset's schedule and cannot go with --schedule")
+    table = configuration.read_toml(toml) if toml else {}
+    given = {name: value for name, value in options.items() if value is not None}
+    if pretrained:
+        given["start"] = "timm"
+    model = {name: given.pop(name) for name in IN_MODEL if name in given}
+    top = {**given, **({"model": model} if model else {}), **({"schedule": schedule} if schedule is not None else {})}
+    chosen = preset or table.get("preset", "small")
+    tables = [table, top, *(configuration.parse_setting(text) for text in settings)]
+    if preset:
+        tables.append({"preset": preset})
+    made = configuration.build(chosen, *tables)
+    if epochs is None:
+        return made
+    return configuration.build(chosen, *tables, {"schedule": render(scale_epochs(made.stages, epochs))})
+
+
+@main.command()
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="small", show_default=True)
+@click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML laid over the preset.")
 @click.option("--size", default=64, show_default=True, help="Image size in px that costs are for.")
 @click.option("--levels", default=1, show_default=True, help="Levels of parts to list.")
 @user_errors
-def summary(preset: str, config_file: Path | None, size: int, levels: int) -> None:
+def summary(preset: str, toml: Path | None, size: int, levels: int) -> None:
     """List the networks' layers, parameters and multiply-adds.
 
     Multiply-adds are for one image, convolutions and linear layers only.
@@ -50,7 +168,7 @@ def summary(preset: str, config_file: Path | None, size: int, levels: int) -> No
 
     from fgbg_train.summary import describe
 
-    settings = config.build(preset, config.read_toml(config_file) if config_file else {})
+    settings = configuration.build(preset, configuration.read_toml(toml) if toml else {})
     for rows in describe(settings.model, size, levels):
         table = Table("layer", "kind", "output")
         table.add_column("parameters", justify="right")

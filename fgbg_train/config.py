@@ -18,6 +18,9 @@ from fgbg_train.errors import ConfigError
 from fgbg_train.models import split_name
 from fgbg_train.schedule import Stage, parse
 
+TINY_ENCODER = "efficientnet_lite0"
+"""The encoder of the depth estimator that is embedded in fgbg_data."""
+
 Objective = Literal["supervised", "saliency"]
 
 
@@ -25,9 +28,9 @@ Objective = Literal["supervised", "saliency"]
 class ModelConfig:
     """Which networks there are and how they start."""
 
-    mask_net: str = "light:tf_efficientnet_lite0"
+    mask_net: str = "light:efficientnet_lite0"
     """The mask network, `FAMILY[:ENCODER]`; families are light, hu2019 and autoed, encoders timm's."""
-    depth_net: str = "light:tf_efficientnet_lite0"
+    depth_net: str = "light:efficientnet_lite0"
     """The depth network, likewise."""
     networks: Literal["both", "mask", "depth"] = "both"
     """Which of the two to train; `depth` alone sees the image only."""
@@ -35,14 +38,25 @@ class ModelConfig:
     """How the depth network gets image and mask: as four channels, or multiplied."""
     objective: Objective = "supervised"
     """`supervised`: learn the dataset's masks and depth. `saliency`: the smallest mask that keeps a depth."""
-    start: Literal["random", "timm"] = "random"
-    """Encoder weights at the start: random, or timm's own."""
+    start: Literal["random", "tiny", "timm"] = "random"
+    """Encoder weights at the start: random, those of the embedded depth estimator, or timm's own."""
     freeze_norm: bool = False
     """Leave batch norm at the statistics it starts with."""
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names of the networks that there will be."""
+        return {
+            "both": (self.mask_net, self.depth_net),
+            "mask": (self.mask_net,),
+            "depth": (self.depth_net,),
+        }[self.networks]
+
     def __post_init__(self) -> None:
-        split_name(self.mask_net)
-        split_name(self.depth_net)
+        encoders = {name: split_name(name)[1] for name in self.used}
+        odd = [name for name, encoder in encoders.items() if encoder != TINY_ENCODER]
+        if self.start == "tiny" and odd:
+            raise ConfigError(f"start = 'tiny' has weights for the encoder {TINY_ENCODER} only, not for {odd[0]}")
         if self.objective == "saliency" and self.combine != "product":
             raise ConfigError("the saliency objective needs --combine product: the mask must hide the image")
         if self.objective == "saliency" and self.networks != "both":
@@ -224,6 +238,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
+
+
+def parse_setting(text: str) -> dict[str, Any]:
+    """Read one `KEY=VALUE`, dotted key and TOML value, into a table; a bare word is text.
+
+    >>> parse_setting("augment.cutout=0"), parse_setting("optimizer=sgd")
+    ({'augment': {'cutout': 0}}, {'optimizer': 'sgd'})
+    """
+    key, equals, value = text.partition("=")
+    for candidate in (text, f'{key}="{value}"'):
+        try:
+            return tomllib.loads(candidate)
+        except tomllib.TOMLDecodeError:
+            continue
+    raise ConfigError(f"--set {text}: KEY=VALUE is needed, as in augment.cutout=0")
 
 
 def to_toml(config: FitConfig) -> str:

@@ -120,11 +120,22 @@ class Schedule:
 
     An epoch has as many steps as full batches fit into the samples; the few samples left over differ
     from epoch to epoch. Fewer samples than one batch make one smaller batch.
+
+    Args:
+        stages: what `parse` read.
+        num_samples: samples of an epoch.
+        parts: equal parts that every batch must be cut into, by devices and accumulation.
+
+    Raises:
+        ScheduleError: there are fewer samples than parts.
     """
 
-    def __init__(self, stages: tuple[Stage, ...], num_samples: int) -> None:
+    def __init__(self, stages: tuple[Stage, ...], num_samples: int, parts: int = 1) -> None:
+        if num_samples < parts:
+            raise ScheduleError(f"{num_samples} training samples cannot be cut into {parts} parts of a batch")
         self.stages = stages
         self.num_samples = num_samples
+        self._largest_batch = num_samples - num_samples % parts
         self._stage_of_epoch = [stage for stage in stages for _ in range(stage.epochs)]
         self._first_step = [0]
         for stage in self._stage_of_epoch:
@@ -139,6 +150,11 @@ class Schedule:
     def total_steps(self) -> int:
         """Steps of all epochs."""
         return self._first_step[-1]
+
+    @property
+    def largest_px(self) -> int:
+        """The largest image size."""
+        return max(stage.size_px for stage in self.stages)
 
     def first_step(self, epoch: int) -> int:
         """Return the index of the step that an epoch begins with; of the end for `epochs`."""
@@ -160,7 +176,7 @@ class Schedule:
             epoch=low,
             step_in_epoch=index - self._first_step[low],
             size_px=stage.size_px,
-            batch=min(stage.batch, self.num_samples),
+            batch=min(stage.batch, self._largest_batch),
         )
 
     def indices(self, step: Step) -> range:

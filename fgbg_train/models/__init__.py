@@ -27,7 +27,7 @@ class Family(NamedTuple):
 
 FAMILIES = {
     "hu2019": Family("fgbg_train.models.hu2019:Hu2019", "resnet50"),
-    "light": Family("fgbg_train.models.hu2019:Light", "tf_efficientnet_lite0"),
+    "light": Family("fgbg_train.models.hu2019:Light", "efficientnet_lite0"),
     "autoed": Family("fgbg_train.models.drn:AutoED", None),
 }
 
@@ -36,7 +36,7 @@ def split_name(name: str) -> tuple[str, str | None]:
     """Split `FAMILY[:ENCODER]`; the family's own encoder where none is named.
 
     >>> split_name("light")
-    ('light', 'tf_efficientnet_lite0')
+    ('light', 'efficientnet_lite0')
 
     Raises:
         ConfigError: there is no such family, or it takes no encoder.
@@ -66,17 +66,27 @@ def build_network(name: str, *, in_channels: int = 3, pretrained: bool = False) 
     return network(encoder=encoder, in_channels=in_channels, pretrained=pretrained)
 
 
-def build_cascade(config: ModelConfig) -> Cascade:
-    """Build the cascade that a configuration describes, its encoders started as it says."""
-    from fgbg_train.models.cascade import Cascade, depth_channels
+def build_cascade(config: ModelConfig, *, initial: bool = True) -> Cascade:
+    """Build the cascade that a configuration describes.
 
-    timm_weights = config.start == "timm"
+    Args:
+        config: which networks.
+        initial: start the encoders as the configuration says; not needed where weights are loaded anyway.
+    """
+    from fgbg_train.models.cascade import Cascade, depth_channels
+    from fgbg_train.models.tiny import start_from_tiny
+
+    timm_weights = initial and config.start == "timm"
     mask_net = depth_net = None
     if config.networks != "depth":
         mask_net = build_network(config.mask_net, pretrained=timm_weights)
     if config.networks != "mask":
         channels = depth_channels(config.combine, alone=config.networks == "depth")
         depth_net = build_network(config.depth_net, in_channels=channels, pretrained=timm_weights)
+    if initial and config.start == "tiny":
+        for network in (mask_net, depth_net):
+            if network is not None:
+                start_from_tiny(network)
     return Cascade(
         mask_net,
         depth_net,

@@ -158,7 +158,7 @@ class LightFusion(nn.Module):
 class Light(nn.Module):
     """The laptop version of `Hu2019`: the same three parts, narrow, over five encoder levels."""
 
-    def __init__(self, encoder: str = "tf_efficientnet_lite0", in_channels: int = 3, pretrained: bool = False) -> None:
+    def __init__(self, encoder: str = "efficientnet_lite0", in_channels: int = 3, pretrained: bool = False) -> None:
         super().__init__()
         self.encoder = timm_encoder(encoder, in_channels, pretrained, levels=5)
         channels = self.encoder.feature_info.channels()[-5:]

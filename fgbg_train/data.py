@@ -1,0 +1,338 @@
+"""From shards to batches, as one stream for a whole run.
+
+The stream is a pure function of (seed, schedule, dataset): for every epoch its training batches, then
+the val batches. Its position is the index of a training step, so a run goes on exactly where it stopped,
+with any number of workers; where several devices train, each takes its part of every batch.
+
+    stream of Items  ->  workers: cache or decode at the size  ->  Batch (uint8)  ->  tensors on the device
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from fgbg_train.cache import Pixels, SizeCache
+from fgbg_train.errors import DataError, FgbgError
+from fgbg_train.schedule import Schedule
+
+FULL_SIZE = 0
+"""The size in px that stands for the dataset's own."""
+BLOCK, WINDOW = 512, 16
+"""Samples that stay neighbours when blocks are shuffled; blocks whose samples are shuffled together."""
+
+
+class Item(NamedTuple):
+    """One sample to read: image at one size, mask and depth at another; both in px of the shorter side."""
+
+    split: str
+    sample: int
+    size_px: int
+    target_px: int
+
+
+class Batch(NamedTuple):
+    """What a worker hands over; H, W are the input size, h, w the target size."""
+
+    keys: tuple[str, ...]
+    image: Tensor
+    """(B, H, W, 3) uint8 RGB."""
+    mask: Tensor
+    """(B, h, w) uint8, 0 or 255; all 0 where the dataset has no masks."""
+    depth: Tensor | None
+    """(B, h, w) uint16, 65535 x relative inverse depth."""
+    error: str = ""
+    """Not empty: the batch could not be read, and why."""
+    skipped: tuple[str, ...] = ()
+    """Keys of samples that could not be read and were replaced."""
+
+
+class Targets(NamedTuple):
+    """A batch as float tensors on a device."""
+
+    image: Tensor
+    """(B, 3, H, W) in [0, 1]."""
+    mask: Tensor
+    """(B, 1, h, w) in [0, 1]."""
+    depth: Tensor | None
+    """(B, 1, h, w) in [0, 1]."""
+
+
+def to_device(batch: Batch, device: torch.device) -> Targets:
+    """Move a batch and make it float; the one place where (H, W, C) bytes become (C, H, W) numbers."""
+    image = batch.image.to(device, non_blocking=True).permute(0, 3, 1, 2)  # stays channels-last in memory
+    mask = batch.mask.to(device, non_blocking=True).unsqueeze(1)
+    depth = None
+    if batch.depth is not None:
+        depth = batch.depth.to(device, non_blocking=True).float().unsqueeze(1) / 65535
+    return Targets(image.float() / 255, mask.float() / 255, depth)
+
+
+def height_width(full: tuple[int, int], size_px: int) -> tuple[int, int]:
+    """Return (height, width) where the shorter side is `size_px` and the ratio stays.
+
+    >>> height_width((240, 320), 48), height_width((240, 320), FULL_SIZE)
+    ((48, 64), (240, 320))
+    """
+    if size_px == FULL_SIZE:
+        return full
+    shorter = min(full)
+    return round(full[0] * size_px / shorter), round(full[1] * size_px / shorter)
+
+
+@dataclass
+class SplitReader:
+    """Reads the samples of one split at any size; picklable, and opens files on first use.
+
+    Args:
+        path: the dataset.
+        split: which part.
+        limit: read only so many samples; 0: all.
+        caches: of resized samples, by size in px.
+    """
+
+    path: str
+    split: str
+    limit: int = 0
+    caches: dict[int, SizeCache] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._datasets: dict[int, Any] = {}
+        dataset = open_split(self.path, self.split)
+        available = len(dataset)
+        self.num_samples = min(available, self.limit) if self.limit else available
+        if not self.num_samples:
+            raise DataError(f"{self.path}: the split {self.split!r} has no samples")
+        there = dataset.info["fields"]
+        self.fields = tuple(name for name in ("image", "mask", "depth") if name in there)
+        if "image" not in self.fields:
+            raise DataError(f"{self.path}: holds no images")
+        self.full: tuple[int, int] = tuple(there["image"]["shape"][:2])
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether samples have a mask."""
+        return "mask" in self.fields
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether samples have depth."""
+        return "depth" in self.fields
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_datasets": {}}
+
+    def read(self, index: int, size_px: int) -> Pixels:
+        """Return one sample at a size, from the cache where it is there.
+
+        Raises:
+            FgbgError: the sample cannot be read.
+        """
+        cache = self.caches.get(size_px)
+        pixels = cache.read(index) if cache else None
+        if pixels is None:
+            pixels = self._decode(index, size_px)
+            if cache:
+                cache.write(index, pixels)
+        return pixels
+
+    def key(self, index: int) -> str:
+        """Return the key of a sample."""
+        key: str = self._dataset(FULL_SIZE)[index : index + 1].keys()[0]
+        return key
+
+    def _decode(self, index: int, size_px: int) -> Pixels:
+        sample = self._dataset(size_px)[index]
+        depth = np.round(sample.depth * 65535).astype(np.uint16) if self.has_depth else None
+        mask = sample.mask if self.has_mask else np.zeros(sample.image.shape[:2], np.uint8)
+        return Pixels(sample.image, mask, depth)
+
+    def _dataset(self, size_px: int) -> Any:
+        """Return the open dataset of this process that decodes at a size."""
+        if size_px not in self._datasets:
+            size = None if size_px == FULL_SIZE else height_width(self.full, size_px)
+            self._datasets[size_px] = open_split(self.path, self.split, self.fields, size)
+        return self._datasets[size_px]
+
+
+def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size: tuple[int, int] | None = None) -> Any:
+    """Open one split of a dataset; raises FgbgError where that cannot be done."""
+    from fgbg_data import open_dataset
+
+    return open_dataset(path, split=split, fields=fields, size=size)
+
+
+class StreamDataset(Dataset[Batch]):
+    """Turns a list of Items into a Batch; runs in the workers.
+
+    Args:
+        readers: by split.
+        skip_errors: put the next readable sample in the place of one that cannot be read.
+    """
+
+    def __init__(self, readers: dict[str, SplitReader], *, skip_errors: bool) -> None:
+        self.readers = readers
+        self.skip_errors = skip_errors
+
+    def __getitems__(self, items: Sequence[Item]) -> Batch:
+        """Read a batch; what goes wrong is told in the batch, because workers cannot raise one line."""
+        keys, images, masks, depths, skipped = [], [], [], [], []
+        for item in items:
+            reader = self.readers[item.split]
+            for offset in range(reader.num_samples if self.skip_errors else 1):
+                index = (item.sample + offset) % reader.num_samples
+                try:
+                    pixels = reader.read(index, item.size_px)
+                    targets = pixels
+                    if item.target_px != item.size_px:
+                        targets = reader.read(index, item.target_px)
+                except FgbgError as error:
+                    if not self.skip_errors:
+                        return Batch((), torch.empty(0), torch.empty(0), None, error=str(error))
+                    skipped.append(reader.key(index))
+                    continue
+                keys.append(reader.key(index))
+                images.append(pixels.image)
+                masks.append(targets.mask)
+                depths.append(targets.depth)
+                break
+            else:
+                return Batch((), torch.empty(0), torch.empty(0), None, error="no sample can be read")
+        if not keys:
+            return Batch((), torch.empty(0), torch.empty(0), None)
+        known = [d for d in depths if d is not None]
+        depth = torch.from_numpy(np.stack(known)) if known else None
+        image, mask = torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
+        return Batch(tuple(keys), image, mask, depth, skipped=tuple(skipped))
+
+
+class EpochOrder:
+    """The order of samples in an epoch: a pure function of (number of samples, seed, epoch).
+
+    Blocks of neighbours are shuffled, then samples within a window of blocks, so that reading stays
+    near in the files and memory does not grow with the dataset. Up to BLOCK * WINDOW samples that is
+    a shuffle of everything. Bits come from Philox, whose stream NumPy promises to keep (NEP 19).
+    """
+
+    def __init__(self, num_samples: int, seed: int, epoch: int) -> None:
+        self._num_samples = num_samples
+        self._key = f"{seed}|{epoch}"
+        self._blocks = self._permutation(-(-num_samples // BLOCK), "blocks")
+        lengths = np.minimum(BLOCK, num_samples - self._blocks * BLOCK)
+        window_lengths = np.add.reduceat(lengths, np.arange(0, len(lengths), WINDOW))
+        self._starts = np.concatenate([[0], np.cumsum(window_lengths)])
+        self._window = -1
+        self._order = np.empty(0, np.int64)
+
+    def take(self, places: range) -> list[int]:
+        """Return the sample indices at some places of the order."""
+        return [self._at(place) for place in places]
+
+    def _at(self, place: int) -> int:
+        if not (self._window >= 0 and self._starts[self._window] <= place < self._starts[self._window + 1]):
+            self._window = int(np.searchsorted(self._starts, place, side="right")) - 1
+            blocks = self._blocks[self._window * WINDOW : (self._window + 1) * WINDOW]
+            ranges = [np.arange(b * BLOCK, min((b + 1) * BLOCK, self._num_samples)) for b in blocks]
+            samples = np.concatenate(ranges)
+            self._order = samples[self._permutation(len(samples), f"window {self._window}")]
+        return int(self._order[place - self._starts[self._window]])
+
+    def _permutation(self, count: int, name: str) -> npt.NDArray[np.int64]:
+        digest = hashlib.blake2b(f"{self._key}|{name}".encode(), digest_size=16).digest()
+        bits = np.random.Philox(key=int.from_bytes(digest, "big")).random_raw(count)
+        return np.argsort(bits, kind="stable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Which part of every batch this process takes."""
+
+    rank: int = 0
+    world: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream(Sampler[list[Item]]):
+    """The batches of a whole run: per epoch the training steps, then val.
+
+    Val images have the size of the epoch's training images; their predictions are enlarged to the
+    largest training size and compared there, so that all epochs are measured alike.
+    """
+
+    schedule: Schedule
+    seed: int
+    num_val: int
+    """0: no val."""
+    start_step: int = 0
+    part: Part = field(default_factory=Part)
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        for epoch in range(self.schedule.epochs):
+            steps = range(self.schedule.first_step(epoch), self.schedule.first_step(epoch + 1))
+            if self.start_step >= steps.stop:
+                continue
+            order = EpochOrder(self.schedule.num_samples, self.seed, epoch)
+            for index in steps[max(0, self.start_step - steps.start) :]:
+                yield self._training_items(index, order)
+            for places in val_batches(self.num_val, self.schedule.stage(epoch).batch):
+                yield self._val_items(places, self.schedule.stage(epoch).size_px)
+
+    def _training_items(self, index: int, order: EpochOrder) -> list[Item]:
+        step = self.schedule.step(index)
+        places = self.schedule.indices(step)
+        share = len(places) // self.part.world
+        mine = places[self.part.rank * share : (self.part.rank + 1) * share]
+        return [Item("train", i, step.size_px, step.size_px) for i in order.take(mine)]
+
+    def _val_items(self, places: range, size_px: int) -> list[Item]:
+        mine = places[self.part.rank :: self.part.world]
+        return [Item("val", i, size_px, self.schedule.largest_px) for i in mine]
+
+
+def val_batches(num_samples: int, batch: int) -> list[range]:
+    """Cut the indices of a split into batches, the last one smaller; none for no samples."""
+    return [range(i, min(i + batch, num_samples)) for i in range(0, num_samples, batch)]
+
+
+def start_worker(_worker: int) -> None:
+    """Keep a worker to one thread: there are as many workers as cores to decode with."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def same(batch: Any) -> Any:
+    """Return what `__getitems__` has already put together."""
+    return batch
+
+
+def make_loader(
+    dataset: StreamDataset, batches: Sampler[list[Item]] | Sequence[list[Item]], *, workers: int, pin: bool
+) -> "DataLoader[Batch]":
+    """Make the loader of a stream of batches.
+
+    Workers are started by a fork server: a fork of this process could inherit locked locks of its threads.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=same,
+        pin_memory=pin,
+        worker_init_fn=start_worker if workers else None,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="forkserver" if workers else None,
+    )
+
+
+def splits_of(path: Path | str) -> tuple[tuple[str, ...], str]:
+    """Return the names of a dataset's splits, and its fingerprint."""
+    dataset = open_split(str(path), "train")
+    return tuple(dataset.splits), str(dataset.fingerprint)
