@@ -27,7 +27,7 @@ PHOTO_FOLDERS = (
     Path("/usr/share/backgrounds"),  # gnome-backgrounds, mate-backgrounds, ukui-wallpapers
     Path("/usr/share/wallpapers"),  # plasma-workspace-wallpapers
 )
-SKIMAGE_PHOTOS = ("astronaut", "brick", "chelsea", "coffee", "grass", "gravel", "motorcycle_left", "rocket")
+SKIMAGE_PHOTOS = ("astronaut", "brick", "chelsea", "coffee", "grass", "gravel", "rocket")
 CLIPART = Path("/usr/share/openclipart/png")
 ICONS = Path("/usr/share/icons/oxygen/base")
 EMOJI = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
@@ -136,13 +136,15 @@ def convert_model(obj: Path, entry: dict[str, str], out: Path, ident: str) -> di
             image.thumbnail((256, 256))
             image.save(out / texture, quality=92)
         count = len(mesh.vertices)
-        parts.append((
-            np.asarray(mesh.vertices, np.float32),
-            np.asarray(mesh.vertex_normals, np.float32),
-            np.asarray(uv, np.float32)[:, :2] if texture else np.zeros((count, 2), np.float32),
-            np.broadcast_to(np.clip(colour, 0.02, 0.9) ** 2.2, (count, 3)).astype(np.float32),
-            np.asarray(mesh.faces, np.uint32) + np.uint32(vertex),
-        ))
+        parts.append(
+            (
+                np.asarray(mesh.vertices, np.float32),
+                np.asarray(mesh.vertex_normals, np.float32),
+                np.asarray(uv, np.float32)[:, :2] if texture else np.zeros((count, 2), np.float32),
+                np.broadcast_to(np.clip(colour, 0.02, 0.9) ** 2.2, (count, 3)).astype(np.float32),
+                np.asarray(mesh.faces, np.uint32) + np.uint32(vertex),
+            )
+        )
         pieces.append({"v": [vertex, vertex + count], "f": [face, face + len(mesh.faces)], "texture": texture})
         vertex += count
         face += len(mesh.faces)
@@ -156,11 +158,20 @@ def convert_model(obj: Path, entry: dict[str, str], out: Path, ident: str) -> di
     size = np.array([float(entry[k]) / 100 for k in ("width", "height", "depth")], np.float32)
     scale = size / np.maximum(high - low, 1e-6)
     v = (v - [(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2]) * scale
-    np.savez(out / f"{ident}.npz", v=v.astype(np.float32), n=n.astype(np.float32), uv=uv_all, c=c,
-             f=np.concatenate([p[4] for p in parts]))
+    np.savez(
+        out / f"{ident}.npz",
+        v=v.astype(np.float32),
+        n=n.astype(np.float32),
+        uv=uv_all,
+        c=c,
+        f=np.concatenate([p[4] for p in parts]),
+    )
     return {
-        "name": entry.get("name", ident), "category": entry.get("category", ""), "file": f"{ident}.npz",
-        "size": [round(float(s), 4) for s in size], "pieces": pieces,
+        "name": entry.get("name", ident),
+        "category": entry.get("category", ""),
+        "file": f"{ident}.npz",
+        "size": [round(float(s), 4) for s in size],
+        "pieces": pieces,
         "elevation": float(entry.get("elevation", 0)) / 100,
         "top": float(entry.get("dropOnTopElevation", 0) or 0) / 100,
         "opening": entry.get("doorOrWindow", "false") == "true",
@@ -175,8 +186,8 @@ def convert_photos(out: Path, jobs: int) -> int:
     from skimage import data
 
     cv2.setNumThreads(jobs)
-    images = [getattr(data, name)() if hasattr(data, name) else None for name in SKIMAGE_PHOTOS]
-    images = [i[..., ::-1] if i.ndim == 3 else cv2.cvtColor(i, cv2.COLOR_GRAY2BGR) for i in images if i is not None]
+    images = [getattr(data, name)() for name in SKIMAGE_PHOTOS]
+    images = [i[..., ::-1] if i.ndim == 3 else cv2.cvtColor(i, cv2.COLOR_GRAY2BGR) for i in images]
     count = 0
     for image in [*images, *_wallpapers()]:
         scale = PHOTO_PX / min(image.shape[:2])

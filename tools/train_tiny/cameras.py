@@ -11,8 +11,12 @@ def camera(rng: Rng, scene: Scene) -> Camera | None:
     low, high = scene.bounds
     margin = np.minimum(0.25, (high - low) / 6)
     for _ in range(20):
-        origin, target = _close(rng, scene) if rng.random() < 0.3 and scene.boxes else _across(rng, scene)
-        if np.any(origin < low + margin * [1, 0, 1]) or np.any(origin > high - margin * [1, 0.5, 1]) or origin[1] < 0.12:
+        origin, target = _close(rng, scene) if rng.random() < scene.close_frac and scene.boxes else _across(rng, scene)
+        if (
+            np.any(origin < low + margin * [1, 0, 1])
+            or np.any(origin > high - margin * [1, 0.5, 1])
+            or origin[1] < 0.12
+        ):
             continue
         if np.linalg.norm(target - origin) < 0.25 or _inside(origin, scene.boxes):
             continue
@@ -31,7 +35,13 @@ def _across(rng: Rng, scene: Scene) -> tuple[Array, Array]:
         origin[axis] = low[axis] + (high - low)[axis] * abs(side - rng.uniform(0.02, 0.25))
     tall = high[1] - low[1]
     band = rng.random()
-    origin[1] = rng.uniform(1.1, 1.8) if band < 0.6 else rng.uniform(0.2, 1.1) if band < 0.83 else rng.uniform(1.6, max(1.7, tall - 0.2))
+    origin[1] = (
+        rng.uniform(1.1, 1.8)
+        if band < 0.6
+        else rng.uniform(0.2, 1.1)
+        if band < 0.83
+        else rng.uniform(1.6, max(1.7, tall - 0.2))
+    )
     origin[1] = min(origin[1], tall - 0.15)
     middle = (low + high) / 2
     target = middle + (rng.random(3) - 0.5) * (high - low) * 0.9
@@ -40,7 +50,9 @@ def _across(rng: Rng, scene: Scene) -> tuple[Array, Array]:
     if scene.sky is not None and rng.random() < 0.6:  # outside, mostly level and along the street
         target = origin + np.array([rng.normal(0, 0.35), 0, -1.0]) * rng.choice([1, 1, 1, -1]) * 10
     distance = float(np.linalg.norm((target - origin)[[0, 2]])) + 0.3
-    pitch = np.deg2rad(rng.normal(-4, 8) if rng.random() < 0.65 else rng.uniform(-60, -8) if rng.random() < 0.8 else rng.uniform(0, 22))
+    pitch = np.deg2rad(
+        rng.normal(-4, 8) if rng.random() < 0.65 else rng.uniform(-60, -8) if rng.random() < 0.8 else rng.uniform(0, 22)
+    )
     target[1] = origin[1] + np.tan(pitch) * distance
     return origin, target
 
@@ -54,7 +66,7 @@ def _close(rng: Rng, scene: Scene) -> tuple[Array, Array]:
     if box.top and rng.random() < 0.6:
         target[1] = min(box.top, 1.6)
     reach = rng.uniform(0.35, 1.6) * float(np.sqrt(size.max() * np.median(size))) + rng.uniform(0.15, 0.6)
-    turn, rise = rng.uniform(-np.pi, np.pi), np.deg2rad(rng.uniform(-10, 55))
+    turn, rise = rng.uniform(-np.pi, np.pi), np.deg2rad(np.clip(rng.normal(15, 20), -35, 65))
     origin = target + reach * np.array([np.cos(turn) * np.cos(rise), np.sin(rise), np.sin(turn) * np.cos(rise)])
     return origin, target
 

@@ -15,12 +15,14 @@ def outdoors(rng: Rng, library: Library) -> Scene:
     scene = Scene()
     light(scene, rng)
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.42:
         street(scene, rng, library)
-    elif kind < 0.75:
+    elif kind < 0.64:
         garden(scene, rng, library)
     else:
         crop_rows(scene, rng, library)
+    if rng.random() < 0.3:
+        overhang(scene, rng)
     return scene
 
 
@@ -33,8 +35,16 @@ def light(scene: Scene, rng: Rng) -> None:
         scene.sun = (direction, np.array([1.0, rng.uniform(0.85, 1), rng.uniform(0.65, 1)]) * rng.uniform(1, 7))
 
 
-def ground(scene: Scene, rng: Rng, library: Library, tile: Array, x: tuple[float, float], z: tuple[float, float],
-           y: float = 0.0, metres: float = 3.0) -> None:
+def ground(
+    scene: Scene,
+    rng: Rng,
+    library: Library,
+    tile: Array,
+    x: tuple[float, float],
+    z: tuple[float, float],
+    y: float = 0.0,
+    metres: float = 3.0,
+) -> None:
     """Add a flat piece of ground."""
     corners = np.array([[x[0], y, z[1]], [x[1], y, z[1]], [x[1], y, z[0]], [x[0], y, z[0]]])
     scene.quad(corners, scene.texture(tile), metres)
@@ -62,7 +72,9 @@ def tree(scene: Scene, rng: Rng, at: Array, height: float) -> None:
         middle = lean + rng.normal(0, 1, 3) * [spread * 0.5, 0, spread * 0.5]
         middle[1] = at[1] + trunk + (height - trunk) * rng.uniform(0.25, 0.75)
         size = np.array([spread, (height - trunk) * (0.5 if tall else 0.35), spread]) * rng.uniform(0.6, 1.1)
-        scene.coloured.append(leaves(rng, middle, size, int(rng.integers(250, 900)), height * rng.uniform(0.02, 0.045), colour))
+        scene.coloured.append(
+            leaves(rng, middle, size, int(rng.integers(250, 900)), height * rng.uniform(0.02, 0.045), colour)
+        )
     scene.boxes.append(Box(at - [radius * 2, 0, radius * 2], at + [radius * 2, height, radius * 2], "tree"))
 
 
@@ -71,11 +83,24 @@ def bush(scene: Scene, rng: Rng, at: Array, size: Array) -> None:
     colour = green(rng)
     at = np.asarray(at, np.float64)
     leaf = float(np.clip(size.max() * rng.uniform(0.03, 0.12), 0.012, 0.12))
-    count = int(np.clip(8 * np.prod(size) ** (2 / 3) / leaf**2 * 0.12, 120, 2200))
+    count = int(np.clip(8 * np.prod(size) ** (2 / 3) / leaf**2 * rng.uniform(0.12, 0.4), 120, 4500))
     scene.coloured.append(leaves(rng, at + [0, size[1] / 2, 0], size / 2, count, leaf, colour))
     if rng.random() < 0.15:
         fruit = leaves(rng, at + [0, size[1] / 2, 0], size / 2, count // 12, leaf * 0.8, rng.uniform(0.1, 0.9, 3))
         scene.coloured.append(fruit)
+
+
+def overhang(scene: Scene, rng: Rng) -> None:
+    """Hang branches into the view from above: what is higher is not always farther."""
+    low, high = scene.bounds
+    for _ in range(int(rng.integers(1, 7))):
+        at = low + rng.random(3) * (high - low)
+        at[1] = rng.uniform(1.4, 2.9)
+        size = np.array([rng.uniform(0.3, 1.2), rng.uniform(0.15, 0.6), rng.uniform(0.3, 1.2)])
+        leaf = rng.uniform(0.02, 0.07)
+        scene.coloured.append(leaves(rng, at, size, int(rng.integers(150, 900)), leaf, green(rng)))
+        scene.coloured.append(rod(at, at + rng.normal(0, 1, 3) * [1, 0.2, 1] + [0, 1, 0], 0.02, np.array([0.1, 0.07, 0.05])))
+        scene.boxes.append(Box(at - size * 0.8, at + size * 0.8, "branch"))
 
 
 def vegetation(scene: Scene, rng: Rng, library: Library, at: Array) -> None:
@@ -85,7 +110,9 @@ def vegetation(scene: Scene, rng: Rng, library: Library, at: Array) -> None:
         bush(scene, rng, at, size)
         scene.boxes.append(Box(at - size * [0.3, 0, 0.3], at + size * [0.3, 0.8, 0.3], "bush"))
     else:
-        outdoor = [r for r in library.outdoor if any(t in r["name"].lower() for t in (*TREES, "bush", "hedge", "plant"))]
+        outdoor = [
+            r for r in library.outdoor if any(t in r["name"].lower() for t in (*TREES, "bush", "hedge", "plant"))
+        ]
         records = library.plants if rng.random() < 0.6 or not outdoor else outdoor
         record = records[int(rng.integers(len(records)))]
         scene.model(record, library.folder, at, rng.uniform(-np.pi, np.pi), rng.uniform(0.6, 1.4))
@@ -122,7 +149,9 @@ def street(scene: Scene, rng: Rng, library: Library) -> None:
     paint = scene.texture(np.full((8, 8, 3), 225, np.uint8))
     if rng.random() < 0.5:
         for z in np.arange(far, near, rng.uniform(2.5, 6)):
-            scene.quad(np.array([[-0.07, 0.012, z + 1.5], [0.07, 0.012, z + 1.5], [0.07, 0.012, z], [-0.07, 0.012, z]]), paint)
+            scene.quad(
+                np.array([[-0.07, 0.012, z + 1.5], [0.07, 0.012, z + 1.5], [0.07, 0.012, z], [-0.07, 0.012, z]]), paint
+            )
     slabs = scene.texture(textures.tiles(rng) if rng.random() < 0.5 else textures.rough(rng))
     for side in (-1, 1):
         a, b = sorted((side * road, side * (road + pavement)))
@@ -150,7 +179,12 @@ def street(scene: Scene, rng: Rng, library: Library) -> None:
             tall = rng.uniform(0.5, 2.2)
             while z > max(far, -40):
                 if rng.random() < 0.8:
-                    bush(scene, rng, np.array([side * (front - 0.4), 0, z]), np.array([0.9, tall, 1.8]) * rng.uniform(0.8, 1.2))
+                    bush(
+                        scene,
+                        rng,
+                        np.array([side * (front - 0.4), 0, z]),
+                        np.array([0.9, tall, 1.8]) * rng.uniform(0.8, 1.2),
+                    )
                 z -= rng.uniform(1.2, 2.5)
         z = near - rng.uniform(6, 14)
         parked = rng.uniform(0.2, 1.0)
@@ -164,8 +198,13 @@ def street(scene: Scene, rng: Rng, library: Library) -> None:
                 x = side * (road + 0.3)
                 scene.coloured.append(rod([x, 0, z], [x, tall, z], rng.uniform(0.03, 0.1), colour01(rng)))
     for _ in range(int(rng.integers(0, 4))):
-        vehicle(scene, rng, library, np.array([rng.uniform(-0.5, 0.5) * road, 0, rng.uniform(max(far, -60), 4)]),
-                float(rng.choice([0, np.pi])) + rng.normal(0, 0.1))
+        vehicle(
+            scene,
+            rng,
+            library,
+            np.array([rng.uniform(-0.5, 0.5) * road, 0, rng.uniform(max(far, -60), 4)]),
+            float(rng.choice([0, np.pi])) + rng.normal(0, 0.1),
+        )
     scene.bounds = (np.array([-road - pavement + 0.3, 0, -16]), np.array([road + pavement - 0.3, 2.4, near - 1]))
     for _ in range(int(rng.integers(0, 7))):
         stand(scene, rng, library, library.pick(rng, "people"))
@@ -205,7 +244,9 @@ def garden(scene: Scene, rng: Rng, library: Library) -> None:
         elif kind < 0.6:
             fence = scene.texture(textures.stripes(rng) if rng.random() < 0.6 else textures.planks(rng))
             half = np.abs(direction) * 0.04 + np.abs(across) * 18
-            scene.box(direction * distance - half, direction * distance + half + [0, rng.uniform(0.8, 2), 0], fence, 1.5)
+            scene.box(
+                direction * distance - half, direction * distance + half + [0, rng.uniform(0.8, 2), 0], fence, 1.5
+            )
         else:
             for _ in range(int(rng.integers(2, 7))):
                 at = direction * (distance + rng.uniform(0, 12)) + across * rng.uniform(-12, 12)
@@ -223,12 +264,21 @@ def garden(scene: Scene, rng: Rng, library: Library) -> None:
 
 def crop_rows(scene: Scene, rng: Rng, library: Library) -> None:
     """Rows of plants, on the ground or in gutters on posts, as in fields and greenhouses."""
-    ground(scene, rng, library, (textures.grass if rng.random() < 0.6 else textures.rough)(rng), (-70, 70), (-80, 60), 0.0,
-           rng.uniform(1, 4))
-    height = 0.0 if rng.random() < 0.3 else rng.uniform(0.4, 1.5)
+    ground(
+        scene,
+        rng,
+        library,
+        (textures.grass if rng.random() < 0.6 else textures.rough)(rng),
+        (-70, 70),
+        (-80, 60),
+        0.0,
+        rng.uniform(1, 4),
+    )
+    height = 0.0 if rng.random() < 0.25 else rng.uniform(0.5, 1.8)
     spacing, length = rng.uniform(1.0, 2.4), rng.uniform(6, 25)
     rows = int(rng.integers(1, 6))
-    lush = rng.uniform(0.2, 0.6)
+    lush = rng.uniform(0.2, 0.7)
+    scene.close_frac = 0.65
     gutter = scene.texture(textures.plain(rng))
     pole = colour01(rng)
     for row in range(rows):
@@ -241,17 +291,31 @@ def crop_rows(scene: Scene, rng: Rng, library: Library) -> None:
                     scene.coloured.append(rod([x, height, z], [x, height + rng.uniform(0.3, 1), z], 0.015, pole))
             if rng.random() < 0.6:
                 y = height - rng.uniform(0.2, 0.5)
-                scene.coloured.append(rod([x + 0.1, y, -length], [x + 0.1, y, length], rng.uniform(0.008, 0.03), colour01(rng)))
+                scene.coloured.append(
+                    rod([x + 0.1, y, -length], [x + 0.1, y, length], rng.uniform(0.008, 0.03), colour01(rng))
+                )
         z = -min(length, 7.0)
         while z < min(length, 7.0):
             size = np.array([rng.uniform(0.8, 1.3), rng.uniform(0.6, 1.4), rng.uniform(0.8, 1.3)]) * lush
             bush(scene, rng, np.array([x + rng.normal(0, 0.05), height - (0.3 * lush if height else 0), z]), size)
             z += lush * rng.uniform(0.4, 1.0)
-        scene.boxes.append(Box(np.array([x - lush / 2, height - 0.1, -length]), np.array([x + lush / 2, height + lush, length])))
+        scene.boxes.append(
+            Box(np.array([x - lush / 2, height - 0.1, -length]), np.array([x + lush / 2, height + lush, length]))
+        )
     for _ in range(int(rng.integers(0, 6))):
-        tree(scene, rng, np.array([rng.uniform(-25, 25), 0, rng.choice([-1, 1]) * rng.uniform(9, 40)]), rng.uniform(3, 10))
+        tree(
+            scene,
+            rng,
+            np.array([rng.uniform(-25, 25), 0, rng.choice([-1, 1]) * rng.uniform(9, 40)]),
+            rng.uniform(3, 10),
+        )
     if rng.random() < 0.4:
-        building(scene, rng, np.array([rows * spacing + 6.0, 0, -12]), np.array([rows * spacing + 16.0, rng.uniform(3, 7), 12]))
-    scene.bounds = (np.array([-2.5, 0, -4.0]), np.array([rows * spacing + 1.5, 2.0, 4.0]))
+        building(
+            scene,
+            rng,
+            np.array([rows * spacing + 6.0, 0, -12]),
+            np.array([rows * spacing + 16.0, rng.uniform(3, 7), 12]),
+        )
+    scene.bounds = (np.array([-2.5, 0, -4.0]), np.array([rows * spacing + 1.5, 2.3, 4.0]))
     for _ in range(int(rng.integers(0, 3))):
         stand(scene, rng, library, library.pick(rng, "people"))

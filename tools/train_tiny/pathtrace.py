@@ -119,8 +119,14 @@ def _mesh(meshes: list[Mesh], name: str, slots: list[int] | None = None, **parts
     for key, part in parts.items():
         props[key] = part
     textured = meshes[0].uv is not None
-    mesh = mi.Mesh(name, sum(len(m.v) for m in meshes), len(faces), has_vertex_normals=True,
-                   has_vertex_texcoords=textured, props=props)
+    mesh = mi.Mesh(
+        name,
+        sum(len(m.v) for m in meshes),
+        len(faces),
+        has_vertex_normals=True,
+        has_vertex_texcoords=textured,
+        props=props,
+    )
     if slots is not None:
         per_vertex = np.concatenate([np.full(len(m.v), s, np.float32) for m, s in zip(meshes, slots, strict=True)])
         mesh.add_attribute("vertex_slot", 1, per_vertex)
@@ -143,18 +149,24 @@ def load(scene: Scene) -> Any:
     import mitsuba as mi
 
     out: dict[str, Any] = {"type": "scene"}
-    paint = {"type": "twosided", "b": {"type": "diffuse", "reflectance": {"type": "mesh_attribute", "name": "vertex_color"}}}
+    paint = {
+        "type": "twosided",
+        "b": {"type": "diffuse", "reflectance": {"type": "mesh_attribute", "name": "vertex_color"}},
+    }
     if scene.coloured:
         out["coloured"] = _mesh(scene.coloured, "coloured", bsdf=mi.load_dict(paint))
     keys = list(scene.textured)
     pictures = [_slot_picture(k) if isinstance(k, str) else scene.drawn[k][0] for k in keys]
     glossy = [not isinstance(k, str) and scene.drawn[k][1] for k in keys]
-    atlas = _atlas_texture(pictures)
+    atlas = _atlas_texture(pictures or [np.zeros((8, 8, 3), np.uint8)])
     for shine in (False, True):
         chosen = [(m, n) for n, k in enumerate(keys) if glossy[n] == shine for m in scene.textured[k]]
         if chosen:
-            kind = {"type": "roughplastic", "diffuse_reflectance": atlas, "alpha": 0.12} if shine \
+            kind = (
+                {"type": "roughplastic", "diffuse_reflectance": atlas, "alpha": 0.12}
+                if shine
                 else {"type": "diffuse", "reflectance": atlas}
+            )
             bsdf = mi.load_dict({"type": "twosided", "b": kind})
             out["glossy" if shine else "matt"] = _mesh([m for m, _ in chosen], "m", [n for _, n in chosen], bsdf=bsdf)
     if scene.lamps:
@@ -162,8 +174,11 @@ def load(scene: Scene) -> Any:
     if scene.sky is not None:
         out["sky"] = {"type": "constant", "radiance": {"type": "rgb", "value": [float(x) for x in scene.sky]}}
         direction, irradiance = scene.sun or (np.array([0.1, -1, 0.2]), np.zeros(3))
-        out["sun"] = {"type": "directional", "direction": [float(x) for x in direction],
-                      "irradiance": {"type": "rgb", "value": [float(x) for x in irradiance]}}
+        out["sun"] = {
+            "type": "directional",
+            "direction": [float(x) for x in direction],
+            "irradiance": {"type": "rgb", "value": [float(x) for x in irradiance]},
+        }
     return mi.load_dict(out)
 
 
@@ -193,8 +208,9 @@ def _lamps(scene: Scene) -> Any:
     return _mesh(meshes, "lamps", bsdf=black, emitter=emitter)
 
 
-def render(loaded: Any, camera: Camera, size: tuple[int, int], seed: int, spp: int = 4,
-           max_depth: int = 4) -> tuple[Array, Array]:
+def render(
+    loaded: Any, camera: Camera, size: tuple[int, int], seed: int, spp: int = 4, max_depth: int = 4
+) -> tuple[Array, Array]:
     """Return linear radiance (H, W, 3) float32, denoised, and inverse depth (H, W) float32 in 1/m; 0 = open sky.
 
     `size` is (height, width). Depth is measured along the optical axis at pixel centres.
@@ -205,10 +221,19 @@ def render(loaded: Any, camera: Camera, size: tuple[int, int], seed: int, spp: i
 
     height, width = size
     look = mi.ScalarTransform4f().look_at(
-        origin=camera.origin.tolist(), target=camera.target.tolist(), up=camera.up.tolist())
+        origin=camera.origin.tolist(), target=camera.target.tolist(), up=camera.up.tolist()
+    )
     film = {"type": "hdrfilm", "width": width, "height": height}
-    sensor = mi.load_dict({"type": "perspective", "fov": camera.fov_deg, "fov_axis": "smaller", "to_world": look,
-                           "near_clip": 0.01, "film": film})
+    sensor = mi.load_dict(
+        {
+            "type": "perspective",
+            "fov": camera.fov_deg,
+            "fov_axis": "smaller",
+            "to_world": look,
+            "near_clip": 0.01,
+            "film": film,
+        }
+    )
     integrator = mi.load_dict({"type": "path", "max_depth": max_depth, "rr_depth": 3})
     sampler = mi.load_dict({"type": "independent"})
     count = height * width * spp

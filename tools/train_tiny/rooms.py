@@ -37,8 +37,9 @@ class Library:
     @classmethod
     def build(cls, assets: Path, index: list[Record]) -> Library:
         """Sort the catalogue."""
-        out: dict[str, list[Record]] = {k: [] for k in (
-            "seats", "tables", "small", "wall", "openings", "people", "plants", "vehicles", "outdoor")}
+        out: dict[str, list[Record]] = {
+            k: [] for k in ("seats", "tables", "small", "wall", "openings", "people", "plants", "vehicles", "outdoor")
+        }
         floor: dict[str, list[Record]] = {}
         for record in index:
             name, category = record["name"].lower(), record["category"]
@@ -117,16 +118,20 @@ def shell(scene: Scene, rng: Rng, library: Library, width: float, length: float,
     """Add floor, ceiling and walls; return each wall's corners (left bottom, right bottom) seen from inside."""
     x, z = width / 2, length / 2
     floor_kind = rng.choice(5, p=[0.28, 0.26, 0.24, 0.1, 0.12])
-    tile = (textures.planks, textures.tiles, textures.rough, textures.plain)[floor_kind](rng) if floor_kind < 4 \
+    tile = (
+        (textures.planks, textures.tiles, textures.rough, textures.plain)[floor_kind](rng)
+        if floor_kind < 4
         else textures.photo(rng, library.photos)
+    )
     floor = scene.texture(tile, glossy=bool(rng.random() < 0.4))
     scene.quad(np.array([[-x, 0, z], [x, 0, z], [x, 0, -z], [-x, 0, -z]]), floor, rng.uniform(0.6, 3))
     ceiling = scene.texture(textures.tiles(rng) if rng.random() < 0.25 else textures.plain(rng))
     bright = scene.drawn[ceiling][0]
     if rng.random() < 0.8:
         scene.drawn[ceiling] = ((255 - (255 - bright) * 0.4).astype(np.uint8), False)
-    scene.quad(np.array([[-x, height, -z], [x, height, -z], [x, height, z], [-x, height, z]]), ceiling,
-               rng.uniform(0.6, 2.4))
+    scene.quad(
+        np.array([[-x, height, -z], [x, height, -z], [x, height, z], [-x, height, z]]), ceiling, rng.uniform(0.6, 2.4)
+    )
     corners = [np.array(p, np.float32) for p in ((-x, 0, -z), (x, 0, -z), (x, 0, z), (-x, 0, z))]
     walls = [np.stack([corners[k], corners[(k + 1) % 4]]) for k in range(4)]
     common, metres = wall_texture(scene, rng, library), rng.uniform(0.8, 4)
@@ -162,7 +167,9 @@ def lamps(scene: Scene, rng: Rng, width: float, length: float, height: float) ->
             cx = (col + 0.5) / cols * width - width / 2 + rng.normal(0, 0.1)
             cz = (row + 0.5) / rows * length - length / 2 + rng.normal(0, 0.1)
             y = height - 0.015
-            corners = np.array([[cx - sx, y, cz - sz], [cx + sx, y, cz - sz], [cx + sx, y, cz + sz], [cx - sx, y, cz + sz]])
+            corners = np.array(
+                [[cx - sx, y, cz - sz], [cx + sx, y, cz - sz], [cx + sx, y, cz + sz], [cx - sx, y, cz + sz]]
+            )
             scene.lamp(corners, warm * rng.uniform(6, 14))
 
 
@@ -292,7 +299,9 @@ def shelf(scene: Scene, rng: Rng, library: Library, wall: Array, along: float) -
 def _cuboid(scene: Scene, low: Array, high: Array, colour: Array) -> None:
     from scene import Mesh
 
-    p = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])], np.float32)
+    p = np.array(
+        [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])], np.float32
+    )
     sides = np.array([[1, 5, 7, 3], [4, 0, 2, 6], [5, 4, 6, 7], [0, 1, 3, 2], [3, 7, 6, 2], [0, 4, 5, 1]])
     v = p[sides].reshape(-1, 3)
     n = np.repeat(np.array([[0, 0, 1], [0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]], np.float32), 4, 0)
@@ -375,12 +384,16 @@ def columns(scene: Scene, rng: Rng, width: float, length: float, height: float) 
     for z in np.arange(-length / 2 + rng.uniform(0.5, step), length / 2, step):
         if scene.is_free(np.array([x - radius, 0, z - radius]), np.array([x + radius, height, z + radius])):
             scene.coloured.append(rod([x, 0, z], [x, height, z], radius, paint, 20))
-            scene.boxes.append(Box(np.array([x - radius, 0, z - radius]), np.array([x + radius, height, z + radius]), "post"))
+            scene.boxes.append(
+                Box(np.array([x - radius, 0, z - radius]), np.array([x + radius, height, z + radius]), "post")
+            )
 
 
 def colour01(rng: Rng, low: float = 0.03, high: float = 0.8) -> Array:
     """(3,) float32 linear colour in [0, 1]."""
-    return (np.clip(textures.colour(rng, int(255 * low), int(255 * high), 0.8) / 255, 0.02, 0.9) ** 1.8).astype(np.float32)
+    return (np.clip(textures.colour(rng, int(255 * low), int(255 * high), 0.8) / 255, 0.02, 0.9) ** 1.8).astype(
+        np.float32
+    )
 
 
 __all__ = ["Library", "colour01", "leaves", "room"]

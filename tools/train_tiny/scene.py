@@ -71,6 +71,7 @@ class Scene:
     sun: tuple[Array, Array] | None = None  # direction of travel (3,), irradiance (3,)
     boxes: list[Box] = field(default_factory=list)
     bounds: tuple[Array, Array] = (np.zeros(3), np.zeros(3))  # where cameras may be
+    close_frac: float = 0.3  # share of cameras that look at one thing from near
 
     def texture(self, tile: Array, glossy: bool = False) -> int:
         """Register a drawn tile and return its key."""
@@ -155,12 +156,17 @@ def leaves(rng: Rng, centre: Array, radius: Array, count: int, leaf: float, colo
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
     w = np.cross(normal, u)
     length = leaf * rng.uniform(0.5, 1.2, (count, 1))
-    v = np.stack([middle - u * length, middle + w * length * 0.45, middle + u * length, middle - w * length * 0.45], 1)
+    plump = rng.uniform(0.35, 0.8)
+    v = np.stack([middle - u * length, middle + w * length * plump, middle + u * length, middle - w * length * plump], 1)
     faces = np.array([[0, 1, 2], [0, 2, 3]])[None] + 4 * np.arange(count)[:, None, None]
-    shade = np.clip(np.asarray(colour) * rng.uniform(0.55, 1.35, (count, 1)) + rng.normal(0, 0.015, (count, 3)), 0.01, 0.9)
+    shade = np.clip(
+        np.asarray(colour) * rng.uniform(0.55, 1.35, (count, 1)) + rng.normal(0, 0.015, (count, 3)), 0.01, 0.9
+    )
     return Mesh(
-        v.reshape(-1, 3).astype(np.float32), np.repeat(normal, 4, 0).astype(np.float32),
-        faces.reshape(-1, 3).astype(np.uint32), c=np.repeat(shade, 4, 0).astype(np.float32),
+        v.reshape(-1, 3).astype(np.float32),
+        np.repeat(normal, 4, 0).astype(np.float32),
+        faces.reshape(-1, 3).astype(np.uint32),
+        c=np.repeat(shade, 4, 0).astype(np.float32),
     )
 
 

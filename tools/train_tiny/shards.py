@@ -62,42 +62,63 @@ def pathtraced(number: int, assets: Path) -> dict[str, Array]:
             inverse.append(np.minimum(inverse_depth, 60).astype(np.float16))
             poses.append(cameras.pose(camera, HEIGHT))
             places.append(outside)
-    return {"rgb": np.stack(rgb), "inverse_depth": np.stack(inverse), "camera": np.stack(poses), "outdoors": np.array(places)}
+    return {
+        "rgb": np.stack(rgb),
+        "inverse_depth": np.stack(inverse),
+        "camera": np.stack(poses),
+        "outdoors": np.array(places),
+    }
 
 
-def _work(worker: int, workers: int, count: int, folder: Path, assets: Path, variant: str) -> None:
-    import pathtrace
+def raycast(number: int, assets: Path) -> dict[str, Array]:
+    """Ray-cast one shard of simple scenes; arrays as `pathtraced`."""
+    from raycast import shard
 
-    pathtrace.start(variant)
+    return shard(number, assets, HEIGHT, WIDTH)
+
+
+def cutouts(number: int, assets: Path) -> dict[str, Array]:
+    """Render one shard of people and furniture alone."""
+    from cutouts import rendered
+
+    return rendered(number, assets)
+
+
+KINDS: dict[str, Callable[[int, Path], dict[str, Array]]] = {
+    "pathtraced": pathtraced,
+    "cutouts": cutouts,
+    "raycast": raycast,
+}
+
+
+def _work(worker: int, workers: int, kind: str, count: int, cache: Path, variant: str) -> None:
+    if kind != "raycast":
+        import pathtrace
+
+        pathtrace.start(variant)
     for number in range(worker, count, workers):
-        path = folder / f"{number:05d}.npz"
+        path = cache / kind / f"{number:05d}.npz"
         if path.exists():
             continue
         begin = time.perf_counter()
         try:
-            arrays = pathtraced(number, assets)
+            arrays = KINDS[kind](number, cache / "assets")
         except Exception as error:  # one odd scene must not end a run of an hour
-            print(f"shard {number}: {error!r}", flush=True)
+            print(f"{kind} {number}: {error!r}", flush=True)
             continue
         write(path, **arrays)
-        seconds = time.perf_counter() - begin
-        print(f"shard {number}: {len(arrays['rgb'])} views, {seconds / len(arrays['rgb']):.2f} s each", flush=True)
+        each = (time.perf_counter() - begin) / max(1, len(next(iter(arrays.values()))))
+        print(f"{kind} {number}: {len(next(iter(arrays.values())))} views, {each:.2f} s each", flush=True)
 
 
-def render(folder: Path, assets: Path, count: int, workers: int = 2, variant: str = "llvm_ad_rgb",
-           work: Callable[..., None] = _work) -> None:
-    """Render the shards 0 ... count - 1 that are not there yet, in processes of one thread."""
-    folder.mkdir(parents=True, exist_ok=True)
+def render(kind: str, count: int, cache: Path, workers: int = 2, variant: str = "llvm_ad_rgb") -> None:
+    """Make the shards 0 ... count - 1 of a kind that are not there yet, in processes of one thread."""
+    (cache / kind).mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    running = [context.Process(target=work, args=(k, workers, count, folder, assets, variant)) for k in range(workers)]
+    running = [context.Process(target=_work, args=(k, workers, kind, count, cache, variant)) for k in range(workers)]
     for process in running:
         process.start()
     for process in running:
         process.join()
     if any(process.exitcode for process in running):
-        raise RuntimeError(f"a rendering process failed; finished shards are in {folder}, start again to go on")
-
-
-def load(folder: Path, limit: int | None = None) -> list[Path]:
-    """Return the finished shards in order."""
-    return sorted(folder.glob("[0-9]*.npz"))[:limit]
+        raise RuntimeError(f"rendering failed; finished shards are in {cache / kind}, start again to go on")

@@ -1,0 +1,191 @@
+"""The embedded depth estimator: pretrained weights inside the package, no network needed, fast on a CPU.
+
+How it was made and how good it is: `docs/tiny.md`. The recipe: `tools/train_tiny/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fgbg_data.errors import EstimatorError
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[Any]
+
+WEIGHTS = "tiny.safetensors"
+SHORT_SIDE_PX = 224
+STRIDE_PX = 32
+MAX_SIDE_PX = 896  # of the network's input: bounds memory for panoramas
+PREPROCESSING = "area-224-32-v1"
+
+
+class TinyEstimator:
+    """Guesses relative inverse depth with the weights inside the package.
+
+    Args:
+        device: `cpu` or `cuda`.
+        batch_size: images that go through the network at once; floats depend on it in the last digits.
+
+    Raises:
+        EstimatorError: unknown or absent device, missing or damaged weights.
+    """
+
+    name = "tiny"
+
+    def __init__(self, device: str = "cpu", batch_size: int = 16) -> None:
+        import torch
+
+        if device not in ("cpu", "cuda"):
+            raise EstimatorError(f"tiny: unknown device {device!r}; use 'cpu' or 'cuda'")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EstimatorError("tiny: no CUDA device is available; use device 'cpu'")
+        if batch_size < 1:
+            raise EstimatorError(f"tiny: batch_size must be at least 1, got {batch_size}")
+        self.device = device
+        self.batch_size = batch_size
+        self.load(read_weights())
+
+    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Replace the network's weights by a state dict of `tiny_net.TinyNet`, whole or without counters.
+
+        Raises:
+            EstimatorError: tensors are missing, unknown or of another shape.
+        """
+        import torch
+
+        from fgbg_data.depth.tiny_net import TinyNet
+
+        net = TinyNet()
+        state = {k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()}
+        try:
+            result = net.load_state_dict(state, strict=False)
+        except RuntimeError as error:
+            raise EstimatorError(f"tiny: the weights do not fit the network: {error}") from error
+        missing = [k for k in result.missing_keys if not k.endswith("num_batches_tracked")]
+        if missing or result.unexpected_keys:
+            odd = (missing or result.unexpected_keys)[0]
+            raise EstimatorError(f"tiny: the weights do not fit the network, starting with {odd!r}; reinstall fgbg")
+        net.eval().requires_grad_(False)
+        self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def identity(self) -> dict[str, str | int]:
+        """Return what decides the output: weights, preprocessing, kind of device, dtype, batch size."""
+        return {
+            "name": self.name,
+            "weights_sha256": weights_digest(),
+            "preprocessing": PREPROCESSING,
+            "device": self.device,
+            "dtype": "float32",
+            "batch_size": self.batch_size,
+        }
+
+    def estimate(self, images: Array) -> Array:
+        """Guess relative inverse depth; equal batches give equal results on one machine.
+
+        Args:
+            images: (N, H, W, 3) uint8 RGB, any N, H and W.
+
+        Returns:
+            (N, H, W) float32, unitless, larger = nearer, with an unknown scale and shift per image.
+
+        Raises:
+            EstimatorError: the array is not (N, H, W, 3) uint8 with at least one pixel.
+        """
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
+            raise EstimatorError(f"tiny: expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
+        count, height, width, _ = images.shape
+        out = np.empty((count, height, width), np.float32)
+        inner = network_size(height, width)
+        pixels = inner[0] * inner[1] / SHORT_SIDE_PX**2
+        step = max(1, min(self.batch_size, int(4 * self.batch_size / pixels)))
+        for start in range(0, count, step):
+            small = self._forward(np.stack([_resize(i, inner) for i in images[start : start + step]]))
+            for k, depth in enumerate(small):
+                out[start + k] = cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
+        return out
+
+    def _forward(self, images: Array) -> Array:
+        """(B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
+        import torch
+
+        from fgbg_data.depth.tiny_net import normalise
+
+        with torch.inference_mode():
+            batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
+            batch = normalise(batch.float() / 255).contiguous(memory_format=torch.channels_last)
+            depth: Array = self._net(batch).float().cpu().numpy()
+        return depth
+
+
+def network_size(height: int, width: int) -> tuple[int, int]:
+    """Return the (height, width) at which the network sees a picture: short side 224, aspect kept, multiples of 32.
+
+    >>> network_size(224, 224), network_size(480, 640), network_size(100, 3000)
+    ((224, 224), (224, 288), (224, 896))
+    """
+    scale = SHORT_SIDE_PX / min(height, width)
+    sides = [round(side * scale / STRIDE_PX) * STRIDE_PX for side in (height, width)]
+    return min(sides[0], MAX_SIDE_PX), min(sides[1], MAX_SIDE_PX)
+
+
+def _resize(image: Array, size: tuple[int, int]) -> Array:
+    if image.shape[:2] == size:
+        return image
+    shrinking = image.shape[0] * image.shape[1] > size[0] * size[1]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return cv2.resize(image, (size[1], size[0]), interpolation=how)
+
+
+def _weights_bytes() -> bytes:
+    try:
+        return resources.files("fgbg_data.depth").joinpath(WEIGHTS).read_bytes()
+    except OSError as error:
+        raise EstimatorError(f"tiny: the packaged weights {WEIGHTS} are missing; reinstall fgbg") from error
+
+
+@lru_cache(maxsize=1)
+def weights_digest() -> str:
+    """Return the SHA-256 of the packaged weights."""
+    return hashlib.sha256(_weights_bytes()).hexdigest()
+
+
+def read_weights() -> dict[str, torch.Tensor]:
+    """Return the packaged state dict of `tiny_net.TinyNet`, as stored (float16).
+
+    Raises:
+        EstimatorError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(_weights_bytes())
+    except SafetensorError as error:
+        raise EstimatorError(f"tiny: the packaged weights {WEIGHTS} are damaged ({error}); reinstall fgbg") from error
+
+
+def encoder_weights() -> dict[str, torch.Tensor]:
+    """Return the encoder, to start other networks from: trained on ImageNet, then on depth.
+
+    Returns:
+        float32 state dict with the keys of `timm.create_model("efficientnet_lite0", features_only=True)`, all five
+        levels (out_indices 0-4; channels 16, 24, 40, 112, 320; the default). It expects ImageNet's normalisation
+        (`tiny_net.normalise`). `num_batches_tracked` counters are filled in, so that it loads strictly.
+    """
+    import torch
+
+    prefix = "encoder."
+    encoder = {k[len(prefix) :]: v.float() for k, v in read_weights().items() if k.startswith(prefix)}
+    for key in [k for k in encoder if k.endswith("running_var")]:
+        encoder[key.replace("running_var", "num_batches_tracked")] = torch.tensor(0)
+    return encoder

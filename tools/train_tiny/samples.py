@@ -1,0 +1,173 @@
+"""Batches for training: cached views, cut-outs pasted on, cropped, and made to look like other people's photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from cutouts import Cutout, load_clipart, load_rendered, paste
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+Array = np.ndarray
+Rng = np.random.Generator
+ASPECTS = (1.0, 1.0, 4 / 3, 4 / 3, 3 / 4, 16 / 9)  # width / height
+
+
+class Views:
+    """All shards of a folder in memory; `refresh` takes in what was rendered since."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shards: dict[Path, dict[str, Array]] = {}
+        self.index: list[tuple[Path, int]] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the shards that are new."""
+        for path in sorted(self.folder.glob("[0-9]*.npz")):
+            if path not in self.shards:
+                with np.load(path) as data:
+                    self.shards[path] = {k: data[k] for k in ("rgb", "inverse_depth", "camera")}
+                self.index += [(path, k) for k in range(len(self.shards[path]["rgb"]))]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, number: int) -> tuple[Array, Array, Array]:
+        path, k = self.index[number]
+        shard = self.shards[path]
+        return shard["rgb"][k], shard["inverse_depth"][k].astype(np.float32), shard["camera"][k]
+
+
+class Batches(IterableDataset[tuple[Tensor, Tensor]]):
+    """Endless batches from step `first` on; batch `step` depends only on the seed, the step and what is rendered.
+
+    Args:
+        cache: folder of shards and assets.
+        size: step -> mean side of the crops in pixels.
+        batch: images in one.
+        first: number of the first step, for resuming.
+        raycast_frac: share of ray-cast scenes.
+        paste_frac: share of views that get cut-outs.
+        seed: of everything random.
+        rank: which of the training processes this is.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        size: Any,
+        batch: int,
+        first: int,
+        raycast_frac: float,
+        paste_frac: float,
+        seed: int = 0,
+        rank: int = 0,
+    ) -> None:
+        self.cache, self.size, self.batch, self.first, self.rank = cache, size, batch, first, rank
+        self.raycast_frac, self.paste_frac, self.seed = raycast_frac, paste_frac, seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (B, 3, H, W) float32 RGB in [0, 1] and (B, H/2, W/2) float32 inverse depth."""
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        pathtraced = Views(self.cache / "pathtraced")
+        raycast = Views(self.cache / "raycast")
+        pasted = [load_rendered(self.cache / "cutouts"), load_clipart(self.cache / "assets", np.random.default_rng(5))]
+        order: list[int] = []
+        step = self.first
+        while True:
+            if step % 50 == 0:
+                pathtraced.refresh()
+                raycast.refresh()
+                if not pasted[0]:
+                    pasted[0] = load_rendered(self.cache / "cutouts")
+            rng = np.random.default_rng([self.seed, self.rank, step])
+            shape = crop_shape(rng, self.size(step))
+            images, targets = [], []
+            for _ in range(self.batch):
+                if len(raycast) and rng.random() < self.raycast_frac:
+                    view = raycast[int(rng.integers(len(raycast)))]
+                else:
+                    if not order:  # every view once before any comes again
+                        order = list(
+                            np.random.default_rng([self.seed, self.rank, step, 1]).permutation(len(pathtraced))
+                        )
+                    view = pathtraced[int(order.pop())]
+                image, target = one(rng, view, pasted, self.paste_frac, shape)
+                images.append(image)
+                targets.append(target)
+            step += 1
+            yield (
+                torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255,
+                torch.from_numpy(np.stack(targets)),
+            )
+
+
+def crop_shape(rng: Rng, size: int) -> tuple[int, int]:
+    """Return (height, width) in multiples of 32 of about size^2 pixels."""
+    aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
+    return tuple(max(96, round(size * f / 32) * 32) for f in (aspect**-0.5, aspect**0.5))  # type: ignore[return-value]
+
+
+def one(
+    rng: Rng, view: tuple[Array, Array, Array], pasted: list[list[Cutout]], paste_frac: float, shape: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Return (h, w, 3) uint8 and (h/2, w/2) float32."""
+    rgb, inverse, camera = view
+    if rng.random() < paste_frac:
+        for _ in range(int(rng.choice([1, 1, 1, 2]))):
+            kind = pasted[0] if pasted[0] and rng.random() < 0.75 else pasted[1]
+            rgb, inverse = paste(rng, rgb, inverse, camera, kind[int(rng.integers(len(kind)))])
+    rgb, inverse = crop(rng, rgb, inverse, shape)
+    return photograph(rng, rgb), inverse
+
+
+def crop(rng: Rng, rgb: Array, inverse: Array, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Cut a random window of nearly the shape's aspect, mirror it half the time, resize."""
+    height, width = inverse.shape
+    aspect = shape[1] / shape[0] * np.exp(rng.normal(0, 0.06))
+    tall = min(height, width / aspect) * (1.0 if rng.random() < 0.4 else rng.uniform(0.6, 1.0))
+    h, w = min(int(tall), height), min(int(tall * aspect), width)
+    top, left = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    rgb, inverse = rgb[top : top + h, left : left + w], inverse[top : top + h, left : left + w]
+    if rng.random() < 0.5:
+        rgb, inverse = rgb[:, ::-1], inverse[:, ::-1]
+    how = cv2.INTER_AREA if h > shape[0] else cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
+    small = cv2.resize(np.ascontiguousarray(inverse), (shape[1] // 2, shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(np.ascontiguousarray(rgb), (shape[1], shape[0]), interpolation=how), small
+
+
+def photograph(rng: Rng, rgb: Array) -> Array:
+    """Change light, colour, sharpness, grain and compression of (h, w, 3) uint8."""
+    x = rgb.astype(np.float32) / 255
+    if rng.random() < 0.8:
+        x = x ** np.float32(np.exp(rng.normal(0, 0.2)))
+        x = x * np.float32(np.exp(rng.normal(0, 0.15)))
+        x = (x - 0.5) * np.float32(rng.uniform(0.65, 1.3)) + np.float32(0.5 + rng.normal(0, 0.05))
+    if rng.random() < 0.7:
+        grey = x @ np.array([0.3, 0.59, 0.11], np.float32)
+        x = grey[..., None] + (x - grey[..., None]) * np.float32(rng.uniform(0.0, 1.7))
+        x = x * np.exp(rng.normal(0, 0.1, 3)).astype(np.float32)
+    if rng.random() < 0.06:  # night, under-exposed
+        x = x * np.float32(rng.uniform(0.08, 0.35))
+    if rng.random() < 0.3:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 1.6))
+    elif rng.random() < 0.3:  # enlarged from a small picture
+        factor = rng.uniform(0.35, 0.8)
+        tiny = cv2.resize(x, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        x = cv2.resize(tiny, (x.shape[1], x.shape[0]), interpolation=cv2.INTER_LINEAR)
+    elif rng.random() < 0.25:  # sharpened by a camera
+        x = x + np.float32(rng.uniform(0.3, 1.2)) * (x - cv2.GaussianBlur(x, (0, 0), 1.0))
+    if rng.random() < 0.4:
+        x = x + rng.normal(0, rng.uniform(0.005, 0.05), x.shape).astype(np.float32)
+    image = (np.clip(x, 0, 1) * 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 92))])[1]
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return image
