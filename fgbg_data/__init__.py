@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from fgbg_data.build import build
     from fgbg_data.config import BuildConfig
     from fgbg_data.dataset import Dataset, LoadedSample, open_dataset
+    from fgbg_data.decode import decode
     from fgbg_data.depth import DepthEstimator
     from fgbg_data.errors import FgbgError
     from fgbg_data.info import info
     from fgbg_data.layout import UnfinishedWarning
     from fgbg_data.manifest import Manifest, Record
-    from fgbg_data.sample import Sample
+    from fgbg_data.preview import preview
+    from fgbg_data.sample import Sample, dequantise_depth
+    from fgbg_data.stats import FieldStats, stats
+    from fgbg_data.verify import Problem, Report, verify
 
 __version__ = "0.1.0"
 
@@ -29,14 +33,22 @@ _HOMES = {
     "Dataset": "dataset",
     "DepthEstimator": "depth",
     "FgbgError": "errors",
+    "FieldStats": "stats",
     "LoadedSample": "dataset",
     "Manifest": "manifest",
+    "Problem": "verify",
     "Record": "manifest",
+    "Report": "verify",
     "Sample": "sample",
     "UnfinishedWarning": "layout",
     "build": "build",
+    "decode": "decode",
+    "dequantise_depth": "sample",
     "info": "info",
     "open_dataset": "dataset",
+    "preview": "preview",
+    "stats": "stats",
+    "verify": "verify",
 }
 
 __all__ = [
@@ -44,14 +56,22 @@ __all__ = [
     "Dataset",
     "DepthEstimator",
     "FgbgError",
+    "FieldStats",
     "LoadedSample",
     "Manifest",
+    "Problem",
     "Record",
+    "Report",
     "Sample",
     "UnfinishedWarning",
     "build",
+    "decode",
+    "dequantise_depth",
     "info",
     "open_dataset",
+    "preview",
+    "stats",
+    "verify",
 ]
 
 

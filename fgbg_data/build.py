@@ -72,6 +72,8 @@ def check_folder(project: Project) -> None:
     if not config.out.is_dir():
         raise StorageError(f"{config.out}: is a file; --out expects a folder")
     if not (config.out / MANIFEST).is_file():
+        if _lost_its_manifest(project):
+            return
         foreign = sorted(path.name for path in config.out.iterdir() if path.name not in storage.NOT_DATA)
         foreign = [name for name in foreign if not name.endswith(storage.PARTIAL)]
         if foreign:
@@ -171,6 +173,16 @@ def _clear_other(out: Path, wanted: str) -> None:
     for split in manifest.splits:
         with contextlib.suppress(OSError):  # missing, or holds files that are not ours
             (out / Path(split).name).rmdir()
+
+
+def _lost_its_manifest(project: Project) -> bool:
+    """Tell whether the records in the output folder are all of this build; then only the manifest is missing."""
+    paths = (record_path(project.job.config.out, shard.split, shard.index) for shard in project.plan.shards())
+    found = [path for path in paths if path.is_file()]
+    try:
+        return bool(found) and {Record.read(path).fingerprint for path in found} == {project.job.fingerprint}
+    except FgbgError:
+        return False
 
 
 def _finished(path: Path, job: Job, shard: Shard) -> Record | None:

@@ -1,6 +1,5 @@
 """The command `fgbg-data`: parse, call one function, print. Heavy imports happen inside the commands."""
 
-import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fgbg_data import __version__
-from fgbg_data.errors import FgbgError
+from fgbg_data.cli_base import print_table, user_errors
+from fgbg_data.cli_read import COMMANDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,24 +25,10 @@ class Choices(click.ParamType[str]):
         self.name = shown
 
 
-def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a user's mistake into one message and exit status 2."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except FgbgError as error:
-            click.echo(f"fgbg-data: {error}", err=True)
-            sys.exit(2)
-
-    return run
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="fgbg-data")
 def main() -> None:
-    r"""Make image + mask + depth datasets from folders of backgrounds and transparent foregrounds.
+    """Make image + mask + depth datasets from folders of backgrounds and transparent foregrounds.
 
     \b
     Try it with no pictures of your own:
@@ -117,7 +103,7 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Print the plan (counts, splits, shards, bytes, time) and stop.")
 @user_errors
 def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
-    r"""Composite every foreground on every background; write image + mask + depth shards.
+    """Composite every foreground on every background; write image + mask + depth shards.
 
     The same command goes on where a stopped build was. The dataset depends on the options and pictures alone:
     not on --jobs, and not on interruptions. Defaults stand in brackets.
@@ -177,7 +163,7 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
     every = len(job.backgrounds) * len(job.foregrounds) * plan.per_pair
     made = "" if every == len(plan) else f"; this build makes {len(plan):,} of them"
     click.echo(f"{pairs} x {counted(config.positions, 'position')}{twins} = {counted(every, 'sample')}{made}")
-    _print(table)
+    print_table(table)
     with console.status("measuring the first samples"):
         expected = forecast(project)
     jobs = num_jobs(config, len(plan.shards()))
@@ -203,18 +189,14 @@ def _print_summary(out: Path, manifest: "Manifest") -> None:
         shape = " x ".join(str(side) for side in about["shape"])
         mean, std = (" ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
         table.add_row(name, about["dtype"], f"{field['count']:,}", shape, mean, std)
-    _print(table)
+    print_table(table)
     splits = ", ".join(f"{name} {split['samples']:,}" for name, split in manifest.splits.items())
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
     click.echo(f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}")
 
 
-def _print(table: Any) -> None:
-    """Print a rich table to standard output, unwrapped where that is no terminal."""
-    from rich.console import Console
-
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=110).print(table)
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

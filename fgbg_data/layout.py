@@ -92,7 +92,7 @@ def find_splits(root: Location) -> tuple[str, ...]:
     """
     if storage.suffix_of(root) not in suffixes() and MANIFEST in storage.listing(root):
         return _in_order(Manifest.read(root).splits)
-    return _in_order(_found_shards(root))
+    return _in_order(found_shards(root))
 
 
 def suffixes() -> dict[str, str]:
@@ -165,7 +165,7 @@ def _add_unfinished(root: Location, layout: Layout, manifest: Manifest) -> None:
 
 def _bare(root: Location, split: str) -> Layout:
     """List shards without a manifest: files of a folder, or of its subfolders, which are then the splits."""
-    found = _found_shards(root)
+    found = found_shards(root)
     layout = Layout(manifest=None, splits=_in_order(found), split=split)
     _check_split(root, layout)
     folder, stems, names = found[split]
@@ -182,9 +182,10 @@ def _bare(root: Location, split: str) -> Layout:
 
 
 Found = dict[str, tuple[Location, list[str], dict[str, int | None]]]
+"""Split -> folder, stems of its shards, and the folder's listing."""
 
 
-def _found_shards(root: Location) -> Found:
+def found_shards(root: Location) -> Found:
     """Return split -> folder, stems of shards, and the folder's listing.
 
     Raises:

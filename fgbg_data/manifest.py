@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from fgbg_data import storage
-from fgbg_data.config import FORMAT_VERSION
+from fgbg_data.config import FORMAT_VERSION, fingerprint
 from fgbg_data.errors import ManifestError
 from fgbg_data.sample import Meta, canonical_json
 from fgbg_data.shards.base import Index
 from fgbg_data.sums import Sums
 
 MANIFEST = "dataset.json"
+_MEND = "restore it from a copy, or build the dataset anew in a new folder"
 
 
 @dataclass(kw_only=True)
@@ -110,7 +111,7 @@ class Manifest:
         splits: split -> its samples, its shards, and its sources.
         shards: split, index, samples and files (format -> name, bytes, sha256) of every finished shard.
         statistics: field -> mean and standard deviation; empty until complete.
-        provenance: source id -> licence, author and url, where `sources.csv` tells them.
+        provenance: kind/source id -> licence, author and url, where `sources.csv` tells them.
     """
 
     complete: bool
@@ -145,9 +146,13 @@ class Manifest:
         value = read_json(path)
         del value["format_version"]
         try:
-            return cls(**value)
+            manifest = cls(**value)
         except TypeError as error:
-            raise ManifestError(f"{path}: is no manifest ({error})") from error
+            raise ManifestError(f"{path}: is no manifest of a dataset; {_MEND}") from error
+        for name, kind in _KINDS.items():
+            if not isinstance(getattr(manifest, name), kind):
+                raise ManifestError(f"{path}: is damaged at {name!r}; {_MEND}")
+        return manifest
 
     def write(self, folder: Path) -> None:
         """Write it to its place."""
@@ -171,6 +176,25 @@ class Manifest:
         self.statistics = {
             name: {"count": self.samples, "mean": field.mean, "std": field.std} for name, field in sums.fields.items()
         }
+
+
+def identity_fingerprint(identity: dict[str, Any]) -> str:
+    """Return the fingerprint of a build: sources count by id and digest, skipped ones by kind and file."""
+    sources = {kind: [(s["id"], s["sha256"]) for s in found] for kind, found in identity["sources"].items()}
+    skipped = [(entry["kind"], entry["file"]) for entry in identity["skipped"]]
+    return fingerprint(identity | {"sources": sources, "skipped": skipped})
+
+
+_KINDS = {
+    "fingerprint": str,
+    "identity": dict,
+    "fields": dict,
+    "splits": dict,
+    "shards": list,
+    "statistics": dict,
+    "provenance": dict,
+}
+"""Parts of a manifest -> their type in JSON."""
 
 
 def shard_stem(split: str, index: int) -> str:
@@ -198,7 +222,7 @@ def read_json(path: storage.Location) -> dict[str, Any]:
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:
-        raise ManifestError(f"{path}: is not JSON ({error}); the file is damaged") from error
+        raise ManifestError(f"{path}: is not JSON ({error}); {_MEND}") from error
     version = value.get("format_version") if isinstance(value, dict) else None
     if version != FORMAT_VERSION:
         raise ManifestError(

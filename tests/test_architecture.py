@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "sample"},
     {"config", "sources", "plan", "compose", "depth", "shards", "storage", "sums", "manifest", "demo", "pixels"},
-    {"progress", "preview", "worker", "project", "forecast", "card"},
-    {"build", "dataset", "decode", "info", "verify", "stats", "convert", "view"},
-    {"cli"},
+    {"progress", "sweep", "layout", "scans", "store", "worker", "project", "forecast", "card"},
+    {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats", "convert", "view"},
+    {"cli", "cli_base", "cli_read"},
 ]
 
 

@@ -66,6 +66,10 @@ class ShardIndex(Protocol):
         """Fields that every sample has."""
         ...
 
+    def stored_bytes(self) -> dict[str, int]:
+        """Return field -> bytes of all samples, of the fields where that is known without reading them."""
+        ...
+
 
 class ShardReader(Protocol):
     """Random access to one file by memory map. Safe in threads and after a fork; freed when it is dropped."""
@@ -125,6 +129,11 @@ class Format(Protocol):
         ...
 
     @staticmethod
+    def same_index(found: Any, index: Index) -> bool:
+        """Tell whether the index that a scan found is the one that a record holds."""
+        ...
+
+    @staticmethod
     def open_reader(place: Location, index: Any, shapes: Shapes | None = None) -> ShardReader:
         """Open a file for reading.
 
@@ -148,8 +157,13 @@ def load_format(name: str) -> Format:
     return found
 
 
-def parse_meta(data: Any, key: str, where: str) -> Meta:
+def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
     """Return the meta of a sample.
+
+    Args:
+        data: the JSON, as bytes.
+        where: shard and key, for the error text.
+        key: of the sample, where it is known.
 
     Raises:
         ShardError: it is no JSON object, or that of another sample.
@@ -160,7 +174,7 @@ def parse_meta(data: Any, key: str, where: str) -> Meta:
         raise ShardError(f"{where}: its meta is not JSON ({error})") from error
     if not isinstance(meta, dict):
         raise ShardError(f"{where}: its meta is a JSON {type(meta).__name__}, expected an object")
-    if meta.get("key", key) != key:
+    if key is not None and meta.get("key", key) != key:
         raise ShardError(f"{where}: its meta is that of {meta['key']!r}; the shard is damaged")
     return meta
 

@@ -38,6 +38,11 @@ class Hdf5Format:
         return _read_index(place)
 
     @staticmethod
+    def same_index(found: "Hdf5Index", index: Index) -> bool:
+        """Compare the offsets of pixels."""
+        return index == {"offset": found.offset}
+
+    @staticmethod
     def open_reader(place: Location, index: "Hdf5Index", shapes: Shapes | None = None) -> "Hdf5Reader":
         """Open a file."""
         return Hdf5Reader(place, index, shapes)
@@ -111,6 +116,12 @@ class Hdf5Index:
     offset: dict[str, int]
     depth_bits: int | None
 
+    def stored_bytes(self) -> dict[str, int]:
+        """Sizes of the pixels; what is encoded, and meta, HDF5 does not tell at once."""
+        return {
+            field: math.prod(shape) * np.dtype(FIELDS[field].dtype).itemsize for field, shape in self.shapes.items()
+        }
+
 
 class Hdf5Reader:
     """Reads one HDF5 shard: pixels by slices of the file, the rest through h5py."""
@@ -132,7 +143,7 @@ class Hdf5Reader:
         """Return one decoded field."""
         where = self._where(place)
         if field == "meta":
-            return parse_meta(self._stored(place, field), self._key(place), where)
+            return parse_meta(self._stored(place, field), where, self._key(place))
         if field not in self._index.shapes:
             data = np.asarray(self._stored(place, field)).tobytes()
             return decode_field(field, data, where, self._shapes.get(field), size)

@@ -16,7 +16,7 @@ from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, par
 from fgbg_data.storage import Location, open_bytes, open_stream
 
 _BLOCK = 512
-_FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image", "mask.png": "mask", "depth.png": "depth", "json": "meta"}
+FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image", "mask.png": "mask", "depth.png": "depth", "json": "meta"}
 """Suffix of a member -> field."""
 
 
@@ -41,6 +41,12 @@ class TarFormat:
         if keys is None or index is None:
             return _scan(place)
         return _from_record(keys, index)
+
+    @staticmethod
+    def same_index(found: "TarIndex", index: Index) -> bool:
+        """Compare offsets and sizes of all members."""
+        parts = {"offset": found.offset, "bytes": found.bytes}
+        return index == {name: {field: a.tolist() for field, a in part.items()} for name, part in parts.items()}
 
     @staticmethod
     def open_reader(place: Location, index: "TarIndex", shapes: Shapes | None = None) -> "TarReader":
@@ -104,6 +110,10 @@ class TarIndex:
         """Fields that there are."""
         return tuple(self.offset)
 
+    def stored_bytes(self) -> dict[str, int]:
+        """Sizes of the files."""
+        return {field: int(sizes.sum()) for field, sizes in self.bytes.items()}
+
 
 class TarReader:
     """Reads one tar shard by slices of it, a memory map where the file is on this machine."""
@@ -120,7 +130,7 @@ class TarReader:
         data = self._member(place, field)
         where = self._where(place)
         if field == "meta":
-            return parse_meta(data, self._key(place), where)
+            return parse_meta(data, where, self._key(place))
         return decode_field(field, data, where, self._shapes.get(field), size)
 
     def read_file(self, place: int, field: str) -> bytes:
@@ -186,6 +196,9 @@ def _scan(place: Location) -> TarIndex:
                     raise ShardError(f"{place}: {key}: has two files of {field}; keys must be unique")
                 members[field] = member.offset_data, member.size
             end = stream.seek(0, io.SEEK_END)
+            stream.seek(tar.offset)
+            if stream.read(_BLOCK) not in (b"", bytes(_BLOCK)):  # tarfile takes a broken header for the end
+                raise ShardError(f"{place}: has a broken header at byte {tar.offset}; copy or build it again")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ShardError(f"{place}: is no whole tar file ({error}); copy or build it again") from error
     if not keys:
@@ -216,9 +229,9 @@ def _field(name: str, place: Location) -> str | None:
     if base.startswith("."):
         return None
     suffix = base.partition(".")[2]
-    if suffix in _FIELD_OF:
-        return _FIELD_OF[suffix]
-    for known in _FIELD_OF:
+    if suffix in FIELD_OF:
+        return FIELD_OF[suffix]
+    for known in FIELD_OF:
         if suffix.endswith("." + known):
             raise ShardError(
                 f"{place}: {base[: -len(known) - 1]}: the key has a dot, at which readers of webdataset tars cut it, "
@@ -232,13 +245,13 @@ def _from_record(keys: list[str], index: Index) -> TarIndex:
     try:
         found = TarIndex(
             np.array([key.encode() for key in keys]),
-            {field: np.array(values, np.int64) for field, values in index["offset"].items()},
+            {field: np.array(index["offset"][field], np.int64) for field in FIELDS if field in index["offset"]},
             {field: np.array(values, np.int64) for field, values in index["bytes"].items()},
             told=True,
         )
     except (TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError(f"no index of a tar ({error!r})") from error
     lengths = {array.shape for part in (found.offset, found.bytes) for array in part.values()}
-    if lengths != {(len(keys),)} or set(found.bytes) != set(found.offset) or not set(found.offset) <= set(FIELDS):
+    if lengths != {(len(keys),)} or set(found.bytes) != set(found.offset):
         raise ValueError("no index of a tar (its columns differ)")
     return found
