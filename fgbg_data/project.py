@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from fgbg_data.config import FORMAT_VERSION, BuildConfig, fingerprint
+from fgbg_data.config import FORMAT_VERSION, BuildConfig
 from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator
 from fgbg_data.errors import ConfigError, SourceError, StorageError
-from fgbg_data.manifest import Manifest
+from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.plan import Plan
 from fgbg_data.sample import FIELDS, suffixes
 from fgbg_data.sources import SourceFile, bad_sources_text, check_ids, find_pictures, no_transparency_text, scan
@@ -58,13 +58,7 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         "skipped": skipped,
         "estimator": dict(estimator.identity()) if estimator else None,
     }
-    stamp = fingerprint(
-        identity
-        | {
-            "sources": {kind: [(s.id, s.sha256) for s in found] for kind, found in sources.items()},
-            "skipped": [(entry["kind"], entry["file"]) for entry in skipped],  # the wording may change
-        }
-    )
+    stamp = identity_fingerprint(identity)
     job = Job(
         config=config,
         backgrounds=tuple(backgrounds),
@@ -113,7 +107,8 @@ def _check_folders(config: BuildConfig) -> None:
     find_pictures(config.fg, "foreground")
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir():
-        raise StorageError(f"--out {config.out}: {there} is a file. Choose another folder")
+        file = "is a file" if there == out else f"{there} is a file"
+        raise StorageError(f"--out {config.out}: {file}. Choose another folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise StorageError(f"--out {config.out}: no permission to write in {there}. Choose another folder")
 

@@ -191,7 +191,7 @@ def test_check_finds_a_flipped_byte(pictures: Path, tmp_path: Path) -> None:
 def test_another_dataset_in_the_folder_is_named(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     build(config)
-    with pytest.raises(FingerprintError, match=r"differs in: positions \(2 there, 3 here\)\). Use a new folder"):
+    with pytest.raises(FingerprintError, match=r"differs in: --positions \(2 there, 3 here\)\). Use a new folder"):
         build(replace(config, positions=3))
     (config.out / "mine.txt").write_text("keep")
     build(replace(config, positions=1, overwrite=True))
