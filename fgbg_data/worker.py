@@ -1,10 +1,8 @@
 """One worker of a build: renders the samples of a shard, labels their depth, writes the shard and its record."""
 
 import contextlib
-import os
-import signal
-import sys
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,7 +48,6 @@ class Job:
         batch_size: pictures in one call of the estimator.
         threads: torch threads of one worker.
         server: where another process runs the estimator, or None.
-        parent: process id that the worker must not outlive.
         tally: file where the worker counts its samples.
     """
 
@@ -62,8 +59,11 @@ class Job:
     batch_size: int = 16
     threads: int = 1
     server: Address | None = None
-    parent: int = 0
     tally: Path | None = None
+
+    def open(self) -> Callable[[Shard, int], Record]:
+        """Make this process a worker; return the function that makes a shard."""
+        return Worker(self).make_shard
 
     def plan(self) -> Plan:
         """Return the plan of the dataset."""
@@ -109,42 +109,14 @@ class Worker:
             shard: which samples.
             slot: where the tally counts them.
         """
-        config = self.job.config
-        folder = config.out / shard.split
-        stem = shard_stem(shard.split, shard.index)
-        spec = self.job.spec(shard.stop - shard.start)
-        record = Record(fingerprint=self.job.fingerprint, split=shard.split, index=shard.index)
-        formats = {name: load_format(name) for name in config.format}
-        encode = any(form.needs_files(spec) for form in formats.values())
-        indexes, paths = {}, {}
-        with contextlib.ExitStack() as files:
-            for name, form in formats.items():
-                paths[name] = files.enter_context(storage.partial(folder / (stem + form.suffix)))
-            with contextlib.ExitStack() as stack:
-                writers = {
-                    name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in formats.items()
-                }
-                for sample in self.samples(shard):
-                    data = encode_files(sample) if encode else {}
-                    for writer in writers.values():
-                        writer.write(sample, data)
-                    record.keys.append(sample.key)
-                    record.digests.append(sample_digest(sample))
-                    record.mask_area_px.append(sample.meta["mask_area_px"])
-                    record.sums.add_sample(sample, spec.depth_bits)
-                    if self._tally:
-                        self._tally.count(slot, len(record.keys))
-                for name, writer in writers.items():
-                    indexes[name] = writer.finish()
-            for name, form in formats.items():
-                record.files[name] = ShardFile(
-                    name=stem + form.suffix,
-                    bytes=paths[name].stat().st_size,
-                    sha256=storage.file_sha256(paths[name]),
-                    index=indexes[name],
-                )
-        record.write(config.out)
-        return record
+        job = self.job
+        spec = job.spec(shard.stop - shard.start)
+        encode = any(load_format(name).needs_files(spec) for name in job.config.format)
+        samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
+        record = Record(fingerprint=job.fingerprint, split=shard.split, index=shard.index)
+        return write_shard(
+            job.config.out, job.config.format, spec, record, samples, functools.partial(self._count, slot)
+        )
 
     def samples(self, shard: Shard) -> Iterator[Sample]:
         """Render the samples of a shard, in order, batches cut at fixed places."""
@@ -172,6 +144,10 @@ class Worker:
             f"{placement.key}: {MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. "
             "It may be too faint or too thin for this --size and --scale; remove it, or use a larger --scale"
         )
+
+    def _count(self, slot: int, samples: int) -> None:
+        if self._tally:
+            self._tally.count(slot, samples)
 
     def _estimate(self, samples: list[Sample]) -> Array:
         """Return (batch, H, W) float32; a short batch is padded with its last picture, for floats depend on it."""
@@ -241,50 +217,48 @@ def _load_estimator(job: Job) -> DepthEstimator:
     return load_estimator(job.config.depth, job.device, job.batch_size)
 
 
-# --- life of a worker process -----------------------------------------------------------------------------
+def write_shard(
+    out: Path,
+    formats: Iterable[str],
+    spec: ShardSpec,
+    record: Record,
+    samples: Iterable[tuple[Sample, dict[str, bytes]]],
+    on_sample: Callable[[int], None],
+) -> Record:
+    """Write one shard in every format, and then, last of all, its record.
 
-_worker: Worker | None = None
-
-
-def start(job: Job) -> None:
-    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
-    import cv2
-
-    global _worker
-    die_with_parent(job.parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)  # workers are the parallelism
-    storage.hold_as_worker(job.config.out)
-    _worker = Worker(job)
-
-
-def run(shard: Shard, slot: int) -> Record:
-    """Make one shard in the worker that `start` made of this process."""
-    if _worker is None:  # joblib starts every worker by `start`
-        raise RuntimeError("the worker was not started")
-    return _worker.make_shard(shard, slot)
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends, however that happens.
-
-    loky's workers outlive a parent that is killed, and go on with queued tasks. Where there is no
-    PR_SET_PDEATHSIG (macOS), a thread looks for the parent once a second.
+    Args:
+        out: folder of the dataset.
+        formats: names of the formats.
+        spec: what the samples have in common.
+        record: with fingerprint, split and index; the rest is filled in.
+        samples: each with the files of its fields, where a format needs them.
+        on_sample: called with the number of samples after each.
     """
-    if sys.platform == "linux":
-        import ctypes
-
-        set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGKILL)
-    else:
-        import threading
-        import time
-
-        def watch() -> None:
-            while os.getppid() == parent:
-                time.sleep(1)
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
-    if os.getppid() != parent:  # it ended before the kernel was asked
-        os._exit(1)
+    folder, stem = out / record.split, shard_stem(record.split, record.index)
+    forms = {name: load_format(name) for name in formats}
+    indexes, paths = {}, {}
+    with contextlib.ExitStack() as files:
+        for name, form in forms.items():
+            paths[name] = files.enter_context(storage.partial(folder / (stem + form.suffix)))
+        with contextlib.ExitStack() as stack:
+            writers = {name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in forms.items()}
+            for sample, data in samples:
+                for writer in writers.values():
+                    writer.write(sample, data)
+                record.keys.append(sample.key)
+                record.digests.append(sample_digest(sample))
+                record.mask_area_px.append(sample.meta["mask_area_px"])
+                record.sums.add_sample(sample, spec.depth_bits)
+                on_sample(len(record.keys))
+            for name, writer in writers.items():
+                indexes[name] = writer.finish()
+        for name, form in forms.items():
+            record.files[name] = ShardFile(
+                name=stem + form.suffix,
+                bytes=paths[name].stat().st_size,
+                sha256=storage.file_sha256(paths[name]),
+                index=indexes[name],
+            )
+    record.write(out)
+    return record

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "sample"},
     {"config", "sources", "plan", "compose", "depth", "shards", "storage", "sums", "manifest", "demo", "pixels"},
-    {"progress", "sweep", "layout", "scans", "store", "worker", "project", "forecast", "card"},
+    {"progress", "sweep", "parallel", "layout", "scans", "store", "worker", "project", "forecast", "card", "output"},
     {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats", "convert", "view"},
     {"cli", "cli_base", "cli_read"},
 ]

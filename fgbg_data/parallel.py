@@ -1,0 +1,118 @@
+"""Shards in parallel: worker processes that die with their parent, and one error where one is killed."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fgbg_data import storage
+from fgbg_data.errors import BuildError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+TaskIn = TypeVar("TaskIn", contravariant=True)
+ResultOut = TypeVar("ResultOut", covariant=True)
+
+
+class Work(Protocol[TaskIn, ResultOut]):
+    """What workers do; picklable."""
+
+    def open(self) -> Callable[[TaskIn, int], ResultOut]:
+        """Get ready, once a process; return the function of a task and of the slot where it counts samples."""
+        ...
+
+
+def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: Path) -> Iterator[Result]:
+    """Yield the results of tasks as they are finished; whatever happens, no worker is left behind.
+
+    Args:
+        work: what is done.
+        todo: tasks.
+        jobs: processes; 1 is this one.
+        out: folder that the workers write to, and hold while they live.
+
+    Raises:
+        FgbgError: as a worker raised it.
+        BuildError: a worker was killed.
+    """
+    if jobs == 1:
+        import cv2
+
+        cv2.setNumThreads(1)
+        do = work.open()
+        for slot, task in enumerate(todo):
+            yield do(task, slot)
+        return
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    parallel = Parallel(
+        n_jobs=jobs,
+        backend="loky",
+        batch_size=1,
+        return_as="generator_unordered",
+        initializer=_start,
+        initargs=(work, out, os.getpid()),
+    )
+    try:
+        yield from parallel(delayed(_run)(task, slot) for slot, task in enumerate(todo))
+    except TerminatedWorkerError as error:
+        raise BuildError(
+            f"{out}: a worker was killed, most likely for want of memory. Finished shards are whole; run "
+            "the same command to go on, with fewer --jobs if it happens again"
+        ) from error
+    finally:
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        storage.clear_partials(out)  # of workers that were stopped in the middle
+
+
+# --- life of a worker process -----------------------------------------------------------------------------
+
+_do: Callable[[Any, int], Any] | None = None
+
+
+def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
+    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
+    import cv2
+
+    global _do
+    _die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # workers are the parallelism
+    storage.hold_as_worker(out)
+    _do = work.open()
+
+
+def _run(task: Any, slot: int) -> Any:
+    """Do one task in the worker that `_start` made of this process."""
+    if _do is None:  # joblib starts every worker by `_start`
+        raise RuntimeError("the worker was not started")
+    return _do(task, slot)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends, however that happens.
+
+    loky's workers outlive a parent that is killed, and go on with queued tasks. Where there is no
+    PR_SET_PDEATHSIG (macOS), a thread looks for the parent once a second.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_pdeathsig = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGKILL)
+    else:
+        import threading
+        import time
+
+        def watch() -> None:
+            while os.getppid() == parent:
+                time.sleep(1)
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        os._exit(1)
