@@ -51,6 +51,8 @@ def demo(folder: Path) -> None:
 
 def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     """Make an option whose default is the configuration's own, so that TOML and defaults stay in one place."""
+    if isinstance(kind, Choices):
+        kwargs["metavar"] = kind.name  # click would shout it in capitals
     return click.option(*names, type=kind, default=None, **kwargs)
 
 

@@ -506,6 +506,7 @@ def test_help_teaches() -> None:
         assert option.help.endswith((".", "]")), option.help
         assert f"{option.opts[0]}" in result.stdout
     assert "fgbg-data build --bg bg/ --fg fg/ --out shards/" in result.stdout
+    assert "--fit cover|stretch " in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 110
 
 

@@ -1,6 +1,7 @@
 """Sources: every kind of picture people have, ids, cropping, fitting, the cache, and what cannot be used."""
 
 import gc
+import itertools
 import os
 import re
 import struct
@@ -15,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from support import config_for
@@ -294,9 +295,13 @@ def test_grey_with_a_transparent_value(
 @pytest.mark.parametrize("bits", [8, 16])
 def test_colour_with_a_transparent_value(bits: int, tmp_path: Path) -> None:
     values = [(9, 20, 30), (200, 100, 50), (9, 20, 31)]
-    factor, form = (257, ">9H") if bits == 16 else (1, ">9B")
-    pixels = struct.pack(form, *(value * factor for pixel in values for value in pixel))
-    clear = tuple(value * factor for value in values[0])
+    form = ">9H" if bits == 16 else ">9B"
+
+    def deep(value: int) -> int:
+        return value * 256 + 200 if bits == 16 else value
+
+    pixels = struct.pack(form, *(deep(value) for pixel in values for value in pixel))
+    clear = tuple(deep(value) for value in values[0])
     (tmp_path / "a.png").write_bytes(png(3, 1, bits, 2, pixels, clear))
     found = np.asarray(load_foreground(tmp_path / "a.png"))
     assert found[0].tolist() == [[200, 100, 50, 255], [9, 20, 31, 255]]
@@ -456,6 +461,10 @@ def test_distinct_paths_have_distinct_ids(files: set[str], kind: Any) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(file=FILE | st.from_regex(r"[a-z0-9-]{1,45}\.(png|jpg|webp)", fullmatch=True), kind=KIND)
+@example(file="a" * 40 + ".png", kind="foreground")
+@example(file="a" * 41 + ".png", kind="foreground")
+@example(file="-a.jpg", kind="background")
+@example(file="a--b.jpg", kind="background")
 def test_bare_slug_only_for_exact_names(file: str, kind: Any) -> None:
     suffix = "png" if kind == "foreground" else "jpg"
     slug = re.fullmatch(rf"([a-z0-9]+(?:-[a-z0-9]+)*)\.{suffix}", file)
@@ -478,6 +487,8 @@ def test_ids_of_like_names_differ() -> None:
         "ha-ll.jpg",
     ]
     assert len({source_id(name, "background") for name in names}) == len(names)
+    cases = itertools.product(*((letter, letter.upper()) for letter in "abcdefghij"))
+    assert len({source_id("".join(name) + ".jpg", "background") for name in cases}) == 1024  # all slug alike
     assert source_id("hall.jpg", "background") == "hall"
     assert source_id("hall.png", "foreground") == "hall"
     assert source_id("部屋.png", "foreground").startswith("x-")
@@ -579,6 +590,8 @@ def test_a_background_of_the_canvas_keeps_its_pixels() -> None:
     height=st.integers(1, 400), width=st.integers(1, 400), high=st.sampled_from([0.05, 0.4, 0.7, 1.0]),
     size=st.sampled_from(["32", "64x24"]),
 )  # fmt: skip
+@example(height=1, width=400, high=0.4, size="32")
+@example(height=400, width=2, high=0.4, size="64x24")
 def test_cached_cutouts_are_bounded_by_the_canvas(height: int, width: int, high: float, size: str) -> None:
     """At most twice the largest box, so that memory depends on the canvas and not on the camera."""
     config = config_for(Path("x"), Path("y"), size=size, scale=f"{high / 2}:{high}")
