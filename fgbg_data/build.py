@@ -17,6 +17,7 @@ from fgbg_data.parallel import in_parallel
 from fgbg_data.plan import Shard
 from fgbg_data.progress import BuildProgress, Tally
 from fgbg_data.project import Project, num_cores, num_jobs, prepare
+from fgbg_data.shards import FORMATS, load_format
 
 PREVIEW_ROWS = 6
 
@@ -129,13 +130,12 @@ def _clear_other(out: Path, wanted: str) -> None:
     if not (out / MANIFEST).is_file() or Manifest.read(out).fingerprint == wanted:
         return
     manifest = Manifest.read(out)
+    suffixes = [load_format(name).suffix for name in manifest.identity["config"]["format"] if name in FORMATS]
     doomed = [out / "README.md", out / "preview.png"]
     for split, entry in manifest.splits.items():
         for index in range(entry["shards"]):
-            path = record_path(out, Path(split).name, index)
-            doomed.append(path)
-            suffix_free = path.with_suffix("")
-            doomed += [suffix_free.with_suffix(suffix) for suffix in (".tar", ".h5")]
+            record = record_path(out, Path(split).name, index)
+            doomed += [record, *(record.with_suffix(suffix) for suffix in suffixes)]
     for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
         path.unlink(missing_ok=True)
     for split in manifest.splits:
@@ -146,7 +146,6 @@ def _clear_other(out: Path, wanted: str) -> None:
 def _write_preview(project: Project, records: list[Record]) -> None:
     """Draw the first samples of the dataset, read back from its shards."""
     from fgbg_data.preview import contact_sheet, on_checkerboard, sample_pictures, save_sheet
-    from fgbg_data.shards import load_format
     from fgbg_data.sources import SourceCache
 
     config = project.job.config

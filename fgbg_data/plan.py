@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fgbg_data.config import BuildConfig
-from fgbg_data.errors import ConfigError, PlacementError
+from fgbg_data.errors import ConfigError, PlacementError, counted
 
 
 class Source(NamedTuple):
@@ -214,8 +214,8 @@ def _check_fit(foregrounds: Sequence[Source], config: BuildConfig) -> None:
     if too_large:
         shown = ", ".join(too_large[:5]) + (f" and {len(too_large) - 5} more" if len(too_large) > 5 else "")
         raise PlacementError(
-            f"{len(too_large)} foregrounds cannot fit on a {config.canvas[1]}x{config.canvas[0]} canvas with "
-            f"--scale {config.scale} --truncate {config.truncate}: {shown}. Use a larger --size, a smaller "
+            f"{counted(len(too_large), 'foreground')} cannot fit on a {config.canvas[1]}x{config.canvas[0]} canvas "
+            f"with --scale {config.scale} --truncate {config.truncate}: {shown}. Use a larger --size, a smaller "
             "--scale, or a larger --truncate"
         )
 

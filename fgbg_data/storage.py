@@ -45,6 +45,11 @@ def partial(path: Path) -> Iterator[Path]:
                 f"{path}: no space left to write it. Finished shards are whole; free some space and run the same "
                 "command to go on"
             ) from error
+        if isinstance(error, OSError) and not isinstance(error, StorageError):
+            raise StorageError(
+                f"{path}: cannot be written ({error.strerror or error}). Finished shards are whole; mend that and run "
+                "the same command to go on"
+            ) from error
         raise
     _sync_folder(path.parent)
 
@@ -179,11 +184,6 @@ def locate(path: str | Path) -> Location:
 def join(place: Location, name: str) -> Location:
     """Return the file `name` in a folder."""
     return place / name if isinstance(place, Path) else f"{place}/{name}"
-
-
-def suffix_of(place: Location) -> str:
-    """Return the suffix of the last name, with its dot."""
-    return Path(place).suffix if isinstance(place, Path) else Path(place.rpartition("/")[2]).suffix
 
 
 def parent(place: Location) -> tuple[Location, str]:

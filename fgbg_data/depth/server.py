@@ -95,4 +95,4 @@ class RemoteEstimator:
 
 def _bytes(array: Array) -> memoryview:
     """Return an array's memory as one flat run of bytes, which is what a connection can send."""
-    return memoryview(np.ascontiguousarray(array)).cast("B")
+    return np.ascontiguousarray(array).data.cast("B")

@@ -194,10 +194,12 @@ def test_another_dataset_in_the_folder_is_named(pictures: Path, tmp_path: Path) 
     with pytest.raises(FingerprintError, match=r"differs in: --positions \(2 there, 3 here\)\). Use a new folder"):
         build(replace(config, positions=3))
     (config.out / "mine.txt").write_text("keep")
+    (config.out / "train/fgbg-train-000000.h5").write_text("mine too")  # of a format that was not built
     build(replace(config, positions=1, overwrite=True))
     assert (config.out / "mine.txt").read_text() == "keep"
     build(config_for(pictures, tmp_path / "fresh", positions=1))
     (config.out / "mine.txt").unlink()
+    (config.out / "train/fgbg-train-000000.h5").unlink()
     assert contents(config.out) == contents(tmp_path / "fresh")
 
 

@@ -146,7 +146,7 @@ def test_every_place_is_reached() -> None:
 
 
 def test_a_cutout_that_cannot_fit_is_named() -> None:
-    with pytest.raises(PlacementError, match=r"1 foregrounds cannot fit on a 64x48 canvas.*fg000 \(90x40\)"):
+    with pytest.raises(PlacementError, match=r"1 foreground cannot fit on a 64x48 canvas.*fg000 \(90x40\)"):
         make_plan(3, 1, size="64x48", scale="native")
 
 

@@ -42,6 +42,18 @@ def test_full_disk_is_one_of_our_errors(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_other_trouble_with_the_disk_is_one_of_our_errors(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()  # a folder is in the way
+
+    def write() -> None:
+        with storage.partial(tmp_path / "file") as temporary:
+            temporary.write_text("x")
+
+    with pytest.raises(StorageError, match="file: cannot be written .*Is a directory.*run the same command to go on"):
+        write()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_hdf5_says_full_in_its_own_way(tmp_path: Path) -> None:
     """A file of limited size stands for a full disk, in a process of its own."""
     code = """
