@@ -77,7 +77,7 @@ def find_shards(root: Location, split: str) -> Layout:
         ShardError: there is no such split.
         ManifestError: the manifest is damaged, or the folder holds shards of two datasets.
     """
-    if storage.suffix_of(root) in suffixes():
+    if _is_shard(root):
         return _bare(root, split)
     if MANIFEST in storage.listing(root):
         return _by_manifest(root, split, Manifest.read(root))
@@ -90,7 +90,7 @@ def find_splits(root: Location) -> tuple[str, ...]:
     Raises:
         FgbgError: there is no dataset, or its manifest is damaged.
     """
-    if storage.suffix_of(root) not in suffixes() and MANIFEST in storage.listing(root):
+    if not _is_shard(root) and MANIFEST in storage.listing(root):
         return _in_order(Manifest.read(root).splits)
     return _in_order(found_shards(root))
 
@@ -98,10 +98,19 @@ def find_splits(root: Location) -> tuple[str, ...]:
 def suffixes() -> dict[str, str]:
     """Return file suffix -> format.
 
-    >>> suffixes()
-    {'.tar': 'tar', '.h5': 'hdf5'}
+    >>> suffixes()[".tar"]
+    'tar'
     """
     return {load_format(name).suffix: name for name in FORMATS}
+
+
+def shard_stem_of(name: str) -> str | None:
+    """Return the name of a shard's file without its suffix, None for other files.
+
+    >>> shard_stem_of("fgbg-train-000007.h5")
+    'fgbg-train-000007'
+    """
+    return next((name[: -len(suffix)] for suffix in suffixes() if name.endswith(suffix) and name != suffix), None)
 
 
 def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
@@ -175,6 +184,8 @@ def _bare(root: Location, split: str) -> Layout:
             _add_recorded(folder, stem, names, record, layout)
             continue
         files = {form: stem + suffix for suffix, form in suffixes().items() if stem + suffix in names}
+        if not files:
+            continue  # an unreadable record, and nothing beside it
         layout.shards.append(
             ShardPlace(folder=folder, split=split, stem=stem, files=files, samples=None, has_record=False)
         )
@@ -191,8 +202,7 @@ def found_shards(root: Location) -> Found:
     Raises:
         StorageError: there is no shard.
     """
-    known = suffixes()
-    if storage.suffix_of(root) in known:
+    if _is_shard(root):
         folder, name = storage.parent(root)
         size = storage.listing(folder).get(name)
         if size is None:
@@ -219,11 +229,17 @@ def found_shards(root: Location) -> Found:
     return found
 
 
+def _is_shard(root: Location) -> bool:
+    """Tell whether a path is that of one shard, by its name."""
+    return shard_stem_of(storage.parent(root)[1]) is not None
+
+
 def _stems(names: dict[str, int | None]) -> list[str]:
-    """Return the stems of the shards among file names, each once, in order."""
-    known = suffixes()
-    files = (name for name, size in names.items() if size is not None and not name.startswith("."))
-    return sorted({name[: -len(suffix)] for name in files for suffix in known if name.endswith(suffix)})
+    """Return the stems of the shards among file names, each once, in order; a record of ours alone tells of one too."""
+    files = [name for name, size in names.items() if size is not None and not name.startswith(".")]
+    found = {stem for name in files if (stem := shard_stem_of(name)) is not None}
+    recorded = {name.removesuffix(".json") for name in files if name.endswith(".json")}
+    return sorted(found | {stem for stem in recorded if _OUR_NAME.match(stem)})
 
 
 def _read_record(folder: Location, stem: str, layout: Layout) -> Record | None:

@@ -152,6 +152,10 @@ class Manifest:
         for name, kind in _KINDS.items():
             if not isinstance(getattr(manifest, name), kind):
                 raise ManifestError(f"{path}: is damaged at {name!r}; {_MEND}")
+        try:
+            _check_parts(manifest)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ManifestError(f"{path}: is damaged ({error!r}); {_MEND}") from error
         return manifest
 
     def write(self, folder: Path) -> None:
@@ -176,6 +180,25 @@ class Manifest:
         self.statistics = {
             name: {"count": self.samples, "mean": field.mean, "std": field.std} for name, field in sums.fields.items()
         }
+
+
+def _check_parts(manifest: Manifest) -> None:
+    """Raise a TypeError, KeyError or AttributeError unless the parts that readers go by are what they should be."""
+    _expect(manifest.identity, {"config": dict, "sources": dict})
+    for entry in manifest.splits.values():
+        _expect(entry, {"samples": int, "shards": int, "backgrounds": list, "foregrounds": list})
+    for entry in manifest.fields.values():
+        _expect(entry, {"dtype": str, "shape": list})
+    for entry in manifest.shards:
+        _expect(entry, {"split": str, "index": int, "samples": int, "files": dict})
+        for file in entry["files"].values():
+            _expect(file, {"name": str, "bytes": int, "sha256": str})
+
+
+def _expect(value: dict[str, Any], types: dict[str, type]) -> None:
+    for name, kind in types.items():
+        if not isinstance(value[name], kind):
+            raise TypeError(f"{name} is {type(value[name]).__name__}, expected {kind.__name__}")
 
 
 def identity_fingerprint(identity: dict[str, Any]) -> str:

@@ -214,7 +214,7 @@ class ShardStore:
         """HDF5 of pixels is the fastest, HDF5 of encoded files the slowest."""
         manifest = self.layout.manifest
         config = manifest.identity.get("config", {}) if manifest else {}
-        return ("tar", "hdf5") if config.get("hdf5_layout") == "encoded" else ("hdf5", "tar")
+        return ("tar", "hdf5", "folder") if config.get("hdf5_layout") == "encoded" else ("hdf5", "tar", "folder")
 
     def _read_index(self, shard: int) -> ShardIndex:
         place = self.shards[shard]

@@ -10,7 +10,7 @@ from rich.console import Console
 from fgbg_data import storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError
 from fgbg_data.inspect_shard import Findings, ShardTask, inspect_shard
-from fgbg_data.layout import Found, find_splits, found_shards, suffixes
+from fgbg_data.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
 from fgbg_data.manifest import MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
 from fgbg_data.rerender import rerender_samples
 from fgbg_data.sums import Sums
@@ -269,7 +269,7 @@ def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report
                 continue
             if name.endswith(storage.PARTIAL):
                 report.notes.append(f"{where}: half written by a killed build; the next build removes it")
-            elif path.suffix in suffixes() or (folder != root and path.suffix == ".json"):
+            elif shard_stem_of(name) or (folder != root and path.suffix == ".json"):
                 report.add(where, f"is no part of this dataset, {MANIFEST} does not name it; move it away")
             elif size is None and _holds_shards(path):
                 report.add(where, f"is no split of this dataset, {MANIFEST} does not name it; move it away")
@@ -278,7 +278,7 @@ def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report
 
 
 def _holds_shards(folder: Path) -> bool:
-    return any(path.suffix in suffixes() for path in folder.iterdir())
+    return any(shard_stem_of(path.name) for path in folder.iterdir())
 
 
 def _condemn(root: Path, report: Report) -> None:
