@@ -99,7 +99,9 @@ def overhang(scene: Scene, rng: Rng) -> None:
         size = np.array([rng.uniform(0.3, 1.2), rng.uniform(0.15, 0.6), rng.uniform(0.3, 1.2)])
         leaf = rng.uniform(0.02, 0.07)
         scene.coloured.append(leaves(rng, at, size, int(rng.integers(150, 900)), leaf, green(rng)))
-        scene.coloured.append(rod(at, at + rng.normal(0, 1, 3) * [1, 0.2, 1] + [0, 1, 0], 0.02, np.array([0.1, 0.07, 0.05])))
+        scene.coloured.append(
+            rod(at, at + rng.normal(0, 1, 3) * [1, 0.2, 1] + [0, 1, 0], 0.02, np.array([0.1, 0.07, 0.05]))
+        )
         scene.boxes.append(Box(at - size * 0.8, at + size * 0.8, "branch"))
 
 

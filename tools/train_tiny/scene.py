@@ -157,7 +157,9 @@ def leaves(rng: Rng, centre: Array, radius: Array, count: int, leaf: float, colo
     w = np.cross(normal, u)
     length = leaf * rng.uniform(0.5, 1.2, (count, 1))
     plump = rng.uniform(0.35, 0.8)
-    v = np.stack([middle - u * length, middle + w * length * plump, middle + u * length, middle - w * length * plump], 1)
+    v = np.stack(
+        [middle - u * length, middle + w * length * plump, middle + u * length, middle - w * length * plump], 1
+    )
     faces = np.array([[0, 1, 2], [0, 2, 3]])[None] + 4 * np.arange(count)[:, None, None]
     shade = np.clip(
         np.asarray(colour) * rng.uniform(0.55, 1.35, (count, 1)) + rng.normal(0, 0.015, (count, 3)), 0.01, 0.9

@@ -24,16 +24,18 @@ class Plan:
 
     name: str
     steps: int
-    batch: int = 16
-    """Images in a step, over all processes."""
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 160), (0.6, 192), (0.88, 224))
+    batch: int = 32
+    """Images in a step, over all processes; torch's fast convolutions want 16 or more in each."""
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 160), (0.5, 192), (0.82, 224))
     """(share of the steps, side of the crops in pixels) from there on."""
-    encoder_lr: float = 2.5e-4
-    decoder_lr: float = 1.2e-3
+    encoder_lr: float = 3e-4
+    decoder_lr: float = 1.5e-3
     warmup: int = 150
     ema: float = 0.998
-    raycast_frac: float = 0.15
-    paste_frac: float = 0.4
+    frozen_stages: int = 2
+    """Encoder stages, from the stem on, that keep ImageNet's weights: they are the dear ones, and know photos."""
+    raycast_frac: float = 0.12
+    paste_frac: float = 0.35
     seed: int = 0
     init: str = ""
     """A checkpoint to start from; empty = ImageNet weights."""
@@ -74,8 +76,8 @@ def new_net(init: str = "") -> TinyNet:
     return net
 
 
-def freeze_statistics(net: TinyNet) -> None:
-    """Training mode, but with the encoder's batch-norm statistics as they are: batches of 8 would blur them."""
+def freeze(net: TinyNet, stages: int) -> None:
+    """Training mode, but the encoder's batch-norm statistics, its stem and its first stages stay as they are."""
     net.train()
     for module in net.encoder.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -83,6 +85,9 @@ def freeze_statistics(net: TinyNet) -> None:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.02
+    if stages:
+        for module in (net.encoder.conv_stem, net.encoder.bn1, *net.encoder.blocks[:stages]):
+            module.requires_grad_(False)
 
 
 @torch.no_grad()
@@ -145,7 +150,8 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
             print(f"{plan.name}: going on from step {step}", flush=True)
     if rank == 0:
         (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
-    freeze_statistics(net)
+    freeze(net, plan.frozen_stages)
+    parameters = [p for p in parameters if p.requires_grad]
     batches = iter(
         Batches(cache, plan.size, plan.batch // workers, step, plan.raycast_frac, plan.paste_frac, plan.seed, rank)
     )
