@@ -23,17 +23,14 @@ from support import config_for
 
 from fgbg_data.compose import paste, resize_premultiplied
 from fgbg_data.errors import SourceError
+from fgbg_data.pictures import fit_background, load_background, load_foreground, shrink_foreground
 from fgbg_data.sources import (
     BadSource,
     SourceCache,
     bad_sources_text,
     check_ids,
     find_pictures,
-    fit_background,
-    load_background,
-    load_foreground,
     scan,
-    shrink_foreground,
     source_id,
 )
 
