@@ -93,9 +93,11 @@ def inspect_shard(task: ShardTask) -> Findings:
         return findings
     digests: dict[str, list[str]] = {}
     for form, path in files.items():
-        keys, digests[form] = _inspect_file(task, form, path, record, findings)
-        findings.keys = findings.keys or keys
-    if record is None and len({tuple(found) for found in digests.values()}) > 1:
+        found = _inspect_file(task, form, path, record, findings)
+        findings.keys, digests[form] = findings.keys or found.keys, found.digests
+        if record is not None and found.digests == record.digests and found.sums.to_json() != record.sums.to_json():
+            findings.add(f"{task.split}/{task.stem}.json", "its sums are not those of its samples; it was edited")
+    if record is None and len({tuple(each) for each in digests.values()}) > 1:
         findings.add(f"{task.split}/{task.stem}", f"its {' and '.join(digests)} files hold different samples")
     return findings
 
@@ -171,17 +173,23 @@ def _files(task: ShardTask, record: Record | None, findings: Findings) -> dict[s
 # --- samples ----------------------------------------------------------------------------------------------
 
 
-def _inspect_file(
-    task: ShardTask, form: str, path: Path, record: Record | None, findings: Findings
-) -> tuple[list[str], list[str]]:
-    """Check every sample of a file; return keys and digests."""
+class _File(NamedTuple):
+    """Keys, digests and sums of the samples of a file, as far as they can be read."""
+
+    keys: list[str]
+    digests: list[str]
+    sums: Sums
+
+
+def _inspect_file(task: ShardTask, form: str, path: Path, record: Record | None, findings: Findings) -> _File:
+    """Check every sample of a file."""
     where = f"{task.split}/{path.name}"
     try:
         index: ShardIndex = load_format(form).read_index(path)  # by a scan: the record's is what is to be checked
         reader = load_format(form).open_reader(path, index, _shapes(task.manifest))
     except ShardError as error:
         findings.add(where, str(error).removeprefix(f"{path}: "))
-        return [], []
+        return _File([], [], Sums())
     keys = [str(key, "utf-8", "replace") for key in index.keys]
     if record is not None:
         if keys != record.keys:
@@ -194,26 +202,23 @@ def _inspect_file(
     recorded = (
         dict(zip(record.keys, zip(record.digests, record.mask_area_px, strict=True), strict=True)) if record else {}
     )
-    digests = []
+    digests, sums = [], Sums()
     for place, key in enumerate(keys):
         sample, problems = _read_sample(reader, index, place, key, f"{path}: {key}: ")
         if sample is not None:
-            digest = sample_digest(sample)
-            digests.append(digest)
-            bits = sample.meta.get("depth_bits", 16)
             problems += [*sample_problems(sample), *_source_problems(task, sample.meta)]
-            want, area = recorded.get(key, (digest, sample.meta.get("mask_area_px")))
-            if area != sample.meta.get("mask_area_px"):
-                problems.append(
-                    f"its mask covers {sample.meta.get('mask_area_px')} px by its meta, {area} by the record"
-                )
-            if digest != want and not problems:
-                problems.append("its digest is not the record's; pixels or meta were changed")
-            if sample.depth is not None and not isinstance(bits, int):
-                problems.append(f"its meta says depth_bits {bits!r}")
+            digests.append(sample_digest(sample))
+            area = sample.meta.get("mask_area_px")
+            recorded_digest, recorded_area = recorded.get(key, (digests[-1], area))
+            if area != recorded_area:
+                problems.append(f"its mask covers {area} px by its meta, {recorded_area} by the record")
+            if not problems:
+                sums.add_sample(sample, sample.meta.get("depth_bits", 16))
+                if digests[-1] != recorded_digest:
+                    problems.append("its digest is not the record's; pixels or meta were changed")
         for text in problems:
             findings.add(where, text, key)
-    return keys, digests
+    return _File(keys, digests, sums)
 
 
 def _read_sample(

@@ -8,7 +8,7 @@ from typing import Any, Self
 from fgbg_data import storage
 from fgbg_data.config import FORMAT_VERSION, fingerprint
 from fgbg_data.errors import ManifestError
-from fgbg_data.sample import Meta, canonical_json
+from fgbg_data.sample import FIELDS, Meta, canonical_json
 from fgbg_data.shards.base import Index
 from fgbg_data.sums import Sums
 
@@ -178,7 +178,9 @@ class Manifest:
                 {"split": record.split, "index": record.index, "samples": record.samples, "files": files}
             )
         self.statistics = {
-            name: {"count": self.samples, "mean": field.mean, "std": field.std} for name, field in sums.fields.items()
+            name: {"count": self.samples, "mean": sums.fields[name].mean, "std": sums.fields[name].std}
+            for name in FIELDS  # in this order, whether records come from memory or from files that sort their keys
+            if name in sums.fields
         }
 
 
