@@ -47,7 +47,7 @@ def plot_runs(runs: Sequence[Path], out: Path) -> None:
                 axes.text(epoch + 0.55, 0.02, f"{size_px} px", transform=place, fontsize=8, color="grey")
         axes.set(xlabel="epoch", title=PANELS[name])
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper right")
     try:
         figure.savefig(out, dpi=110)
     except (OSError, ValueError) as error:

@@ -1,0 +1,29 @@
+"""Fixtures: small datasets, and one finished run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from train.quick import make_shards, quick
+
+from fgbg_train.train import fit
+
+torch.set_num_threads(1)  # waiting threads cost more than such small batches
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of 48 samples of 48 px with depth, in tar and hdf5. Read only."""
+    return make_shards(tmp_path_factory.mktemp("shards"), depth="fake", format=("tar", "hdf5"))
+
+
+@pytest.fixture(scope="session")
+def shards_without_depth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without depth. Read only."""
+    return make_shards(tmp_path_factory.mktemp("without_depth"))
+
+
+@pytest.fixture(scope="session")
+def finished(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was never stopped. Read only."""
+    return fit(shards, quick(), out=tmp_path_factory.mktemp("runs") / "finished")
