@@ -47,6 +47,9 @@ def open_dataset(
 
     Raises:
         FgbgError: there is no dataset, no such split, or a shard is missing or truncated.
+
+    Warns:
+        UnfinishedWarning: its build has not finished; what there is can be read.
     """
     names = tuple(fields.split(",")) if isinstance(fields, str) else tuple(fields)
     if not names:
@@ -57,7 +60,9 @@ def open_dataset(
     one_of("depth", depth, get_args(DepthForm))
     if format is not None:
         one_of("format", format, tuple(FORMATS))
-    store = ShardStore(find_shards(locate(path), split), format, skip=on_error == "skip")
+    layout = find_shards(locate(path), split)
+    layout.warn(stacklevel=2)
+    store = ShardStore(layout, format, skip=on_error == "skip")
     return Dataset(store, range(len(store)), names, _size(size), on_error, depth)
 
 

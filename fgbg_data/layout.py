@@ -59,6 +59,7 @@ class Layout:
         shards: in order.
         missing: what is wrong with shards that cannot be listed, each with the samples that it should hold.
         fingerprint: of the build, empty where nothing tells it.
+        unfinished: that the build has not finished, in words; empty if it has.
     """
 
     manifest: Manifest | None
@@ -67,6 +68,12 @@ class Layout:
     shards: list[ShardPlace] = field(default_factory=list)
     missing: list[tuple[str, int]] = field(default_factory=list)
     fingerprint: str = ""
+    unfinished: str = ""
+
+    def warn(self, stacklevel: int) -> None:
+        """Warn if the build has not finished; the caller's caller is one level more."""
+        if self.unfinished:
+            warnings.warn(self.unfinished, UnfinishedWarning, stacklevel=stacklevel + 1)
 
 
 def find_shards(root: Location, split: str) -> Layout:
@@ -154,7 +161,7 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
 
 
 def _add_unfinished(root: Location, layout: Layout, manifest: Manifest) -> None:
-    """List the shards that have a record, which is written last; warn."""
+    """List the shards that have a record, which is written last."""
     split = layout.split
     total = manifest.splits[split]["shards"]
     if split in storage.listing(root):
@@ -164,11 +171,9 @@ def _add_unfinished(root: Location, layout: Layout, manifest: Manifest) -> None:
             record = _read_record(folder, stem, layout) if f"{stem}.json" in names else None
             if record is not None:
                 _add_recorded(folder, stem, names, record, layout)
-    warnings.warn(
+    layout.unfinished = (
         f"{root}: the build of this dataset is not finished: {len(layout.shards)} of {total} shards of {split} are "
-        "there. Run the same build command to finish it",
-        UnfinishedWarning,
-        stacklevel=5,
+        "there. Run the same build command to finish it"
     )
 
 

@@ -76,7 +76,11 @@ def stats(
     """
     root = storage.locate(path)
     names = (split,) if split else find_splits(root)
-    stores = [ShardStore(find_shards(root, name), format) for name in names]
+    stores = []
+    for name in names:
+        layout = find_shards(root, name)
+        layout.warn(stacklevel=2)
+        stores.append(ShardStore(layout, format))
     tasks = [_Task(store, shard) for store in stores for shard in range(len(store.shards))]
     total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
     unknown = set()

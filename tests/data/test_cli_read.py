@@ -1,0 +1,81 @@
+"""The commands that read: what they print, and with which status they end."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fgbg_data.cli import main
+from fgbg_data.manifest import MANIFEST
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(dataset, tmp_path / "copy"))
+
+
+def test_info(dataset: Path, copy: Path) -> None:
+    text = run("info", dataset).stdout
+    assert f"{dataset}: 48 samples as tar and hdf5" in text
+    assert "(complete)" in text
+    assert "  train: 24 samples, 3 shards, 2 backgrounds, 3 foregrounds\n  val: 12 samples" in text
+    assert "depth: uint16 48 x 48" in text
+    assert "depth by fake" in text
+    assert "size=48x48" in text
+    about = json.loads(run("info", dataset, "--json").stdout)
+    assert (about["samples"], about["splits"]["test"]["samples"], about["estimator"]["name"]) == (48, 12, "fake")
+    (copy / MANIFEST).unlink()
+    assert "48 samples as hdf5 and tar (no dataset.json)" in run("info", copy).stdout
+
+
+def test_info_of_an_unfinished_build(copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    (copy / MANIFEST).write_text(json.dumps(manifest | {"complete": False, "shards": [], "statistics": {}}))
+    result = run("info", copy)
+    assert result.exit_code == 0
+    assert "(build not finished)" in result.stdout
+
+
+def test_stats(dataset: Path) -> None:
+    result = run("stats", dataset, "--format", "tar")
+    assert result.exit_code == 0
+    assert "48 x 48 x 3" in result.stdout
+    assert run("stats", dataset, "--format", "tar", "--recompute", "-j", 1).stdout == result.stdout
+
+
+def test_verify_ends_with_0_or_1(dataset: Path, copy: Path, pictures: Path) -> None:
+    result = run("verify", dataset, "-j", 1, "--rerender", 2, "--bg", pictures / "bg", "--fg", pictures / "fg")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith("48 samples in 7 shards: all is as it should be\n")
+    assert "records and sizes are as it should be" in run("verify", dataset, "-j", 1, "--quick").stdout
+    (copy / "val/fgbg-val-000000.tar").write_bytes(b"short")
+    result = run("verify", copy, "-j", 1)
+    assert result.exit_code == 1
+    assert "val/fgbg-val-000000.tar: is 5 bytes, the record says" in result.stdout
+    assert "to mend it: fgbg-data verify --condemn, then the same fgbg-data build command" in result.stdout
+    result = run("verify", copy, "-j", 1, "--condemn")
+    assert result.exit_code == 1
+    assert f"removed the record {copy / 'val/fgbg-val-000000.json'}" in result.stdout
+    assert "it makes the condemned shards again" in result.stdout
+
+
+def test_preview(dataset: Path, tmp_path: Path) -> None:
+    result = run("preview", dataset, "-o", tmp_path / "sheet.png", "-n", 2, "--split", "val")
+    assert result.stdout == f"look at {tmp_path / 'sheet.png'}\n"
+    assert (tmp_path / "sheet.png").is_file()
+
+
+@pytest.mark.parametrize("command", ["info", "stats", "verify", "preview"])
+def test_mistakes_are_one_line(command: str, tmp_path: Path) -> None:
+    result = run(command, tmp_path / "nowhere")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"fgbg-data: {tmp_path / 'nowhere'}: cannot be read")

@@ -1,0 +1,49 @@
+"""The decoder for stock webdataset."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import webdataset
+
+import fgbg_data
+from fgbg_data.dataset import open_dataset
+from fgbg_data.errors import ShardError
+from fgbg_data.sample import dequantise_depth
+
+
+def test_webdataset_gives_what_open_dataset_gives(dataset: Path) -> None:
+    tar = str(dataset / "train/fgbg-train-000000.tar")
+    ours = open_dataset(dataset, depth="codes", format="tar")
+    samples = list(webdataset.WebDataset(tar, shardshuffle=False).decode(fgbg_data.decode))
+    assert len(samples) == 8
+    for sample in samples:
+        expected = ours[sample["__key__"]]
+        assert sample["depth.png"].dtype == np.uint16
+        assert np.array_equal(sample["jpg"], expected.image)
+        assert np.array_equal(sample["mask.png"], expected.mask)
+        assert np.array_equal(sample["depth.png"], expected.depth)  # type: ignore[arg-type]
+        assert sample["json"] == expected.meta
+
+
+def test_why_it_is_there(dataset: Path) -> None:
+    """webdataset's own decoder leaves a few of thousands of levels."""
+    tar = str(dataset / "train/fgbg-train-000000.tar")
+    ours = next(iter(webdataset.WebDataset(tar, shardshuffle=False).decode(fgbg_data.decode)))
+    stock = next(iter(webdataset.WebDataset(tar, shardshuffle=False).decode("l8")))
+    assert len(np.unique(ours["depth.png"])) > 500
+    assert len(np.unique(stock["depth.png"])) < 20
+    depth = dequantise_depth(ours["depth.png"], ours["json"]["depth_bits"])
+    assert (depth.min(), depth.max()) == (0, 1)
+
+
+def test_other_files_are_left_to_webdataset() -> None:
+    assert fgbg_data.decode(".cls", b"3") is None
+    assert fgbg_data.decode("txt", b"hello") is None
+
+
+def test_damage_is_an_error() -> None:
+    with pytest.raises(ShardError, match="mask"):
+        fgbg_data.decode(".mask.png", b"\x89PNG\r\n\x1a\n damaged")
+    with pytest.raises(ShardError, match="meta is not JSON"):
+        fgbg_data.decode(".json", b"{")
