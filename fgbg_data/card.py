@@ -10,7 +10,7 @@ from fgbg_data.shards import load_format
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
     config = manifest.identity["config"]
-    parts = [_yaml(manifest), _heading(manifest), _fields_table(manifest), _splits_table(manifest)]
+    parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
     parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest), _reading(config["format"])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -33,6 +33,16 @@ def _heading(manifest: Manifest) -> str:
         f"`fgbg-data build`; {format_bytes(manifest.bytes)}. Fingerprint `{manifest.fingerprint}`. "
         "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
     )
+
+
+def _history(manifest: Manifest) -> str:
+    """Say what was done to the dataset after its build."""
+    lines = []
+    for step in manifest.identity.get("history", []):
+        reencoded = step["options"].get("reencoded")
+        lossy = f"; images were encoded anew as JPEG of quality {reencoded['quality']}" if reencoded else ""
+        lines.append(f"- `fgbg-data {step['command']}` of {', '.join(f'`{name}`' for name in step['from'])}{lossy}")
+    return "\n".join(["Then, by fingerprint of what was read:", "", *lines]) if lines else ""
 
 
 def _fields_table(manifest: Manifest) -> str:
@@ -112,5 +122,10 @@ def _reading(formats: list[str]) -> str:
             "import h5py",
             'with h5py.File("train/fgbg-train-000000.h5") as shard:',
             '    image, mask = shard["image"][0], shard["mask"][0]',
+        ]
+    if "folder" in formats:
+        lines += [
+            "import csv",
+            'rows = list(csv.DictReader(open("index.csv", encoding="utf-8")))  # paths and meta of every sample',
         ]
     return "\n".join([*lines, "```"])

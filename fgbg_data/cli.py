@@ -9,7 +9,8 @@ import click
 
 from fgbg_data import __version__
 from fgbg_data.cli_base import print_table, user_errors
-from fgbg_data.cli_read import COMMANDS
+from fgbg_data.cli_convert import COMMANDS as MAKING
+from fgbg_data.cli_read import COMMANDS as READING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +198,7 @@ def _print_summary(out: Path, manifest: "Manifest") -> None:
     click.echo(f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}")
 
 
-for _command in COMMANDS:
+for _command in (*READING, *MAKING):
     main.add_command(_command)
 
 

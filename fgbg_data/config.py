@@ -106,7 +106,7 @@ class BuildConfig:
     """Replace the dataset in `out` by this one."""
 
     def __post_init__(self) -> None:
-        from fgbg_data.shards import FORMATS
+        from fgbg_data.shards import BUILT
 
         for name in ("bg", "fg", "out"):
             object.__setattr__(self, name, Path(getattr(self, name)))
@@ -141,13 +141,13 @@ class BuildConfig:
         ):
             one_of(name.replace("_", "-"), getattr(self, name), get_args(kind))
         if not self.format:
-            raise ConfigError(f"--format is empty: expected one or more of {', '.join(FORMATS)}")
+            raise ConfigError(f"--format is empty: expected one or more of {', '.join(BUILT)}")
         for name in self.format:
-            one_of("format", name, tuple(FORMATS))
+            one_of("format", name, BUILT)
         if len(set(self.format)) < len(self.format):
             raise ConfigError(f"--format {','.join(self.format)}: names a format twice")
         # In the registry's order, so that `tar,hdf5` and `hdf5,tar` are one dataset.
-        object.__setattr__(self, "format", tuple(name for name in FORMATS if name in self.format))
+        object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed
 
     @property

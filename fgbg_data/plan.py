@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import ConfigError, PlacementError, counted
@@ -45,6 +45,30 @@ class Placement:
     height: int
     width: int
     attempt: int = 0
+
+
+class Shares(Protocol):
+    """How sources are shared out to splits."""
+
+    @property
+    def val(self) -> float:
+        """Share of val."""
+        ...
+
+    @property
+    def test(self) -> float:
+        """Share of test."""
+        ...
+
+    @property
+    def holdout(self) -> str:
+        """What val and test never share with train."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Every draw comes from it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -236,10 +260,10 @@ def _splits(plan: Plan) -> list[Split]:
             starts[name] = place
             place += count
         return [Split(name, every_bg, every_fg, total, starts[name], taken[name]) for name in counts if taken[name]]
-    bg = _hold_out(plan.backgrounds, config) if config.holdout in ("background", "both") else (every_bg, (), ())
-    fg = _hold_out(plan.foregrounds, config) if config.holdout == "foreground" else (every_fg, (), ())
+    bg = hold_out(plan.backgrounds, config) if config.holdout in ("background", "both") else (every_bg, (), ())
+    fg = hold_out(plan.foregrounds, config) if config.holdout == "foreground" else (every_fg, (), ())
     if config.holdout == "both":  # one val, of new backgrounds: the foregrounds hold out a test share only
-        fg = _hold_out(plan.foregrounds, config, val=False)
+        fg = hold_out(plan.foregrounds, config, val=False)
         products = {
             "train": (bg[0], fg[0]),
             "val": (bg[1], fg[0]),
@@ -256,10 +280,14 @@ def _splits(plan: Plan) -> list[Split]:
     return [Split(name, b, f, counts[name], 0, taken[name]) for name, (b, f) in products.items() if taken[name]]
 
 
-def _hold_out(
-    sources: Sequence[Source], config: BuildConfig, *, val: bool = True
+def hold_out(
+    sources: Sequence[Source], config: Shares, *, val: bool = True
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Return the sources of train, val and test: ranked by a draw of their id, so that others matter little."""
+    """Return the sources of train, val and test: ranked by a draw of their id, so that others matter little.
+
+    Raises:
+        ConfigError: there are too few.
+    """
     shares = (config.val if val else 0.0, config.test)
     num_val, num_test = (math.ceil(share * len(sources)) for share in shares)
     if num_val + num_test >= len(sources):

@@ -52,9 +52,11 @@ class BuildProgress:
         total: samples of the whole dataset.
         done: samples in shards that an earlier run finished.
         tally: what workers count in.
+        verb: what is done.
     """
 
-    def __init__(self, console: Console, total: int, done: int, tally: Tally) -> None:
+    def __init__(self, console: Console, total: int, done: int, tally: Tally, verb: str = "build") -> None:
+        self._verb = verb
         self._console = console
         self._total, self._done, self._tally = total, done, tally
         self._bytes = 0
@@ -84,7 +86,7 @@ class BuildProgress:
 
     def _show_bar(self) -> None:
         columns = (
-            TextColumn("build"),
+            TextColumn(self._verb),
             BarColumn(bar_width=None),  # takes what the figures leave, also on 80 columns
             MofNCompleteColumn(),
             _Rate(),
@@ -94,7 +96,7 @@ class BuildProgress:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console, expand=True) as progress:
-            task = progress.add_task("build", total=self._total, completed=self._done, size="")
+            task = progress.add_task(self._verb, total=self._total, completed=self._done, size="")
             while True:
                 last = self._stop.wait(0.2)
                 progress.update(task, completed=self._done + self._tally.total, size=format_bytes(self._bytes))

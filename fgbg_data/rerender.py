@@ -66,6 +66,12 @@ class Rerender:
     """
 
     def __init__(self, manifest: Manifest, bg: Path, fg: Path) -> None:
+        for step in manifest.identity.get("history", []):
+            if step["options"].get("reencoded") or step["options"].get("renamed"):
+                raise ManifestError(
+                    f"dataset.json: fgbg-data {step['command']} encoded images anew or renamed sources, so samples "
+                    "cannot be rendered again; leave out --rerender"
+                )
         described = {name: value for name, value in manifest.identity["config"].items() if value is not None}
         try:
             self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "format": ("tar",)}))

@@ -28,7 +28,7 @@ HELD_OUT: dict[str, dict[str, tuple[str, ...]]] = {
     "sample": {},
 }
 """Holdout -> split -> kinds of sources that it shares with neither train nor val."""
-OURS = {MANIFEST, "README.md", "preview.png"}
+OURS = {MANIFEST, "README.md", "preview.png", "index.csv"}
 """Files of a dataset outside its splits."""
 
 
@@ -258,6 +258,8 @@ def _check_disjoint(manifest: Manifest, report: Report) -> None:
 def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report: Report) -> None:
     """Name what lies in the folder and is no part of the dataset; shards and records of others are a problem."""
     ours = {task.stem + suffix for task in tasks for suffix in (".json", *suffixes())}
+    if "folder" in manifest.identity["config"]["format"]:
+        ours |= set(manifest.fields)
     for folder in [root, *(root / split for split in manifest.splits)]:
         known = OURS | set(manifest.splits) | storage.NOT_DATA if folder == root else ours
         if not folder.is_dir():

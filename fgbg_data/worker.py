@@ -248,7 +248,7 @@ def write_shard(
                     writer.write(sample, data)
                 record.keys.append(sample.key)
                 record.digests.append(sample_digest(sample))
-                record.mask_area_px.append(sample.meta["mask_area_px"])
+                record.mask_area_px.append(int(np.count_nonzero(sample.mask)))
                 record.sums.add_sample(sample, spec.depth_bits)
                 on_sample(len(record.keys))
             for name, writer in writers.items():

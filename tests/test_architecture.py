@@ -11,10 +11,24 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "sample"},
-    {"config", "sources", "plan", "compose", "depth", "shards", "storage", "sums", "manifest", "demo", "pixels", "pictures"},
+    {
+        "config",
+        "sources",
+        "plan",
+        "compose",
+        "depth",
+        "shards",
+        "storage",
+        "sums",
+        "manifest",
+        "demo",
+        "pixels",
+        "pictures",
+    },
     {"progress", "sweep", "parallel", "layout", "scans", "store", "worker", "project", "forecast", "card", "output"},
-    {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats", "convert", "view"},
-    {"cli", "cli_base", "cli_read"},
+    {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats"}
+    | {"origin", "transfer", "convert", "merge", "resplit", "view"},
+    {"cli", "cli_base", "cli_read", "cli_convert"},
 ]
 
 

@@ -1,0 +1,105 @@
+"""The commands that make a dataset of datasets: convert, merge, split."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fgbg_data.cli_base import user_errors
+
+if TYPE_CHECKING:
+    from fgbg_data.manifest import Manifest
+
+OUT = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder that becomes the dataset.")
+JOBS = click.option("--jobs", "-j", default=0, help="Worker processes; 0 is one a core.  [0]")
+CHECK = click.option("--check", is_flag=True, help="When going on, compare sha256 of finished shards, not only sizes.")
+
+
+@click.command()
+@click.argument("shards")
+@click.option("--format", "form", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="What to write.")
+@OUT
+@click.option("--image-format", metavar="jpg|png", help="Of image files.  [as they are]")
+@click.option("--reencode", is_flag=True, help="Allow JPEGs to be made of pixels: a new generation, other pixels.")
+@click.option("--quality", default=95, help="Of JPEGs made by --reencode.  [95]")
+@click.option("--hdf5-layout", default="pixels", metavar="pixels|encoded", help="As in build.  [pixels]")
+@JOBS
+@CHECK
+@user_errors
+def convert(shards: str, form: str, out: Path, **options: Any) -> None:
+    r"""Write a dataset in another format: tar, hdf5, or a folder of loose files, each to each.
+
+    Masks, depth and meta stay as they are, and image files too, byte by byte, where the codec stays. The same
+    command goes on where a stopped one was.
+
+    \b
+      fgbg-data convert shards/ --format hdf5 --out shards-h5/
+      fgbg-data convert shards/ --format folder --out files/     train/image/KEY.jpg, mask/, depth/, index.csv
+      fgbg-data convert shards-h5/ --format tar --image-format png --out shards-png/
+    """
+    from fgbg_data.convert import convert as convert_dataset
+
+    _run(out, lambda console: convert_dataset(shards, out, format=form, console=console, **options))
+
+
+@click.command()
+@click.argument("shards", nargs=-1, required=True)
+@OUT
+@click.option("--prefix", "prefixes", multiple=True, metavar="TEXT", help="One a dataset, in order: PREFIX_KEY.")
+@click.option("--pool", is_flag=True, help="Put all samples into train, to be split anew.")
+@JOBS
+@CHECK
+@user_errors
+def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
+    r"""Join datasets of equal fields and shapes into one; splits of one name are joined.
+
+    Keys that collide are refused, and so is a source that one dataset holds out and another trains on.
+
+    \b
+      fgbg-data merge indoor/ outdoor/ --out both/
+      fgbg-data merge a/ b/ --prefix a --prefix b --out both/
+    """
+    from fgbg_data.merge import merge as merge_datasets
+
+    _run(out, lambda console: merge_datasets(shards, out, console=console, **options))
+
+
+@click.command()
+@click.argument("shards")
+@OUT
+@click.option("--val", default=0.1, help="Share of the held-out sources in val.  [0.1]")
+@click.option("--test", default=0.1, help="Share of the held-out sources in test.  [0.1]")
+@click.option("--holdout", default="background", metavar="background|foreground|both|sample", help="As in build.")
+@click.option("--seed", default=0, help="Of the draws.  [0]")
+@click.option("--shard-size", default=1000, help="Samples in a shard.  [1000]")
+@JOBS
+@CHECK
+@user_errors
+def split(shards: str, out: Path, **options: Any) -> None:
+    r"""Share the samples of a dataset out to splits anew, by their sources; files and pixels stay as they are.
+
+    \b
+      fgbg-data split shards/ --val 0.2 --test 0.1 --holdout foreground --out resplit/
+    """
+    from fgbg_data.resplit import resplit
+
+    _run(out, lambda console: resplit(shards, out, console=console, **options))
+
+
+def _run(out: Path, command: Callable[[Any], "Manifest"]) -> None:
+    from rich.console import Console
+
+    from fgbg_data.progress import format_bytes
+
+    try:
+        manifest = command(Console(stderr=True))
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped. Finished shards in {out} are whole; run the same command to go on", err=True)
+        sys.exit(130)
+    splits = ", ".join(f"{name} {about['samples']:,}" for name, about in manifest.splits.items())
+    click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
+
+
+COMMANDS = (convert, merge, split)

@@ -1,0 +1,349 @@
+"""Shards made of the samples of other shards: what convert, merge and split have in common."""
+
+import functools
+import logging
+import platform
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fgbg_data import output, storage
+from fgbg_data.errors import ConfigError, FgbgError, ShardError, StorageError
+from fgbg_data.manifest import MANIFEST, Manifest, Record, shard_stem
+from fgbg_data.origin import Origin, codec
+from fgbg_data.parallel import in_parallel
+from fgbg_data.progress import BuildProgress, Tally, format_bytes
+from fgbg_data.project import num_cores
+from fgbg_data.sample import (
+    Array,
+    Meta,
+    Sample,
+    canonical_json,
+    decode_pixels,
+    encode_depth,
+    encode_image,
+    encode_mask,
+    sample_digest,
+)
+from fgbg_data.shards import ShardReader, ShardSpec, load_format
+from fgbg_data.store import ShardStore
+from fgbg_data.worker import write_shard
+
+PREVIEW_ROWS = 6
+INDEX = "index.csv"
+"""The table of all loose files of a dataset."""
+
+log = logging.getLogger("fgbg_data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One split of a dataset that samples come from.
+
+    Attributes:
+        store: its shards.
+        prefix: set before its keys, with `_`; empty leaves them.
+        renamed: background or foreground -> id there -> id here, where another picture has that id.
+    """
+
+    store: ShardStore
+    prefix: str = ""
+    renamed: dict[str, dict[str, str]] = field(default_factory=lambda: {"background": {}, "foreground": {}})
+
+    def key(self, key: str) -> str:
+        """Return the key that a sample gets.
+
+        >>> Part(store=None, prefix="a", renamed={"background": {}, "foreground": {"cat": "a-cat"}}).key("hall_cat_007")
+        'a_hall_a-cat_007'
+        """
+        parts = key.split("_")
+        if len(parts) >= 3:
+            parts[-3] = self.renamed["background"].get(parts[-3], parts[-3])
+            parts[-2] = self.renamed["foreground"].get(parts[-2], parts[-2])
+        return "_".join([self.prefix, *parts] if self.prefix else parts)
+
+    def meta(self, meta: Meta, key: str) -> Meta:
+        """Return the meta that a sample gets."""
+        names = {kind: self.renamed[kind].get(meta.get(kind, ""), meta.get(kind)) for kind in self.renamed}
+        return meta | {"key": key} | {kind: name for kind, name in names.items() if kind in meta}
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard to make: of each sample, the number of its part, and its number in there."""
+
+    split: str
+    index: int
+    parts: Array
+    numbers: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """All that a worker is told, once.
+
+    Attributes:
+        out: folder that becomes the dataset.
+        manifest: of it, incomplete.
+        formats: in which it is written.
+        parts: where samples come from.
+        spec: what the samples have in common, but for their number.
+        reencode: quality of the JPEGs that are made of pixels or of another codec; None refuses to.
+        tally: file where workers count their samples.
+    """
+
+    out: Path
+    manifest: Manifest
+    formats: tuple[str, ...]
+    parts: tuple[Part, ...]
+    spec: ShardSpec
+    reencode: int | None = None
+    tally: Path | None = None
+
+    def open(self) -> Callable[[ShardTask, int], Record]:
+        """Make this process a worker; return the function that makes a shard."""
+        return Copier(self).make_shard
+
+
+class Copier:
+    """Reads samples, checks them against their records, and writes them anew."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        self.transfer = transfer
+        self._needs_files = any(load_format(name).needs_files(transfer.spec) for name in transfer.formats)
+        self._tally = Tally(transfer.tally) if transfer.tally else None
+        self._record = functools.lru_cache(maxsize=64)(_read_record)
+
+    def make_shard(self, task: ShardTask, slot: int = 0) -> Record:
+        """Write one shard in every format, then its record; return the record."""
+        transfer = self.transfer
+        return write_shard(
+            transfer.out,
+            transfer.formats,
+            replace(transfer.spec, samples=len(task.numbers)),
+            Record(fingerprint=transfer.manifest.fingerprint, split=task.split, index=task.index),
+            (
+                self.sample(transfer.parts[part], number)
+                for part, number in zip(task.parts.tolist(), task.numbers.tolist(), strict=True)
+            ),
+            functools.partial(self._count, slot),
+        )
+
+    def sample(self, part: Part, number: int) -> tuple[Sample, dict[str, bytes]]:
+        """Read one sample; return it as it is to be written, with the files of its fields where they are needed.
+
+        Raises:
+            ShardError: it is damaged, or not what its dataset declares.
+        """
+        shard, place = part.store.locate(number)
+        reader = part.store.reader(shard)
+        key = str(part.store.index(shard).keys[place], "utf-8")
+        where = f"{part.store.place(shard)}: {key}"
+        values = {name: reader.read(place, name) for name in self.transfer.spec.suffixes}
+        sample = Sample(key=key, image_file=b"", **({"depth": None} | values))
+        self._check(sample, where, reader, place)
+        record = self._record(part.store, shard)
+        if record is not None and sample_digest(sample) != record.digests[place]:
+            raise ShardError(f"{where}: is not the sample that its record tells; run fgbg-data verify")
+        new_key = part.key(key)
+        sample = replace(sample, key=new_key, meta=part.meta(sample.meta, new_key))
+        return self._with_files(sample, reader, place, where)
+
+    def _check(self, sample: Sample, where: str, reader: ShardReader, place: int) -> None:
+        spec = self.transfer.spec
+        for name, shape in spec.shapes.items():
+            array = sample.array(name)
+            if array is None or array.shape != shape:
+                found = None if array is None else array.shape
+                raise ShardError(f"{where}: its {name} has the shape {found}, the dataset's is {shape}")
+        if np.count_nonzero(sample.mask) != np.count_nonzero(sample.mask == 255):
+            raise ShardError(f"{where}: its mask is not binary; run fgbg-data verify")
+        if spec.depth_bits and (bits := reader.depth_bits(place) or 16) != spec.depth_bits:
+            raise ShardError(f"{where}: its depth has {bits} bits, the dataset's {spec.depth_bits}")
+
+    def _with_files(
+        self, sample: Sample, reader: ShardReader, place: int, where: str
+    ) -> tuple[Sample, dict[str, bytes]]:
+        """Carry files unchanged where there are any; make the rest."""
+        if not self._needs_files:
+            return sample, {}
+        try:
+            files = {"meta": canonical_json(sample.meta).encode()}
+        except ValueError as error:
+            raise ShardError(f"{where}: its meta holds a number that JSON has not ({error})") from error
+        files["mask"] = reader.read_file(place, "mask") or encode_mask(sample.mask)
+        if sample.depth is not None:
+            files["depth"] = reader.read_file(place, "depth") or encode_depth(sample.depth)
+        wanted, data = self.transfer.spec.suffixes["image"], reader.read_file(place, "image")
+        if data is None or codec(data) != wanted:
+            if wanted == "jpg" and self.transfer.reencode is None:
+                raise ShardError(f"{where}: its image is {codec(data) if data else 'pixels'}, others are jpg files")
+            data = encode_image(sample.image, wanted, self.transfer.reencode or 0)
+            if wanted == "jpg":
+                sample = replace(sample, image=decode_pixels("image", data, where))
+        return replace(sample, image_file=data), files | {"image": data}
+
+    def _count(self, slot: int, samples: int) -> None:
+        if self._tally:
+            self._tally.count(slot, samples)
+
+
+def run(
+    transfer: Transfer, tasks: Sequence[ShardTask], *, jobs: int, check: bool, verb: str, console: Console | None
+) -> Manifest:
+    """Make all shards that are not finished, and what is written last; the same call goes on where it was stopped.
+
+    Args:
+        transfer: what is made.
+        tasks: one a shard.
+        jobs: worker processes; 0 is one a core.
+        check: compare the sha256 of finished shards, not only their size.
+        verb: what is done, for the progress.
+        console: where progress is shown; None shows nothing.
+
+    Raises:
+        FgbgError: a user can mend it; nothing finished is lost.
+    """
+    console = console or Console(quiet=True)
+    out, manifest = transfer.out, transfer.manifest
+    output.check_folder(out, manifest)
+    out.mkdir(parents=True, exist_ok=True)
+    with storage.build_lock(out), output.log_to(out):
+        storage.clear_partials(out)
+        records, todo = [], []
+        for task in tasks:
+            record = output.find_record(
+                out,
+                manifest.fingerprint,
+                task.split,
+                task.index,
+                samples=len(task.numbers),
+                formats=transfer.formats,
+                check=check,
+            )
+            records.append(record) if record else todo.append(task)
+        _check_space(transfer, todo)
+        if todo or not (out / MANIFEST).is_file():
+            manifest.write(out)
+        log.info("%s: %d of %d shards to make; %s", verb, len(todo), len(tasks), platform.platform())
+        if records and todo:
+            console.print(f"{len(records)} shards are finished, {len(todo)} to go", highlight=False)
+        records += _make(transfer, todo, sum(record.samples for record in records), jobs, verb, console)
+        return output.finish(out, manifest, records, functools.partial(_draw_preview, transfer))
+
+
+def check_apart(out: Path, origins: Iterable[Origin]) -> None:
+    """Refuse to write into a dataset that is read, or around it.
+
+    Raises:
+        ConfigError: the folders overlap.
+    """
+    for origin in origins:
+        place = storage.locate(origin.path)
+        if isinstance(place, Path):
+            here, there = out.resolve(), place.resolve()
+            if here == there or here.is_relative_to(there) or there.is_relative_to(here):
+                raise ConfigError(f"--out {out}: overlaps with {origin.path}, which is read. Choose another folder")
+
+
+def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) -> list[Any]:
+    """Return what the manifest tells of how a dataset was made after its build: one entry a command."""
+    origins = list(origins)
+    before = [entry for origin in origins for entry in origin.manifest.identity.get("history", [])]
+    step = {"command": command, "from": [origin.manifest.fingerprint for origin in origins], "options": options}
+    return [*before, step]
+
+
+# --- parts of it ------------------------------------------------------------------------------------------
+
+
+def _make(
+    transfer: Transfer, todo: list[ShardTask], done: int, jobs: int, verb: str, console: Console
+) -> Iterator[Record]:
+    if not todo:
+        return
+    jobs = max(1, min(jobs or num_cores(), len(todo)))
+    with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
+        tally_path = Path(folder) / "tally"
+        tally = Tally(tally_path, slots=len(todo))
+        total = done + sum(len(task.numbers) for task in todo)
+        with BuildProgress(console, total, done, tally, verb) as progress:
+            for record in in_parallel(replace(transfer, tally=tally_path), todo, jobs, transfer.out):
+                progress.add_bytes(record.bytes)
+                log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
+                yield record
+
+
+def _read_record(store: ShardStore, shard: int) -> Record | None:
+    """Return the record of a shard that is read; None where there is none, or it cannot be its own."""
+    place = store.shards[shard]
+    if not place.has_record:
+        return None
+    try:
+        record = Record.read(place.record_place)
+    except FgbgError:
+        return None
+    keys = [str(key, "utf-8") for key in store.index(shard).keys]
+    return record if record.keys == keys and len(record.digests) == len(keys) else None
+
+
+def _check_space(transfer: Transfer, todo: list[ShardTask]) -> None:
+    """Refuse what the disk cannot hold; a file is taken for a byte a pixel, which is more than most take.
+
+    Raises:
+        StorageError: too little space is free.
+    """
+    values = sum(int(np.prod(shape)) for shape in transfer.spec.shapes.values())
+    each = 0
+    for name in transfer.formats:
+        pixels = not load_format(name).needs_files(transfer.spec)
+        each += values + int(np.prod(transfer.spec.shapes.get("depth", (0,)))) if pixels else values // 3
+    needed, free = each * sum(len(task.numbers) for task in todo), storage.free_bytes(transfer.out)
+    if needed > free:
+        raise StorageError(
+            f"{transfer.out}: about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some "
+            "space, or choose another --out"
+        )
+
+
+def _draw_preview(transfer: Transfer, records: list[Record]) -> None:
+    """Draw the first samples of the dataset, read back from its shards; list its loose files."""
+    from fgbg_data.preview import contact_sheet, sample_pictures, save_sheet
+
+    record = records[0]
+    name = transfer.formats[0]
+    form, file = load_format(name), record.files[name]
+    place = transfer.out / record.split / file.name
+    reader = form.open_reader(place, form.read_index(place, record.keys, file.index))
+    rows = []
+    titles: list[str] = []
+    for number in range(min(PREVIEW_ROWS, record.samples)):
+        codes = reader.read(number, "depth") if "depth" in transfer.spec.shapes else None
+        pictures = sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), codes)
+        titles = list(pictures)
+        rows.append(list(pictures.values()))
+    save_sheet(contact_sheet(rows, titles), transfer.out / "preview.png")
+    if "folder" in transfer.formats:
+        _write_index(transfer.out, records)
+
+
+def _write_index(out: Path, records: list[Record]) -> None:
+    """Write the table of all loose files: split, key, paths from the dataset's folder, and the meta in columns."""
+    import csv
+
+    from fgbg_data.shards.folder import FolderFormat, flat_rows
+
+    with storage.partial(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer: csv.DictWriter[str] | None = None
+        for record in records:
+            stem = shard_stem(record.split, record.index)
+            for row in flat_rows(out / record.split / (stem + FolderFormat.suffix), record.split):
+                if writer is None:
+                    writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
+                    writer.writeheader()
+                writer.writerow(row)

@@ -1,0 +1,308 @@
+"""Conversion: the same samples whatever the chain of formats; the same bytes however often killed; plain errors."""
+
+import csv
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import config_for
+
+from fgbg_data import depth, storage
+from fgbg_data.build import build
+from fgbg_data.cli import main
+from fgbg_data.convert import convert
+from fgbg_data.dataset import open_dataset
+from fgbg_data.errors import ConfigError, FgbgError, FingerprintError, ManifestError, ShardError
+from fgbg_data.layout import UnfinishedWarning
+from fgbg_data.manifest import Manifest, Record
+from fgbg_data.origin import codec, open_origin
+from fgbg_data.verify import verify
+
+SPLITS = ("train", "val", "test")
+
+
+@pytest.fixture(scope="module")
+def tars(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dataset with depth, as tar alone."""
+    out = tmp_path_factory.mktemp("tars") / "shards"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+        build(config_for(pictures, out, depth="fake", positions=1))
+    return out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in storage.NOT_DATA
+    }
+
+
+def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:
+    """Key -> everything of a sample, of all splits."""
+    found = {}
+    for split in SPLITS:
+        for sample in open_dataset(folder, split, depth="codes"):
+            assert sample.depth is not None
+            image = sample.image.tobytes() if pixels else b""
+            found[sample.key] = (split, sample.mask.tobytes(), sample.depth.tobytes(), sample.meta, image)
+    return found
+
+
+def image_files(folder: Path) -> dict[str, bytes | None]:
+    return {
+        store.key(number): store.reader(shard).read_file(place, "image")
+        for store in open_origin(folder, files=True).stores.values()
+        for number in range(len(store))
+        for shard, place in [store.locate(number)]
+    }
+
+
+STEPS = st.sampled_from(
+    [
+        {"format": "tar"},
+        {"format": "hdf5"},
+        {"format": "hdf5", "hdf5_layout": "encoded"},
+        {"format": "folder"},
+        {"format": "tar,hdf5"},
+        {"format": "tar", "image_format": "png"},
+        {"format": "folder", "image_format": "png"},
+    ]
+)
+
+
+@given(chain=st.lists(STEPS, min_size=1, max_size=2))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_chain_of_conversions_keeps_the_samples(
+    tars: Path, tmp_path_factory: pytest.TempPathFactory, chain: list[dict[str, str]]
+) -> None:
+    folder, here = tmp_path_factory.mktemp("chain"), tars
+    for number, options in enumerate(chain):
+        files_before, out = image_files(here), folder / str(number)
+        only_pixels = None in files_before.values()
+        holds_files = options != {"format": "hdf5"}
+        if only_pixels and holds_files and open_origin(here, files=True).image_suffix == "jpg":
+            options = options | {"image_format": "png"}
+        convert(here, out, **options)
+        if holds_files and not only_pixels:
+            files = image_files(out)
+            for key, data in files_before.items():
+                assert data is not None
+                assert files[key] is not None
+                if codec(data) == codec(files[key] or b""):
+                    assert files[key] == data
+        here = out
+    assert samples(here) == samples(tars)
+    assert open_dataset(here).keys() == open_dataset(tars).keys()
+
+
+def test_tar_to_folder_and_back_is_the_same_tar(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "files", format="folder")
+    convert(tmp_path / "files", tmp_path / "tars", format="tar")
+    for path in tars.rglob("*.tar"):
+        assert (tmp_path / "tars" / path.relative_to(tars)).read_bytes() == path.read_bytes()
+    report = verify(tmp_path / "files")
+    assert report.ok, report.problems
+    assert not report.notes
+
+
+def test_hdf5_of_tar_is_the_twin_that_build_writes(tars: Path, pictures: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "h5", format="hdf5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+        build(config_for(pictures, tmp_path / "built", depth="fake", positions=1, format="hdf5"))
+    for path in (tmp_path / "built").rglob("*.h5"):
+        assert (tmp_path / "h5" / path.relative_to(tmp_path / "built")).read_bytes() == path.read_bytes()
+
+
+def test_index_csv_names_every_loose_file(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "files", format="folder")
+    with (tmp_path / "files" / "index.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == Manifest.read(tars).samples
+    assert {row["key"]: row["split"] for row in rows} == {key: sample[0] for key, sample in samples(tars).items()}
+    for row in rows:
+        assert row["image"] == f"{row['split']}/image/{row['key']}.jpg"
+        for field in ("image", "mask", "depth"):
+            assert (tmp_path / "files" / row[field]).is_file()
+    assert {"background", "foreground", "mask_area_px", "top", "height"} <= rows[0].keys()
+
+
+def test_what_is_written_is_a_dataset(tars: Path, tmp_path: Path) -> None:
+    manifest = convert(tars, tmp_path / "out", format="tar,hdf5")
+    report = verify(tmp_path / "out")
+    assert report.ok, report.problems
+    assert manifest.complete
+    assert manifest.statistics == Manifest.read(tars).statistics
+    assert manifest.fingerprint != Manifest.read(tars).fingerprint
+    (step,) = manifest.identity["history"]
+    assert step["from"] == [Manifest.read(tars).fingerprint]
+    assert (tmp_path / "out" / "preview.png").is_file()
+    assert "`fgbg-data convert` of" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_bytes_do_not_depend_on_workers(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "one", format="folder", jobs=1)
+    convert(tars, tmp_path / "two", format="folder", jobs=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_pixels_to_jpeg_is_a_new_generation(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "h5", format="hdf5")
+    with pytest.raises(ConfigError, match=r"h5: holds pixels, no JPEG files; .* --image-format png .* or --reencode"):
+        convert(tmp_path / "h5", tmp_path / "tar", format="tar")
+    assert not (tmp_path / "tar").exists()
+    manifest = convert(tmp_path / "h5", tmp_path / "tar", format="tar", reencode=True, quality=90)
+    assert manifest.identity["history"][-1]["options"]["reencoded"] == {"image": "jpg", "quality": 90}
+    assert "encoded anew as JPEG of quality 90" in (tmp_path / "tar" / "README.md").read_text()
+    assert samples(tmp_path / "tar", pixels=False) == samples(tars, pixels=False)
+    assert samples(tmp_path / "tar") != samples(tars)
+    assert verify(tmp_path / "tar").ok
+    with pytest.raises(ManifestError, match="cannot be rendered again"):
+        verify(tmp_path / "tar", rerender=1, bg=tmp_path, fg=tmp_path)
+
+
+def test_shards_of_which_nothing_else_is_left(tars: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(tars, bare)
+    for path in [*bare.glob("*.*"), *bare.glob("*/*.json")]:
+        path.unlink()
+    convert(bare, tmp_path / "out", format="hdf5")
+    assert samples(tmp_path / "out") == samples(tars)
+    assert verify(tmp_path / "out").ok
+
+
+def test_a_truncated_shard_is_found(tars: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tars, damaged)
+    shard = damaged / "train" / "fgbg-train-000000.tar"
+    shard.write_bytes(shard.read_bytes()[:5000])
+    with pytest.raises(ShardError, match=r"fgbg-train-000000\.tar: is 5000 bytes, dataset\.json says"):
+        convert(damaged, tmp_path / "out", format="hdf5")
+
+
+def test_a_changed_sample_is_found(dataset: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(dataset, damaged)
+    with h5py.File(damaged / "train" / "fgbg-train-000000.h5", "r+") as file:
+        file["image"][0, 0, 0, 0] ^= 1
+    with pytest.raises(ShardError, match=r"is not the sample that its record tells; run fgbg-data verify"):
+        convert(damaged, tmp_path / "out", format="hdf5")
+    assert not (tmp_path / "out" / "README.md").exists()
+
+
+def test_an_unfinished_dataset_is_refused(tars: Path, tmp_path: Path) -> None:
+    shutil.copytree(tars, tmp_path / "part")
+    path = tmp_path / "part" / "dataset.json"
+    path.write_text(path.read_text().replace('"complete": true', '"complete": false'))
+    with pytest.warns(UnfinishedWarning), pytest.raises(ManifestError, match="its build is not finished"):
+        convert(tmp_path / "part", tmp_path / "out", format="hdf5")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "zip"}, r"--format 'zip': expected one of tar, hdf5, folder"),
+        ({"format": "tar,tar"}, r"--format tar,tar: names no format, or one twice"),
+        ({"format": "tar", "image_format": "webp"}, r"--image-format 'webp': expected one of jpg, png"),
+        ({"format": "tar", "quality": 0}, r"--quality 0: expected 1 to 100"),
+        ({"format": "hdf5", "image_format": "png"}, r"HDF5 of pixels holds no image files"),
+        ({"format": "hdf5", "hdf5_layout": "flat"}, r"--hdf5-layout 'flat': expected one of pixels, encoded"),
+    ],
+)
+def test_options_that_cannot_work(tars: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        convert(tars, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_that_cannot_be_written(tars: Path, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="overlaps with .*, which is read"):
+        convert(tars, tars / "train", format="hdf5")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    with pytest.raises(FgbgError, match=r"is not empty and holds no dataset\.json"):
+        convert(tars, tmp_path / "full", format="hdf5")
+    convert(tars, tmp_path / "out", format="hdf5")
+    with pytest.raises(FingerprintError, match="holds another dataset"):
+        convert(dataset, tmp_path / "out", format="hdf5")
+
+
+def test_keys_are_never_paths(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "files", format="folder")
+    table = tmp_path / "files" / "train" / "fgbg-train-000000.files.csv"
+    text = table.read_text()
+    key = open_dataset(tars).keys()[0]
+    table.write_text(text.replace(f"image/{key}.jpg", "../../../etc/passwd", 1))
+    for json_file in [tmp_path / "files" / "dataset.json", table.with_name(table.name.replace(".files.csv", ".json"))]:
+        json_file.unlink()
+    with pytest.raises(ShardError, match=rf"{key}: its image is '\.\./\.\./\.\./etc/passwd', which is not its file"):
+        open_dataset(tmp_path / "files")
+
+
+def test_command_says_what_is_wrong_in_one_line(tars: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["convert", str(tmp_path / "none"), "--format", "hdf5", "--out", str(tmp_path / "o")]
+    )
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    done = CliRunner().invoke(main, ["convert", str(tars), "--format", "hdf5", "--out", str(tmp_path / "o"), "-j1"])
+    assert done.exit_code == 0, done.output
+    assert f"{tmp_path / 'o'}: {Manifest.read(tars).samples} samples (" in done.output
+
+
+def test_killed_and_run_again_is_never_killed(tars: Path, tmp_path: Path) -> None:
+    arguments = ["convert", str(tars), "--format", "folder", "--jobs", "1", "--out"]
+    out = tmp_path / "out"
+    killed = 0
+    for records in itertools.count(1):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fgbg_data.cli", *arguments, str(out)], stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and len(list(out.glob("*/fgbg-*.json"))) < records:
+            time.sleep(0.002)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        if process.wait() == 0 or killed == 2:
+            break
+    assert killed
+    convert(tars, out, format="folder")
+    convert(tars, tmp_path / "whole", format="folder")
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_resume_makes_only_what_is_missing(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "out", format="hdf5")
+    before = contents(tmp_path / "out")
+    kept = next((tmp_path / "out" / "val").glob("*.h5"))
+    age = kept.stat().st_mtime_ns
+    lost = tmp_path / "out" / "train" / "fgbg-train-000000.json"
+    assert json.loads(lost.read_text())["samples"] == Record.read(lost).samples
+    lost.unlink()
+    convert(tars, tmp_path / "out", format="hdf5", check=True)
+    assert contents(tmp_path / "out") == before
+    assert kept.stat().st_mtime_ns == age
+
+
+def test_depth_may_be_missing(pictures: Path, tmp_path: Path) -> None:
+    build(config_for(pictures, tmp_path / "tars", positions=1, mirror=False))
+    convert(tmp_path / "tars", tmp_path / "files", format="folder")
+    sample = open_dataset(tmp_path / "files")[0]
+    assert sample.depth is None
+    assert np.array_equal(sample.image, open_dataset(tmp_path / "tars")[0].image)
+    assert not (tmp_path / "files" / "train" / "depth").exists()

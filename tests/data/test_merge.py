@@ -1,0 +1,177 @@
+"""Merge and split: unique keys, no leaks, nothing lost, pixels as they were."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from support import config_for, draw_pictures
+
+from fgbg_data.build import build
+from fgbg_data.cli import main
+from fgbg_data.dataset import open_dataset
+from fgbg_data.errors import ConfigError
+from fgbg_data.manifest import Manifest
+from fgbg_data.merge import merge
+from fgbg_data.resplit import resplit
+from fgbg_data.verify import verify
+
+
+@pytest.fixture(scope="module")
+def one(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset without depth."""
+    out = tmp_path_factory.mktemp("one") / "one"
+    build(config_for(pictures, out, positions=1, mirror=False))
+    return out
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of other pictures, some under the same names."""
+    folder = tmp_path_factory.mktemp("other")
+    draw_pictures(folder / "pictures", backgrounds=4, foregrounds=4)
+    for path in (folder / "pictures" / "bg").iterdir():  # not the pictures of `one`
+        Image.open(path).rotate(180).save(path, quality=95)
+    build(config_for(folder / "pictures", folder / "other", positions=1, mirror=False))
+    return folder / "other"
+
+
+def everything(folder: Path) -> dict[str, tuple[Any, ...]]:
+    found = {}
+    for split in Manifest.read(folder).splits:
+        for sample in open_dataset(folder, split):
+            found[sample.key] = (sample.image.tobytes(), sample.mask.tobytes(), sample.meta["box"])
+    return found
+
+
+def test_merged_with_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
+    manifest = merge([one, other], tmp_path / "both", prefixes=["a", "b"])
+    report = verify(tmp_path / "both")
+    assert report.ok, report.problems
+    merged = everything(tmp_path / "both")
+    assert manifest.samples == len(merged) == Manifest.read(one).samples + Manifest.read(other).samples
+    for prefix, folder in (("a", one), ("b", other)):
+        for key, content in everything(folder).items():
+            background, foreground, position = key.split("_")
+            here = f"{prefix}_{prefix}-{background}_{foreground}_{position}"
+            assert merged[here] == content
+    assert "a-room0" in {source["id"] for source in manifest.identity["sources"]["backgrounds"]}
+    sample = open_dataset(tmp_path / "both")[0]
+    assert sample.meta["key"] == sample.key
+    assert sample.meta["background"].startswith("a-")
+    assert sample.meta["foreground"].startswith("thing"), "one picture, one id"
+
+
+def test_pictures_of_one_name_are_told_apart_or_refused(one: Path, other: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"have different pictures as background 'room0' \(and 3 more\).*--prefix"):
+        merge([one, other], tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+
+
+def test_colliding_keys_are_refused(one: Path, tmp_path: Path) -> None:
+    shutil.copytree(one, tmp_path / "copy")
+    with pytest.raises(ConfigError, match=r"both hold the key room\d_thing\d_000 \(and 11 more\).*--prefix"):
+        merge([one, tmp_path / "copy"], tmp_path / "both")
+
+
+def test_a_source_that_crosses_splits_is_refused(one: Path, pictures: Path, tmp_path: Path) -> None:
+    build(config_for(pictures, tmp_path / "seed", positions=1, mirror=False, seed=3))
+    with pytest.raises(ConfigError, match=r"background 'room\d'.* of another, so the merged one would leak.*--pool"):
+        merge([one, tmp_path / "seed"], tmp_path / "both", prefixes=["", "b"])
+    merge([one, tmp_path / "seed"], tmp_path / "pool", prefixes=["", "b"], pool=True)
+    manifest = resplit(tmp_path / "pool", tmp_path / "both", val=0.2, test=0.2, shard_size=7)
+    assert verify(tmp_path / "both").ok
+    assert everything(tmp_path / "both") == everything(tmp_path / "pool")
+    parts = [set(manifest.splits[split]["backgrounds"]) for split in ("train", "val", "test")]
+    assert len(set.union(*parts)) == sum(map(len, parts)) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": "64"}, r"shape of image \(48x48x3 and 64x64x3\)"),
+        ({"image_format": "png"}, r"image format \(jpg and png\)"),
+        ({"format": "hdf5"}, r"no format is common to all datasets \(.*one is tar; .* is hdf5\)"),
+    ],
+)
+def test_what_differs_is_named(one: Path, pictures: Path, tmp_path: Path, options: Any, message: str) -> None:
+    build(config_for(pictures, tmp_path / "b", positions=1, mirror=False, **options))
+    with pytest.raises(ConfigError, match=message):
+        merge([one, tmp_path / "b"], tmp_path / "both", prefixes=["a", "b"])
+
+
+def test_fields_that_differ_are_named(one: Path, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"differ in fields \(image mask and image mask depth\), depth bits"):
+        merge([one, dataset], tmp_path / "both", prefixes=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "message"),
+    [(["a"], "1 times --prefix for 2 datasets"), (["a", "B_"], "--prefix 'B_': expected up to 20 of a-z, 0-9 and -")],
+)
+def test_prefixes_that_cannot_work(one: Path, other: Path, tmp_path: Path, prefixes: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        merge([one, other], tmp_path / "both", prefixes=prefixes)
+
+
+def test_one_dataset_is_no_merge(one: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="two or more datasets, 1 given"):
+        merge([one], tmp_path / "both")
+
+
+def test_one_picture_of_two_names_stays_in_one_split(one: Path, pictures: Path, tmp_path: Path) -> None:
+    for name in ("bg", "fg"):
+        (tmp_path / name).mkdir()
+        for path in (pictures / name).iterdir():
+            shutil.copy(path, tmp_path / name / f"renamed-{path.name}")
+    build(config_for(tmp_path, tmp_path / "renamed", positions=1, mirror=False, val=0, test=0))
+    merge([one, tmp_path / "renamed"], tmp_path / "pool", pool=True)
+    for holdout in ("background", "foreground"):
+        manifest = resplit(tmp_path / "pool", tmp_path / holdout, val=0.2, test=0.2, holdout=holdout)
+        for about in manifest.splits.values():
+            plain = {name for name in about[f"{holdout}s"] if not name.startswith("renamed-")}
+            assert {name.removeprefix("renamed-") for name in about[f"{holdout}s"]} == plain
+
+
+@pytest.mark.parametrize("holdout", ["background", "foreground", "both", "sample"])
+def test_split_anew_keeps_every_pixel(one: Path, tmp_path: Path, holdout: Any) -> None:
+    manifest = resplit(one, tmp_path / "out", val=0.2, test=0.2, holdout=holdout, shard_size=5)
+    report = verify(tmp_path / "out")
+    assert report.ok, report.problems
+    before, after = everything(one), everything(tmp_path / "out")
+    assert after == {key: before[key] for key in after}
+    left_out = manifest.identity["history"][-1]["options"]["left_out"]
+    assert len(after) + left_out == len(before)
+    assert left_out == (1 if holdout == "both" else 0)  # the held-out background of val x the foreground of test
+    for path in (tmp_path / "out").rglob("*.tar"):
+        assert path.stat().st_size
+    assert max(shard["samples"] for shard in manifest.shards) <= 5
+
+
+def test_split_is_a_pure_function(one: Path, tmp_path: Path) -> None:
+    first = resplit(one, tmp_path / "a", val=0.2, test=0.2)
+    second = resplit(one, tmp_path / "b", val=0.2, test=0.2)
+    assert first == second
+    third = resplit(one, tmp_path / "c", val=0.2, test=0.2, seed=1)
+    assert third.fingerprint != first.fingerprint
+
+
+def test_too_few_sources_to_split_by(one: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs more foregrounds than the 3 there are"):
+        resplit(one, tmp_path / "out", holdout="foreground", val=0.5, test=0.4)
+
+
+def test_commands(one: Path, other: Path, tmp_path: Path) -> None:
+    both, again = str(tmp_path / "both"), str(tmp_path / "again")
+    done = CliRunner().invoke(
+        main, ["merge", str(one), str(other), "--out", both, "--prefix", "a", "--prefix", "b", "-j1"]
+    )
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, ["split", both, "--out", again, "--holdout", "sample", "-j1"])
+    assert done.exit_code == 0, done.output
+    assert "28 samples (train" in done.output
+    done = CliRunner().invoke(main, ["split", both, "--out", again, "--holdout", "none"])
+    assert done.exit_code == 2
+    assert "--holdout 'none': expected one of background" in done.stderr
