@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fgbg_data.build import build
     from fgbg_data.config import BuildConfig
+    from fgbg_data.convert import convert
     from fgbg_data.dataset import Dataset, LoadedSample, open_dataset
     from fgbg_data.decode import decode
     from fgbg_data.depth import DepthEstimator
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from fgbg_data.info import info
     from fgbg_data.layout import UnfinishedWarning
     from fgbg_data.manifest import Manifest, Record
+    from fgbg_data.merge import merge
     from fgbg_data.preview import preview
+    from fgbg_data.resplit import resplit
     from fgbg_data.sample import Sample, dequantise_depth
     from fgbg_data.stats import FieldStats, stats
     from fgbg_data.verify import Problem, Report, verify
@@ -42,10 +45,13 @@ _HOMES = {
     "Sample": "sample",
     "UnfinishedWarning": "layout",
     "build": "build",
+    "convert": "convert",
     "decode": "decode",
     "dequantise_depth": "sample",
     "info": "info",
+    "merge": "merge",
     "open_dataset": "dataset",
+    "resplit": "resplit",
     "preview": "preview",
     "stats": "stats",
     "verify": "verify",
@@ -65,10 +71,13 @@ __all__ = [
     "Sample",
     "UnfinishedWarning",
     "build",
+    "convert",
     "decode",
     "dequantise_depth",
     "info",
+    "merge",
     "open_dataset",
+    "resplit",
     "preview",
     "stats",
     "verify",

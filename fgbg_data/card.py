@@ -16,12 +16,12 @@ def card(manifest: Manifest) -> str:
 
 
 def _yaml(manifest: Manifest) -> str:
+    """Name the data files of the first format; of a folder with several, Hugging Face datasets reads only one."""
+    name = manifest.identity["config"]["format"][0]
     lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
-    for name in manifest.identity["config"]["format"]:
-        lines += [f"- config_name: {name}", "  data_files:"]
-        for split in manifest.splits:
-            pattern = f"{split}/*{load_format(name).suffix}"
-            lines += [f"  - split: {split}", f"    path: {pattern}"]
+    lines += [f"- config_name: {name}", "  data_files:"]
+    for split in manifest.splits:
+        lines += [f"  - split: {split}", f"    path: {split}/*{load_format(name).suffix}"]
     return "\n".join([*lines, "---"])
 
 
