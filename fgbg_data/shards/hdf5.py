@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from fgbg_data.errors import ShardError
-from fgbg_data.pixels import decode_field, header_size, resize_field
+from fgbg_data.pixels import MAX_SIDE_PX, decode_field, header_size, resize_field
 from fgbg_data.sample import FIELDS, Array, Sample, canonical_json
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
 from fgbg_data.storage import Location, open_bytes, open_stream
@@ -259,6 +259,8 @@ def _index_of(file: Any, place: Location) -> Hdf5Index:
             raise ShardError(f"{place}: {name!r} is {dataset.dtype} of shape {dataset.shape}, expected {spec.dtype}")
         if spec.channels and dataset.shape[3] != spec.channels:
             raise ShardError(f"{place}: {name!r} has shape {dataset.shape}, expected {spec.channels} channels")
+        if max(dataset.shape[1:3]) > MAX_SIDE_PX:
+            raise ShardError(f"{place}: {name!r} has shape {dataset.shape}, more than {MAX_SIDE_PX} px a side; refused")
         shapes[name] = tuple(int(side) for side in dataset.shape)
         start = dataset.id.get_offset()
         if start is not None and not file.userblock_size:

@@ -212,8 +212,8 @@ def _scan(place: Location) -> TarIndex:
                 raise ShardError(f"{place}: {key}: the file ends before its {field}; truncated?")
     return TarIndex(
         np.array([key.encode() for key in keys]),
-        {field: np.array([members[field][0] for members in keys.values()]) for field in fields},
-        {field: np.array([members[field][1] for members in keys.values()]) for field in fields},
+        {field: _column([members[field][0] for members in keys.values()]) for field in fields},
+        {field: _column([members[field][1] for members in keys.values()]) for field in fields},
     )
 
 
@@ -240,13 +240,20 @@ def _field(name: str, place: Location) -> str | None:
     return None
 
 
+def _column(values: list[int]) -> Array:
+    """Return numbers in as few bytes as hold them: a process keeps those of every shard that it has read."""
+    column = np.array(values, np.int64)
+    small = column.size and column.min() >= 0 and column.max() < 2**32
+    return column.astype(np.uint32) if small else column
+
+
 def _from_record(keys: list[str], index: Index) -> TarIndex:
     """Return the index that a record holds; ValueError where it cannot be one."""
     try:
         found = TarIndex(
             np.array([key.encode() for key in keys]),
-            {field: np.array(index["offset"][field], np.int64) for field in FIELDS if field in index["offset"]},
-            {field: np.array(values, np.int64) for field, values in index["bytes"].items()},
+            {field: _column(index["offset"][field]) for field in FIELDS if field in index["offset"]},
+            {field: _column(values) for field, values in index["bytes"].items()},
             told=True,
         )
     except (TypeError, KeyError, AttributeError, OverflowError) as error:

@@ -381,6 +381,17 @@ def test_jpeg_cut_short_is_no_picture(tmp_path: Path) -> None:
             reader.read(0, "image", size)
 
 
+def test_jpeg_bomb_is_not_decoded(tmp_path: Path) -> None:
+    (sample,) = some_samples(1, depth=False)
+    data = bytearray(sample.image_file)
+    frame = data.find(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 65000, 65000)
+    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", bytes(data))])
+    reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
+    with pytest.raises(ShardError, match=r"x.tar: key-0: the image is 65000x65000 px, more than 8192 a side"):
+        reader.read(0, "image", (10, 12))
+
+
 @pytest.mark.parametrize(
     ("meta", "text"),
     [
@@ -470,4 +481,7 @@ def test_bad_hdf5_of_others(tmp_path: Path) -> None:
     assert "link to elsewhere" in damaged(links)
     assert "no plain dataset" in damaged(virtual)
     assert "no plain dataset" in damaged(external)
+    assert "more than 8192 px a side" in damaged(
+        lambda file: [file.pop("mask"), file.create_dataset("mask", (3, 60000, 60000), np.uint8, compression="gzip")]
+    )
     assert "depth_bits is 40" in damaged(lambda file: file.attrs.modify("depth_bits", 40))
