@@ -3,6 +3,7 @@
 It is loaded with `weights_only=True`: tensors, numbers, text, lists and dicts, no code.
 """
 
+import json
 import os
 import pickle
 import uuid
@@ -42,11 +43,13 @@ def clear_partials(folder: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint on to the CPU.
+    """Read a checkpoint on to the CPU; `.safetensors` of `export` hold what measuring and predicting need.
 
     Raises:
         CheckpointError: there is none, it is damaged, or of another version.
     """
+    if path.suffix == ".safetensors":
+        return _load_safetensors(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
@@ -58,6 +61,23 @@ def load(path: Path) -> dict[str, Any]:
     if state["version"] != VERSION:
         raise CheckpointError(f"{path}: of version {state['version']}; this program reads version {VERSION}")
     return state
+
+
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stream:
+            header = stream.metadata() or {}
+            weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file") from error
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not safetensors, or damaged") from error
+    if header.get("format") != FORMAT or header.get("version") != str(VERSION):
+        raise CheckpointError(f"{path}: not exported by this version of fgbg-train")
+    table, size_px = json.loads(header["config"]), int(header["size_px"])
+    return {"config": table, "size_px": size_px, "model": weights, "ema": None}
 
 
 def load_config(path: Path, state: Mapping[str, Any]) -> FitConfig:

@@ -1,6 +1,7 @@
 """The command `fgbg-train`: parse, call one function, print. Heavy imports happen inside the commands."""
 
 import functools
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,17 +43,29 @@ def _choice(name: str) -> click.Choice[str]:
     return click.Choice(list(get_args(hints[name])))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+HELP = """Train a mask network and a depth network on datasets that fgbg-data built.
+
+\b
+Try it on demo data:
+  fgbg-data demo demo/
+  fgbg-data build --bg demo/bg --fg demo/fg --out demo/shards --samples 500
+  fgbg-train fit demo/shards
+"""
+EXPORT_HELP = """Write the model of CHECKPOINT for other programs; the ending of OUT says how.
+
+\b
+.safetensors   weights and configuration; eval and predict read it too
+.pt2           a program of torch.export, for any batch and size
+.onnx          likewise, for ONNX Runtime and others; needs the extra `onnx`
+
+Programs are checked against the model before they are kept.
+"""
+
+
+@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="fgbg-train")
 def main() -> None:
-    r"""Train a mask network and a depth network on datasets that fgbg-data built.
-
-    \b
-    Try it on demo data:
-      fgbg-data demo demo/
-      fgbg-data build --bg demo/bg --fg demo/fg --out demo/shards --samples 500
-      fgbg-train fit demo/shards
-    """
+    """Run one of the commands below."""
 
 
 @main.command()
@@ -150,6 +163,89 @@ def fit_config(
     if epochs is None:
         return made
     return configuration.build(chosen, *tables, {"schedule": render(scale_epochs(made.stages, epochs))})
+
+
+@main.command(name="eval")
+@click.argument("checkpoint")
+@click.argument("data")
+@click.option("--split", "splits", multiple=True, help="Which to measure on; may be repeated.  [all but train]")
+@click.option("--size", "size_px", default=0, help="Shorter side in px of what the networks see.  [as in training]")
+@click.option("--batch", default=64, show_default=True, help="Images at once.")
+@_option("--device", help="auto, cpu, cuda or mps.  [auto]")
+@_option("--workers", kind=int, help="Decoding processes.  [2]")
+@_option("--precision", kind=_choice("precision"), help="[as in training]")
+@_option("--limit", kind=int, help="Use only so many samples of every split.  [all]")
+@_option("--on-error", kind=_choice("on_error"), help="What to do with a sample that cannot be read.  [fail]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@user_errors
+def evaluate(
+    checkpoint: str, data: str, splits: tuple[str, ...], size_px: int, batch: int, as_json: bool, **options: Any
+) -> None:
+    """Measure CHECKPOINT on the dataset DATA: a table with a column for every split.
+
+    Predictions are enlarged to the dataset's size. Every metric is pooled over all pixels; with the suffix _img it is
+    the mean over images.
+    """
+    from fgbg_train.evaluate import evaluate as measure
+
+    given = {name: value for name, value in options.items() if value is not None}
+    found = measure(checkpoint, data, splits=splits, size_px=size_px, batch=batch, options=given)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric")
+    for split in found:
+        table.add_column(split, justify="right")
+    for name in next(iter(found.values())):
+        values = (row.get(name) for row in found.values())
+        table.add_row(name, *("" if v is None else f"{v:.0f}" if name == "samples" else f"{v:.4f}" for v in values))
+    Console().print(table)
+
+
+@main.command()
+@click.argument("checkpoint")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option("--size", "size_px", default=0, help="Shorter side in px of what the networks see.  [as in training]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@user_errors
+def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, device: str) -> None:
+    """Predict mask and depth of pictures with CHECKPOINT, at the pictures' own size.
+
+    Writes NAME.mask.png (0 or 255), NAME.depth.png (16 bit; 65535 is nearest) and NAME.preview.png for each.
+    """
+    from fgbg_train.predict import predict as run
+
+    done = sum(1 for _ in run(checkpoint, inputs, out, size_px=size_px, device=device))
+    click.echo(f"{done} pictures done, see {out}")
+
+
+@main.command(help=EXPORT_HELP)
+@click.argument("checkpoint")
+@click.argument("out", type=click.Path(path_type=Path))
+@user_errors
+def export(checkpoint: str, out: Path) -> None:
+    """Export a checkpoint; see EXPORT_HELP."""
+    from fgbg_train.export import export as write
+
+    worst = write(checkpoint, out)
+    checked = "" if worst is None else f"; largest difference from the model: {worst:.1e}"
+    click.echo(f"wrote {out}{checked}")
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True)
+@user_errors
+def plot(runs: tuple[Path, ...], out: Path) -> None:
+    """Draw the curves of one run or of several into one picture, from their log.csv."""
+    from fgbg_train.plot import plot_runs
+
+    plot_runs(runs, out)
+    click.echo(f"wrote {out}")
 
 
 @main.command()

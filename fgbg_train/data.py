@@ -8,6 +8,10 @@ with any number of workers; where several devices train, each takes its part of 
 """
 
 import hashlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -303,9 +307,22 @@ def val_batches(num_samples: int, batch: int) -> list[range]:
 
 
 def start_worker(_worker: int) -> None:
-    """Keep a worker to one thread: there are as many workers as cores to decode with."""
+    """Keep a worker to one thread, and let it end when its run is killed."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that reads from this worker.
+
+    torch's own watch looks at the process that started it, which here is the fork server, and that outlives a run
+    that is killed.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def same(batch: Any) -> Any:

@@ -1,12 +1,13 @@
 """Pieces that several networks share. Every network maps (B, C, H, W) float to (B, 1, H, W) logits."""
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize (B, C, h, w) to `size` = (height, width), bilinear; pixel centres keep their place."""
-    if x.shape[-2:] == size:
+    if not torch.compiler.is_exporting() and x.shape[-2:] == size:  # an exported program takes any size
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 

@@ -1,13 +1,15 @@
 """Fixtures: small datasets, and one finished run."""
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
 import torch
-from train.quick import make_shards, quick
+from train.quick import PRELOAD, make_shards, quick
 
 from fgbg_train.train import fit
 
+multiprocessing.set_forkserver_preload(PRELOAD)
 torch.set_num_threads(1)  # waiting threads cost more than such small batches
 
 

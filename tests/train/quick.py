@@ -65,7 +65,6 @@ def fit_killed(data: Path, config: FitConfig, out: Path, *, at: str, count: int)
             `log`: a row is half written.
         count: 1 is the first time.
     """
-    multiprocessing.set_forkserver_preload(PRELOAD)
     process = multiprocessing.get_context("forkserver").Process(target=_fit_killed, args=(data, config, out, at, count))
     process.start()
     process.join(120)
