@@ -56,7 +56,9 @@ class ModelConfig:
         encoders = {name: split_name(name)[1] for name in self.used}
         odd = [name for name, encoder in encoders.items() if encoder != TINY_ENCODER]
         if self.start == "tiny" and odd:
-            raise ConfigError(f"start = 'tiny' has weights for the encoder {TINY_ENCODER} only, not for {odd[0]}")
+            raise ConfigError(
+                f"start = 'tiny' has weights for the encoder {TINY_ENCODER} only, not for {odd[0]}; use random"
+            )
         if self.objective == "saliency" and self.combine != "product":
             raise ConfigError("the saliency objective needs --combine product: the mask must hide the image")
         if self.objective == "saliency" and self.networks != "both":
@@ -187,7 +189,7 @@ RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes")
 """Fields that say how a run is computed rather than what; they may change when it is resumed."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"preset": "small"},
+    "small": {"preset": "small", "model": {"start": "tiny"}},
     "eva4": {
         "preset": "eva4",
         "model": {"mask_net": "hu2019:resnet50", "depth_net": "autoed", "combine": "product"},

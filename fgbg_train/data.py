@@ -11,6 +11,7 @@ import hashlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -307,7 +308,8 @@ def val_batches(num_samples: int, batch: int) -> list[range]:
 
 
 def start_worker(_worker: int) -> None:
-    """Keep a worker to one thread, and let it end when its run is killed."""
+    """Keep a worker to one thread; leave Ctrl-C to the run, but end with it when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

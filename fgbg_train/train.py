@@ -31,7 +31,7 @@ from fgbg_train.data import (
 from fgbg_train.devices import describe_machine, gather, make_fabric, sum_over_processes
 from fgbg_train.errors import LossError, MemoryLimitError
 from fgbg_train.evaluate import checked, score, score_split
-from fgbg_train.log import Log, RunLog
+from fgbg_train.log import Log, RunLog, read_rows
 from fgbg_train.metrics import better
 from fgbg_train.models.blocks import height_width, resize
 from fgbg_train.models.cascade import Prediction
@@ -72,11 +72,11 @@ def fit(
     fabric.launch()
     main = fabric.is_global_zero
     progress = progress if progress and main else Progress()
-    for note in plan.notes:
-        progress.note(note)
     if plan.checkpoint and plan.checkpoint["step"] == schedule.total_steps and (folder / SUMMARY).exists():
         progress.note(f"{folder} is finished")
         return folder
+    for note in plan.notes:
+        progress.note(note)
 
     state, network, stepper = build_state(plan, fabric)
     if main:
@@ -300,5 +300,6 @@ def finish(plan: Plan, state: State, fabric: Fabric, log: Log, progress: Progres
         "skipped_samples": state.skipped,
         "parameters": sum(p.numel() for p in state.model.parameters()),
         "machine": describe_machine(fabric),
+        "seconds": sum(float(row["seconds"] or 0) for row in read_rows(plan.folder / "log.csv")),
     }
     write_summary(plan.folder, facts)

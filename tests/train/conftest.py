@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from train.quick import PRELOAD, make_shards, quick
 
 from fgbg_train.train import fit
 
+settings.register_profile("train", deadline=None)  # a busy machine is no failure
+settings.load_profile("train")
 multiprocessing.set_forkserver_preload(PRELOAD)
 torch.set_num_threads(1)  # waiting threads cost more than such small batches
 

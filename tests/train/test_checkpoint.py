@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from fgbg_train import checkpoint
+from fgbg_train.errors import CheckpointError
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "last.ckpt", {"step": 3, "model": {"w": torch.ones(2)}, "names": ["a"], "none": None})
+    state = checkpoint.load(tmp_path / "last.ckpt")
+    assert state["step"] == 3
+    assert torch.equal(state["model"]["w"], torch.ones(2))
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_an_error_while_saving_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "last.ckpt"
+    checkpoint.save(path, {"step": 1})
+
+    def full(_fd: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        checkpoint.save(path, {"step": 2})
+    assert checkpoint.load(path)["step"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_files_that_are_no_checkpoint_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    with pytest.raises(CheckpointError, match=r"x.ckpt: no such checkpoint"):
+        checkpoint.load(path)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match=r"x.ckpt: no checkpoint, or a damaged one"):
+        checkpoint.load(path)
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(CheckpointError, match=r"x.ckpt: not a checkpoint of fgbg-train"):
+        checkpoint.load(path)
+    torch.save({"format": checkpoint.FORMAT, "version": 9}, path)
+    with pytest.raises(CheckpointError, match=r"of version 9; this program reads version 1"):
+        checkpoint.load(path)
+    checkpoint.save(path, {"model": {"w": torch.ones(1000)}})
+    path.write_bytes(path.read_bytes()[:-700])
+    with pytest.raises(CheckpointError, match=r"damaged one"):
+        checkpoint.load(path)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return print, ("run",)
+
+    torch.save({"format": checkpoint.FORMAT, "version": 1, "x": Evil()}, tmp_path / "x.ckpt")
+    with pytest.raises(CheckpointError, match="damaged one"):
+        checkpoint.load(tmp_path / "x.ckpt")
+
+
+def test_another_architecture_is_refused_by_name() -> None:
+    weights = {"weight": torch.zeros(3, 3), "scale": torch.zeros(1)}
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load_weights(nn.Linear(2, 3), weights, Path("x.ckpt"))
+    assert str(caught.value) == (
+        "x.ckpt: weights of another architecture "
+        "(1 missing, such as bias; 1 unknown, such as scale; 1 of another shape, such as weight)"
+    )
