@@ -66,7 +66,7 @@ def _close(rng: Rng, scene: Scene) -> tuple[Array, Array]:
     if box.top and rng.random() < 0.6:
         target[1] = min(box.top, 1.6)
     reach = rng.uniform(0.35, 1.6) * float(np.sqrt(size.max() * np.median(size))) + rng.uniform(0.15, 0.6)
-    turn, rise = rng.uniform(-np.pi, np.pi), np.deg2rad(np.clip(rng.normal(15, 20), -35, 65))
+    turn, rise = rng.uniform(-np.pi, np.pi), np.deg2rad(np.clip(rng.normal(scene.close_rise_deg, 16), -35, 65))
     origin = target + reach * np.array([np.cos(turn) * np.cos(rise), np.sin(rise), np.sin(turn) * np.cos(rise)])
     return origin, target
 

@@ -17,7 +17,7 @@ def standardise(x: Tensor) -> Tensor:
     return ((flat - median) / deviation).view_as(x)
 
 
-def far_weight(target: Tensor, floor: float = 0.5) -> Tensor:
+def far_weight(target: Tensor, floor: float = 0.3) -> Tensor:
     """(B, H, W) inverse depth -> weights of mean 1 that are larger for what is far.
 
     A depth metric counts relative errors, and far away a small error of inverse depth is a large relative one.

@@ -280,7 +280,7 @@ def crop_rows(scene: Scene, rng: Rng, library: Library) -> None:
     spacing, length = rng.uniform(1.0, 2.4), rng.uniform(6, 25)
     rows = int(rng.integers(1, 6))
     lush = rng.uniform(0.2, 0.7)
-    scene.close_frac = 0.65
+    scene.close_frac, scene.close_rise_deg = 0.65, -2.0
     gutter = scene.texture(textures.plain(rng))
     pole = colour01(rng)
     for row in range(rows):

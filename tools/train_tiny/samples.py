@@ -24,7 +24,7 @@ class Views:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shards: dict[Path, dict[str, Array]] = {}
-        self.index: list[tuple[Path, int]] = []
+        self.index: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])  # rooms, outdoors
         self.refresh()
 
     def refresh(self) -> None:
@@ -33,13 +33,14 @@ class Views:
             if path not in self.shards:
                 with np.load(path) as data:
                     self.shards[path] = {k: data[k] for k in ("rgb", "inverse_depth", "camera")}
-                self.index += [(path, k) for k in range(len(self.shards[path]["rgb"]))]
+                    for k, outdoors in enumerate(data["outdoors"]):
+                        self.index[int(outdoors)].append((path, k))
 
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, number: int) -> tuple[Array, Array, Array]:
-        path, k = self.index[number]
+    def draw(self, rng: Rng, outdoors_frac: float) -> tuple[Array, Array, Array]:
+        """Return rgb, inverse depth and camera of a random view."""
+        rooms, outdoors = self.index
+        views = outdoors if outdoors and (not rooms or rng.random() < outdoors_frac) else rooms
+        path, k = views[int(rng.integers(len(views)))]
         shard = self.shards[path]
         return shard["rgb"][k], shard["inverse_depth"][k].astype(np.float32), shard["camera"][k]
 
@@ -53,6 +54,7 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         batch: images in one.
         first: number of the first step, for resuming.
         raycast_frac: share of ray-cast scenes.
+        outdoors_frac: share of outdoor views among the path-traced ones.
         paste_frac: share of views that get cut-outs.
         seed: of everything random.
         rank: which of the training processes this is.
@@ -65,12 +67,14 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         batch: int,
         first: int,
         raycast_frac: float,
+        outdoors_frac: float,
         paste_frac: float,
         seed: int = 0,
         rank: int = 0,
     ) -> None:
         self.cache, self.size, self.batch, self.first, self.rank = cache, size, batch, first, rank
-        self.raycast_frac, self.paste_frac, self.seed = raycast_frac, paste_frac, seed
+        self.raycast_frac, self.outdoors_frac, self.paste_frac = raycast_frac, outdoors_frac, paste_frac
+        self.seed = seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (B, 3, H, W) float32 RGB in [0, 1] and (B, H/2, W/2) float32 inverse depth."""
@@ -79,7 +83,6 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         pathtraced = Views(self.cache / "pathtraced")
         raycast = Views(self.cache / "raycast")
         pasted = [load_rendered(self.cache / "cutouts"), load_clipart(self.cache / "assets", np.random.default_rng(5))]
-        order: list[int] = []
         step = self.first
         while True:
             if step % 50 == 0:
@@ -88,17 +91,11 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
                 if not pasted[0]:
                     pasted[0] = load_rendered(self.cache / "cutouts")
             rng = np.random.default_rng([self.seed, self.rank, step])
-            shape = crop_shape(rng, self.size(step))
+            shape = crop_shape(np.random.default_rng([self.seed, step]), self.size(step))  # the same in every process
             images, targets = [], []
             for _ in range(self.batch):
-                if len(raycast) and rng.random() < self.raycast_frac:
-                    view = raycast[int(rng.integers(len(raycast)))]
-                else:
-                    if not order:  # every view once before any comes again
-                        order = list(
-                            np.random.default_rng([self.seed, self.rank, step, 1]).permutation(len(pathtraced))
-                        )
-                    view = pathtraced[int(order.pop())]
+                source = raycast if any(raycast.index) and rng.random() < self.raycast_frac else pathtraced
+                view = source.draw(rng, self.outdoors_frac)
                 image, target = one(rng, view, pasted, self.paste_frac, shape)
                 images.append(image)
                 targets.append(target)

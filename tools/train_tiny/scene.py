@@ -72,6 +72,7 @@ class Scene:
     boxes: list[Box] = field(default_factory=list)
     bounds: tuple[Array, Array] = (np.zeros(3), np.zeros(3))  # where cameras may be
     close_frac: float = 0.3  # share of cameras that look at one thing from near
+    close_rise_deg: float = 15.0  # how much higher than that thing they mostly are
 
     def texture(self, tile: Array, glossy: bool = False) -> int:
         """Register a drawn tile and return its key."""

@@ -13,7 +13,8 @@ import numpy as np
 
 HEIGHT, WIDTH = 192, 256
 SCENES, VIEWS = 6, 7  # per shard and per scene
-OUTDOORS_FRAC = 0.32
+OUTDOORS_FRAC = (0.32, 0.7)  # in the first LATER shards, and from there on: streets and plants were learnt last
+LATER = 108
 
 Array = np.ndarray
 
@@ -44,7 +45,7 @@ def pathtraced(number: int, assets: Path) -> dict[str, Array]:
     rgb, inverse, poses, places = [], [], [], []
     for scene_number in range(SCENES):
         rng = np.random.default_rng([7, number, scene_number])
-        outside = rng.random() < OUTDOORS_FRAC
+        outside = rng.random() < OUTDOORS_FRAC[number >= LATER]
         scene = (outdoors.outdoors if outside else rooms.room)(rng, library)
         loaded = None
         gc.collect()  # the numbers of Mitsuba's objects are compiled in: free the old before making the new
