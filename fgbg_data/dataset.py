@@ -195,6 +195,10 @@ class Dataset:
             return list(self._store.keys())
         return [self._store.key(number) for number in self._numbers]
 
+    def resized(self, size: int | str | tuple[int, int] | None) -> Self:
+        """Return the same samples at another size, with the same open files and what is known of the shards."""
+        return type(self)(self._store, self._numbers, self.fields, _size(size), self.on_error, self.depth)
+
     def __repr__(self) -> str:
         return f"Dataset({self.split!r}, {len(self)} samples, fields={self.fields}, size={self.size})"
 

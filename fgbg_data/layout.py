@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fgbg_data import storage
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, StorageError
@@ -236,6 +237,8 @@ def found_shards(root: Location) -> Found:
 
 def _is_shard(root: Location) -> bool:
     """Tell whether a path is that of one shard, by its name."""
+    if isinstance(root, Path) and root.is_dir():
+        return False
     return shard_stem_of(storage.parent(root)[1]) is not None
 
 

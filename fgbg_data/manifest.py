@@ -8,7 +8,7 @@ from typing import Any, Self
 from fgbg_data import storage
 from fgbg_data.config import FORMAT_VERSION, fingerprint
 from fgbg_data.errors import ManifestError
-from fgbg_data.sample import FIELDS, Meta, canonical_json
+from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta, canonical_json
 from fgbg_data.shards.base import Index
 from fgbg_data.sums import Sums
 
@@ -86,6 +86,7 @@ class Record:
         value = read_json(path)
         try:
             del value["samples"], value["format_version"]
+            _check_record(value)
             value["sums"] = Sums.from_json(value["sums"])
             value["files"] = {name: ShardFile(**file) for name, file in value["files"].items()}
             return cls(**value)
@@ -189,12 +190,28 @@ def _check_parts(manifest: Manifest) -> None:
     _expect(manifest.identity, {"config": dict, "sources": dict})
     for entry in manifest.splits.values():
         _expect(entry, {"samples": int, "shards": int, "backgrounds": list, "foregrounds": list})
-    for entry in manifest.fields.values():
+    for name, entry in manifest.fields.items():
         _expect(entry, {"dtype": str, "shape": list})
+        shape = entry["shape"]
+        if name in PIXEL_FIELDS and not (len(shape) in (2, 3) and all(isinstance(side, int) for side in shape)):
+            raise TypeError(f"shape of {name} is {shape}")
     for entry in manifest.shards:
         _expect(entry, {"split": str, "index": int, "samples": int, "files": dict})
         for file in entry["files"].values():
             _expect(file, {"name": str, "bytes": int, "sha256": str})
+
+
+def _check_record(value: dict[str, Any]) -> None:
+    """Raise a TypeError, KeyError or AttributeError unless the parts of a record are what they should be."""
+    _expect(value, {"fingerprint": str, "split": str, "index": int, "keys": list, "digests": list})
+    if not all(isinstance(key, str) for key in value["keys"]):
+        raise TypeError("keys are not all text")
+    for entry in value["files"].values():
+        _expect(entry, {"name": str, "bytes": int, "sha256": str, "index": dict})
+    for entry in value["sums"].values():
+        _expect(entry, {"top": int, "values": int, "total": list, "squares": list})
+        if not all(isinstance(number, int) for number in entry["total"] + entry["squares"]):
+            raise TypeError("sums are not all integers")
 
 
 def _expect(value: dict[str, Any], types: dict[str, type]) -> None:

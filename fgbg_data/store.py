@@ -19,8 +19,8 @@ from fgbg_data.sample import PIXEL_FIELDS, Array
 from fgbg_data.shards import ShardReader, load_format
 from fgbg_data.shards.base import Shapes, ShardIndex
 
-MAX_OPEN = 128
-"""Files that one process keeps open; the least recently used is closed first."""
+MAX_OPEN = 64
+"""Files that one store keeps open; the least recently used is closed first. A process may have several stores."""
 
 
 class ShardStore:
@@ -72,9 +72,10 @@ class ShardStore:
         self._reset()
 
     def skip(self, name: str, reason: str, samples: int = 1) -> None:
-        """Count what is left out."""
-        self.skipped[name] = reason
-        self.num_skipped += samples
+        """Count what is left out, once however often it is met."""
+        if name not in self.skipped:
+            self.skipped[name] = reason
+            self.num_skipped += samples
 
     def locate(self, number: int) -> tuple[int, int]:
         """Return shard number and place in it of a sample."""
@@ -127,13 +128,13 @@ class ShardStore:
         """Return the index of a shard, read once."""
         self._after_fork()
         if shard not in self._indexes:
-            index = self._indexes[shard] = self._read_index(shard)
+            index = self._read_index(shard)
             if len(index.keys) != self.counts[shard]:
-                del self._indexes[shard]
                 raise ShardError(
                     f"{self.place(shard)}: holds {len(index.keys)} samples, {self.counts[shard]} are recorded; "
                     "run fgbg-data verify"
                 )
+            self._indexes[shard] = index
         return self._indexes[shard]
 
     def reader(self, shard: int) -> ShardReader:

@@ -146,6 +146,14 @@ def test_decoding_at_a_size(
     assert 0 <= sample.depth.min() <= sample.depth.max() <= 1
 
 
+def test_resized_shares_open_files(dataset: Path) -> None:
+    ds = open_dataset(dataset)[3:9]
+    small = ds.resized(24)
+    assert (len(small), small.size, small[0].key) == (6, (24, 24), ds[0].key)
+    assert np.array_equal(small[0].image, open_dataset(dataset, size=24)[3].image)
+    assert small._store is ds._store
+
+
 def test_the_mask_keeps_its_meaning_when_it_shrinks(dataset: Path) -> None:
     """255 where at least half of the pixel is covered."""
     whole, small = open_dataset(dataset)[0].mask, open_dataset(dataset, size=24)[0].mask
@@ -277,8 +285,11 @@ def test_damaged_records_are_not_needed(dataset: Path, copy: Path) -> None:
     for number, path in enumerate(sorted(copy.glob("train/*.json"))):
         record = json.loads(path.read_text())
         record["files"]["tar"]["index"] = [{}, {"offset": {"image": ["x"]}, "bytes": {}}, None][number]
-        path.write_text("no json" if number == 2 else json.dumps(record))
-    assert same(open_dataset(copy, format="tar"), open_dataset(dataset))
+        path.write_text(json.dumps(record))
+    record["keys"] = [1, 2]
+    for text in ("no json", json.dumps(record), json.dumps(record | {"keys": [], "sums": {"mask": {"top": "x"}}})):
+        path.write_text(text)
+        assert same(open_dataset(copy, format="tar"), open_dataset(dataset))
 
 
 def test_one_format_moved_alone(dataset: Path, copy: Path, tmp_path: Path) -> None:
@@ -364,7 +375,8 @@ def test_flipped_bytes(copy: Path) -> None:
         list(ds)
     skipping = open_dataset(copy, format="tar", on_error="skip")
     assert [sample.key for sample in skipping] == [k for k in ds.keys() if k != key]  # noqa: SIM118
-    assert (skipping.num_skipped, list(skipping.skipped)) == (1, [key])
+    assert len(list(skipping)) == 23
+    assert (skipping.num_skipped, list(skipping.skipped)) == (1, [key])  # counted once
     with pytest.raises(ShardError, match="damaged PNG"):
         skipping[2]  # what is asked for by number or key is never another sample
 
@@ -424,6 +436,7 @@ def test_damaged_manifests(copy: Path) -> None:
         json.dumps(json.loads(text) | {"shards": [1]}): "is damaged",
         json.dumps(json.loads(text) | {"fields": {"image": {}}}): "is damaged",
         json.dumps(json.loads(text) | {"identity": {}}): "is damaged",
+        json.dumps(json.loads(text) | {"fields": {"image": {"dtype": "uint8", "shape": []}}}): "is damaged",
     }.items():
         (copy / MANIFEST).write_text(damaged)
         with pytest.raises(ManifestError, match=message):
