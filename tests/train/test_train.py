@@ -202,6 +202,7 @@ def test_saliency_refuses_a_network_that_needs_a_mask(shards: Path, finished: Pa
         prepare(shards, quick(model=model, depth_weights=str(finished / "last.ckpt")), out=tmp_path / "x")
 
 
+@pytest.mark.slow  # its checkpoints are over a gigabyte
 def test_eva4_takes_a_step(shards: Path, tmp_path: Path) -> None:
     from fgbg_train.config import build
 
