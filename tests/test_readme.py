@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from support import config_for
 
 from fgbg_data import depth
 from fgbg_data.build import build
-from fgbg_data.cli import main
+from fgbg_data.cli import main as data_cli
+from fgbg_train.cli import main as train_cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,9 +30,12 @@ def test_python_of_the_readme_runs(pictures: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_options_of_the_readme_exist() -> None:
-    shown = CliRunner().invoke(main, ["build", "--help"]).output
-    for option in set(re.findall(r"`(--[a-z-]+)", README)):
-        assert option in shown, option
+    commands = [*data_cli.commands.values(), *train_cli.commands.values()]
+    known = {option for command in commands for param in command.params for option in param.opts}
+    for option in set(re.findall(r"`(?:fgbg-[a-z]+ [a-z]+ )?(--[a-z-]+)", README)):
+        assert option in known, option
+    for program, command in set(re.findall(r"(fgbg-data|fgbg-train) ([a-z]+)", README)):
+        assert command in (data_cli if program == "fgbg-data" else train_cli).commands, command
 
 
 def test_pictures_and_pages_of_the_readme_exist() -> None:

@@ -42,7 +42,7 @@ def test_plain_tar_holds_what_design_says(dataset: Path) -> None:
         meta = json.load(tar.extractfile(members[3]))  # type: ignore[arg-type]
         mask = np.asarray(Image.open(tar.extractfile(members[1])))  # type: ignore[arg-type]
     assert sorted(meta) == sorted(
-        "key background foreground position mirrored box scale attempt mask_area_px".split()
+        ["key", "background", "foreground", "position", "mirrored", "box", "scale", "attempt", "mask_area_px"]
         + ["depth_min", "depth_max", "depth_bits"]
     )
     assert set(np.unique(mask)) == {0, 255}
