@@ -31,7 +31,7 @@ def test_python_of_the_readme_runs(pictures: Path, tmp_path: Path, monkeypatch: 
 
 def test_options_of_the_readme_exist() -> None:
     commands = [*data_cli.commands.values(), *train_cli.commands.values()]
-    known = {option for command in commands for param in command.params for option in param.opts}
+    known = {"--help"} | {option for command in commands for param in command.params for option in param.opts}
     for option in set(re.findall(r"`(?:fgbg-[a-z]+ [a-z]+ )?(--[a-z-]+)", README)):
         assert option in known, option
     for program, command in set(re.findall(r"(fgbg-data|fgbg-train) ([a-z]+)", README)):
