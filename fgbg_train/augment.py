@@ -21,20 +21,25 @@ _WORD = 0xFFFFFFFF
 
 
 class Draws:
-    """Named random numbers of every sample in a batch."""
+    """Named random numbers of every sample in a batch.
+
+    A sample has 64 bits of its own, of which and of the name every number is a hash (the finaliser of
+    MurmurHash3, Appleby 2011) that the device computes for all samples at once.
+    """
 
     def __init__(self, seed: int, epoch: int, keys: Sequence[str], device: torch.device) -> None:
-        self._prefixes = [f"{seed}|{epoch}|{key}" for key in keys]
+        pairs = [_two_words(f"{seed}|{epoch}|{key}") for key in keys]
+        self._low, self._high = torch.tensor(pairs, dtype=torch.int64, device=device).view(-1, 2).unbind(1)
         self._device = device
 
-    def _words(self, name: str) -> list[int]:
-        digests = (hashlib.blake2b(f"{p}|{name}".encode(), digest_size=4).digest() for p in self._prefixes)
-        return [int.from_bytes(d, "big") for d in digests]
+    def _words(self, name: str) -> Tensor:
+        """Return (B,) int64 in [0, 2**32)."""
+        low, high = _two_words(name)
+        return _mix((_mix(self._low ^ low) + (self._high ^ high)) & _WORD)
 
     def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return (B,) float32 in [low, high)."""
-        drawn = [low + (high - low) * word / 2**32 for word in self._words(name)]
-        return torch.tensor(drawn, dtype=torch.float32, device=self._device)
+        return low + (high - low) * ((self._words(name) >> 8).float() / 2**24)
 
     def chosen(self, name: str, probability: float) -> Tensor:
         """Return (B,) bool, true with `probability`."""
@@ -43,16 +48,20 @@ class Draws:
     def normal(self, name: str, shape: Sequence[int]) -> Tensor:
         """Return (B, *shape) float32, standard normal.
 
-        Every value comes from a hash of its sample's word and its place (the finaliser of MurmurHash3,
-        Appleby 2011), which a device computes in parallel. The two halves of its 32 bits become one
-        normal value by Box & Muller 1958, so none is beyond 4.8.
+        The two halves of 32 bits become one normal value by Box & Muller 1958, so none is beyond 4.8.
         """
-        words = torch.tensor(self._words(name), dtype=torch.int64, device=self._device)
+        words = self._words(name)
         places = torch.arange(math.prod(shape), dtype=torch.int64, device=self._device)
         bits = _mix(_mix(places) ^ words.unsqueeze(1))  # (B, P), each in [0, 2**32)
         radius = torch.sqrt(-2 * torch.log(((bits >> 16) + 1).float() / 2**16))
         angle = (bits & 0xFFFF).float() * (2 * math.pi / 2**16)
         return (radius * torch.cos(angle)).view(len(words), *shape)
+
+
+def _two_words(text: str) -> tuple[int, int]:
+    """Return two integers in [0, 2**32) that belong to a text."""
+    digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    return digest & _WORD, digest >> 32
 
 
 def _mix(x: Tensor) -> Tensor:

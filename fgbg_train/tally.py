@@ -24,8 +24,9 @@ class Tally:
         """Add a batch; `prediction` has the size of the targets' mask."""
         count = len(targets.image)
         self.images += count
-        for name, value in terms.items():
-            self.losses[name] = self.losses.get(name, 0.0) + float(value.detach()) * count
+        values = torch.stack([value.detach() for value in terms.values()]).tolist() if terms else []
+        for name, value in zip(terms, values, strict=True):
+            self.losses[name] = self.losses.get(name, 0.0) + value * count
         logits, depth = prediction.mask_logits, prediction.depth
         self.metrics.update(
             mask=None if logits is None else (torch.sigmoid(logits.detach().float()), targets.mask),

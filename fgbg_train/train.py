@@ -78,6 +78,7 @@ def fit(
     for note in plan.notes:
         progress.note(note)
 
+    torch.backends.cudnn.benchmark = fabric.device.type == "cuda"  # sizes change with the stage only
     state, network, stepper = build_state(plan, fabric)
     if main:
         write_config(folder, config)
@@ -290,6 +291,8 @@ def finish(plan: Plan, state: State, fabric: Fabric, log: Log, progress: Progres
     log.close()
     if not fabric.is_global_zero:
         return
+    if state.skipped:
+        progress.note(f"{state.skipped} samples could not be read, and others took their place")
     shutil.rmtree(plan.folder / CACHE, ignore_errors=True)
     facts = {
         "data": plan.data,
