@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fgbg_data.sample import Sample, dequantise_depth
     from fgbg_data.stats import FieldStats, stats
     from fgbg_data.verify import Problem, Report, verify
+    from fgbg_data.view import view
 
 __version__ = "0.1.0"
 
@@ -51,10 +52,11 @@ _HOMES = {
     "info": "info",
     "merge": "merge",
     "open_dataset": "dataset",
-    "resplit": "resplit",
     "preview": "preview",
+    "resplit": "resplit",
     "stats": "stats",
     "verify": "verify",
+    "view": "view",
 }
 
 __all__ = [
@@ -77,10 +79,11 @@ __all__ = [
     "info",
     "merge",
     "open_dataset",
-    "resplit",
     "preview",
+    "resplit",
     "stats",
     "verify",
+    "view",
 ]
 
 

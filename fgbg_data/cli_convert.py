@@ -1,4 +1,4 @@
-"""The commands that make a dataset of datasets: convert, merge, split."""
+"""The commands that make a dataset of datasets, convert, merge and split; and view."""
 
 import sys
 from collections.abc import Callable
@@ -102,4 +102,38 @@ def _run(out: Path, command: Callable[[Any], "Manifest"]) -> None:
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
 
 
-COMMANDS = (convert, merge, split)
+@click.command()
+@click.argument("shards")
+@click.option("--port", default=8765, help="0 is any free one.  [8765]")
+@click.option("--host", default="127.0.0.1", help="Address to listen on; this machine alone by default.  [127.0.0.1]")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+@click.option("--export", "out", type=click.Path(path_type=Path), help="Write one HTML file instead.")
+@click.option("--samples", default=200, help="Samples in that file, taken at random.  [200]")
+@click.option("--seed", default=0, help="Which ones.  [0]")
+@user_errors
+def view(shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int) -> None:
+    r"""Look at a dataset in the browser: a page with all samples, overlays, filters and statistics.
+
+    \b
+      fgbg-data view shards/
+      fgbg-data view shards/ --export report.html      one file that needs nothing else
+    """
+    from fgbg_data.view import export
+    from fgbg_data.view import view as serve
+
+    if out is not None:
+        export(shards, out, count=samples, seed=seed)
+        click.echo(f"wrote {out}")
+        return
+
+    def ready(url: str) -> None:
+        click.echo(f"{shards} is at {url} (Ctrl-C ends it)")
+        if host not in ("127.0.0.1", "localhost"):
+            click.echo("other machines can reach it, and see the whole dataset", err=True)
+        if show:
+            click.launch(url)
+
+    serve(shards, host=host, port=port, ready=ready)
+
+
+COMMANDS = (convert, merge, split, view)

@@ -73,7 +73,7 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
     manifest = next(iter(layouts.values())).manifest
     if manifest is not None and not manifest.complete:
         raise ManifestError(f"{path}: its build is not finished; run the same build command first")
-    stores = {split: ShardStore(layout, _form(layout) if files else None) for split, layout in layouts.items()}
+    stores = {split: ShardStore(layout, form_of_files(layout) if files else None) for split, layout in layouts.items()}
     stores = {split: store for split, store in stores.items() if len(store)}
     if not stores:
         raise ShardError(f"{path}: holds no samples")
@@ -88,7 +88,7 @@ def codec(data: bytes) -> str:
     return "jpg" if data[:2] == b"\xff\xd8" else "png"
 
 
-def _form(layout: Layout) -> str | None:
+def form_of_files(layout: Layout) -> str | None:
     """Return the format with encoded files that all shards have; None leaves the choice to the store."""
     config = layout.manifest.identity["config"] if layout.manifest else {}
     for form in _WITH_FILES:

@@ -27,7 +27,7 @@ LAYERS = [
     },
     {"progress", "sweep", "parallel", "layout", "scans", "store", "worker", "project", "forecast", "card", "output"},
     {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats"}
-    | {"origin", "transfer", "convert", "merge", "resplit", "view"},
+    | {"origin", "transfer", "convert", "merge", "resplit", "gallery", "view"},
     {"cli", "cli_base", "cli_read", "cli_convert"},
 ]
 

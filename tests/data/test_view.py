@@ -1,0 +1,250 @@
+"""The page of `fgbg-data view`: what it serves and what it refuses, and what a person does with it in Chromium."""
+
+import json
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fgbg_data.cli import main
+from fgbg_data.dataset import open_dataset
+from fgbg_data.errors import FgbgError
+from fgbg_data.gallery import Gallery
+from fgbg_data.manifest import Manifest
+from fgbg_data.sample import decode_pixels
+from fgbg_data.view import export, view
+
+pytest.importorskip("starlette", reason="starlette is not installed (extra view)")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
+
+
+@pytest.fixture(scope="module")
+def url(dataset: Path) -> Iterator[str]:
+    """Address of the page, served by the command in a process of its own."""
+    command = [sys.executable, "-u", "-m", "fgbg_data.cli", "view", str(dataset), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stderr
+    line = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+    assert found, line + process.stderr.read()
+    yield found[0]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes]:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+        except urllib.error.URLError:  # it says its address a moment before it listens
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def test_the_table_holds_every_sample(url: str, dataset: Path) -> None:
+    _, data = get(url + "samples")
+    (length,) = struct.unpack_from("<I", data)
+    header = json.loads(data[4 : 4 + length])
+    columns, start = {}, 4 + length
+    for name, size in header["columns"].items():
+        columns[name] = data[start : start + size]
+        start += size
+    keys = columns["keys"].decode().split("\n")
+    assert header["splits"] == ["train", "val", "test"]
+    assert keys == [key for split in header["splits"] for key in open_dataset(dataset, split).keys()]  # noqa: SIM118
+    areas = np.frombuffer(columns["area"], "<u4")
+    sample = open_dataset(dataset)[3]
+    assert areas[3] == np.count_nonzero(sample.mask)
+    background = np.frombuffer(columns["background"], "<u4")[3]
+    assert header["backgrounds"][background] == sample.meta["background"]
+    assert start == len(data)
+
+
+def test_pictures_and_details_by_key(url: str, dataset: Path) -> None:
+    sample = open_dataset(dataset, "val")[1]
+    _, image = get(f"{url}picture/image/{sample.key}")
+    assert np.array_equal(decode_pixels("image", image, "page"), sample.image)
+    _, small = get(f"{url}picture/image/{sample.key}?side=24")
+    assert decode_pixels("image", small, "page").shape == (24, 24, 3)
+    for layer in ("mask", "depth"):
+        assert get(f"{url}picture/{layer}/{sample.key}")[0] == 200
+    _, details = get(f"{url}details/{sample.key}")
+    assert json.loads(details)["meta"] == sample.meta
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "picture/image/none",
+        "picture/image/..%2f..%2fdataset.json",
+        "picture/../../../etc/passwd",
+        "picture/secret/room0_thing0_000",
+        "details/%2e%2e",
+        "dataset.json",
+        "train/fgbg-train-000000.tar",
+        "view.html",
+    ],
+)
+def test_nothing_but_the_dataset_is_served(url: str, path: str) -> None:
+    assert get(url + path)[0] == 404
+
+
+def test_other_names_of_this_machine_are_refused(url: str) -> None:
+    assert get(url, Host="evil.example")[0] == 400
+    assert get(url, Host="localhost")[0] == 200
+
+
+def test_a_taken_port_is_said(url: str, dataset: Path) -> None:
+    with pytest.raises(FgbgError, match=r"--port \d+: not free on 127\.0\.0\.1 .*; use another"):
+        view(dataset, port=int(url.rsplit(":", 1)[1].strip("/")))
+
+
+def test_no_dataset(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["view", str(tmp_path)])
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_bare_shards_tell_their_areas(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset / "val", tmp_path / "val")
+    for path in (tmp_path / "val").glob("*.json"):
+        path.unlink()
+    gallery = Gallery(tmp_path)
+    assert gallery.row(0)["area"] == np.count_nonzero(open_dataset(dataset, "val")[0].mask)
+
+
+def test_exported_page_needs_nothing_else(dataset: Path, tmp_path: Path) -> None:
+    path = export(dataset, tmp_path / "report.html", count=5)
+    text = path.read_text()
+    assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", text)
+    assert text.count("data:image/png;base64,") == 5
+    assert text == export(dataset, tmp_path / "again.html", count=5).read_text()
+    done = CliRunner().invoke(main, ["view", str(dataset), "--export", str(tmp_path / "report.txt")])
+    assert done.exit_code == 2
+    assert "expected a name that ends in .html" in done.stderr
+
+
+# --- in a browser -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-gpu", "window-size=1360,860"):
+        options.add_argument(f"--{option}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+def wait(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "the page did not get there"
+        time.sleep(0.05)
+
+
+def loaded(browser: Any, layer: str) -> int:
+    """Pictures of a layer that are there, decoded."""
+    script = (
+        "return [...document.querySelectorAll(`.tile img[data-layer=${arguments[0]}]`)].filter(i => i.naturalWidth)"
+    )
+    return len(browser.execute_script(script, layer))
+
+
+def shown(browser: Any) -> int:
+    return int(browser.execute_script("return document.body.dataset.shown"))
+
+
+def use(browser: Any, address: str, dataset: Path, total: int) -> None:
+    """Open the page, move the sliders, filter, look at a sample, and go on by keys."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    def find(selector: str) -> Any:
+        return browser.find_element("css selector", selector)
+
+    def press(*keys: str) -> None:
+        ActionChains(browser).send_keys(*keys).perform()
+
+    def slide(name: str, value: int) -> None:
+        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"
+        browser.execute_script(script, find(name), value)
+
+    browser.get(address)
+    wait(lambda: browser.execute_script("return document.body.dataset.ready") == "yes")
+    assert shown(browser) == total
+    wait(lambda: loaded(browser, "image") > 4)
+    assert loaded(browser, "mask") == 0, "not before it is asked for"
+    slide("#mask", 60)
+    wait(lambda: loaded(browser, "mask") > 4)
+    script = "return getComputedStyle(document.querySelector('.tile img[data-layer=mask]')).opacity"
+    assert browser.execute_script(script) == "0.6"
+    slide("#depth", 50)
+    wait(lambda: loaded(browser, "depth") > 4)
+    find(".chip[data-split=val]").click()
+    val = shown(browser)
+    assert 0 < val < total
+    source = find("#backgrounds .source:not([hidden]) b").text
+    find("#backgrounds .source:not([hidden])").click()
+    assert shown(browser) <= val
+    find("[data-reset=background]").click()
+    find("[data-reset=splits]").click()
+    assert shown(browser) == total
+    find("#search").send_keys(source)
+    assert 0 < shown(browser) < total
+    find("[data-reset=text]").click()
+    histogram = find("#histogram")
+    ActionChains(browser).move_to_element_with_offset(histogram, -60, 0).click_and_hold().move_by_offset(
+        60, 0
+    ).release().perform()
+    wait(lambda: 0 < shown(browser) < total)
+    assert "%" in find("#area-value").text
+    find("[data-reset=area]").click()
+    browser.execute_script("document.getElementById('scroller').focus()")
+    press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
+    first = find("#detail-key").text
+    split = next(s for s in Manifest.read(dataset).splits if first in open_dataset(dataset, s).keys())  # noqa: SIM118
+    area = open_dataset(dataset, split)[first].meta["mask_area_px"]
+    wait(lambda: f"{area} (" in find("#meta").text)
+    press(Keys.ARROW_RIGHT)
+    wait(lambda: find("#detail-key").text != first)
+    press("b")
+    assert find("#box").is_displayed()
+    press(Keys.ESCAPE)
+    assert not find("#detail").is_displayed()
+    mistakes = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not mistakes
+
+
+def test_served_page_in_chromium(url: str, browser: Any, dataset: Path) -> None:
+    use(browser, url, dataset, Manifest.read(dataset).samples)
+
+
+def test_exported_page_in_chromium(browser: Any, dataset: Path, tmp_path: Path) -> None:
+    use(browser, export(dataset, tmp_path / "report.html", count=30).as_uri(), dataset, 30)
