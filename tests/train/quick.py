@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from support import config_for, draw_pictures
@@ -71,6 +73,15 @@ def fit_killed(data: Path, config: FitConfig, out: Path, *, at: str, count: int)
     assert process.exitcode == -signal.SIGKILL
 
 
+def workers_left(out: Path, patience_s: float) -> list[int]:
+    """Processes that decoded for a killed run and are still there after a while."""
+    pids = [int(pid) for pid in out.with_suffix(".workers").read_text().split()]
+    until = time.monotonic() + patience_s
+    while (left := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
+
+
 def _fit_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -> None:
     torch.set_num_threads(1)
     from fgbg_train import checkpoint, log, train
@@ -84,6 +95,8 @@ def _fit_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -
             if at == "log":
                 with (out / "log.csv").open("a") as stream:
                     stream.write("0,99,tra")
+            children = [str(child.pid) for child in multiprocessing.active_children()]
+            out.with_suffix(".workers").write_text(" ".join(children))
             os.kill(os.getpid(), signal.SIGKILL)
 
     owner: Any

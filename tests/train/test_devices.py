@@ -1,5 +1,6 @@
 """Two processes give what one gives, for the same global batch."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ OPTIONS = [
 
 def fit_in_processes(shards: Path, out: Path, count: int) -> Path:
     command = [sys.executable, "-m", "fgbg_train.cli", "fit", str(shards), "--out", str(out), *OPTIONS]
-    subprocess.run([*command, "--devices", str(count)], check=True, capture_output=True, timeout=280)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, "--devices", str(count)], check=True, capture_output=True, timeout=280, env=environment)
     return out
 
 

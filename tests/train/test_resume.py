@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from train.quick import differing, fit_killed, quick, weights
+from train.quick import differing, fit_killed, quick, weights, workers_left
 
 from fgbg_train.log import read_rows
 from fgbg_train.train import fit
@@ -41,6 +41,8 @@ def test_killed_at_five_random_steps_of_one_run(shards: Path, finished: Path, tm
 def test_killed_inside_an_epoch_with_workers_and_cache(step: int, shards: Path, finished: Path, tmp_path: Path) -> None:
     config = quick(save_minutes=1000.0, workers=2, cache_gb=1.0)
     fit_killed(shards, config, tmp_path / "run", at="step", count=step)
+    assert (tmp_path / "run.workers").read_text().split()
+    assert workers_left(tmp_path / "run", patience_s=20) == []
     fit(shards, quick(save_minutes=1000.0, workers=1), out=tmp_path / "run")
     assert_as_never_killed(tmp_path / "run", finished)
 
