@@ -12,12 +12,14 @@ from rich.console import Console
 from fgbg_data import output, storage
 from fgbg_data.config import BuildConfig
 from fgbg_data.forecast import check_space
-from fgbg_data.manifest import MANIFEST, Manifest, Record, record_path
+from fgbg_data.manifest import INDEX, MANIFEST, Manifest, Record, record_path
 from fgbg_data.parallel import in_parallel
 from fgbg_data.plan import Shard
 from fgbg_data.progress import BuildProgress, Tally
 from fgbg_data.project import Project, num_cores, num_jobs, prepare
+from fgbg_data.sample import PIXEL_FIELDS
 from fgbg_data.shards import FORMATS, load_format
+from fgbg_data.shards.folder import FolderFormat, loose_files
 
 PREVIEW_ROWS = 6
 
@@ -131,16 +133,20 @@ def _clear_other(out: Path, wanted: str) -> None:
         return
     manifest = Manifest.read(out)
     suffixes = [load_format(name).suffix for name in manifest.identity["config"]["format"] if name in FORMATS]
-    doomed = [out / "README.md", out / "preview.png"]
+    loose = FolderFormat.suffix in suffixes
+    doomed = [out / "README.md", out / "preview.png", *([out / INDEX] if loose else [])]
     for split, entry in manifest.splits.items():
         for index in range(entry["shards"]):
-            record = record_path(out, Path(split).name, index)
-            doomed += [record, *(record.with_suffix(suffix) for suffix in suffixes)]
+            path = record_path(out, Path(split).name, index)
+            doomed += loose_files(path.with_suffix(FolderFormat.suffix)) if loose else []
+            doomed += [path, *(path.with_suffix(suffix) for suffix in suffixes)]
     for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
         path.unlink(missing_ok=True)
     for split in manifest.splits:
-        with contextlib.suppress(OSError):  # missing, or holds files that are not ours
-            (out / Path(split).name).rmdir()
+        folder = out / Path(split).name
+        for place in (*(folder / field for field in PIXEL_FIELDS if loose), folder):
+            with contextlib.suppress(OSError):  # missing, or holds files that are not ours
+                place.rmdir()
 
 
 def _write_preview(project: Project, records: list[Record]) -> None:

@@ -40,10 +40,10 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
     found = Manifest.read(out)
     if found.fingerprint != wanted.fingerprint and not overwrite:
         changed = differences(found.identity, wanted.identity)
+        replace_it = "" if "history" in wanted.identity else ", or --overwrite to replace it"
         raise FingerprintError(
-            f"{out}: holds another dataset (fingerprint {found.fingerprint[:8]}, this build gives "
-            f"{wanted.fingerprint[:8]}; differs in: {', '.join(changed)}). Use a new folder, or --overwrite to "
-            "replace it"
+            f"{out}: holds another dataset (fingerprint {found.fingerprint[:8]}, this command gives "
+            f"{wanted.fingerprint[:8]}; differs in: {', '.join(changed)}). Use a new folder{replace_it}"
         )
 
 

@@ -171,7 +171,22 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         names.append(f"pictures left out by --skip-bad ({len(old_skipped)} there, {len(new_skipped)} here)")
     if found.get("format_version") != wanted["format_version"]:
         names.append("format_version")
+    old_steps, new_steps = (_steps(identity) for identity in (found, wanted))
+    if old_steps != new_steps:
+        names.append(f"what was done ({old_steps} there, {new_steps} here)")
     return names or ["an unknown part"]
+
+
+def _steps(identity: dict[str, Any]) -> str:
+    """Return the commands that a dataset went through, with what the last one read and its options."""
+    history = identity.get("history", [])
+    if not history:
+        return "build"
+    options = ", ".join(f"{name} {_shown(value)}" for name, value in history[-1]["options"].items() if value)
+    read = " and ".join(name[:8] for name in history[-1]["from"])
+    return (
+        f"{' then '.join(['build', *(step['command'] for step in history)])} of {read} with {options or 'no options'}"
+    )
 
 
 def _shown(value: Any) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fgbg_data import output, storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError, StorageError
-from fgbg_data.manifest import MANIFEST, Manifest, Record, shard_stem
+from fgbg_data.manifest import INDEX, MANIFEST, Manifest, Record, shard_stem
 from fgbg_data.origin import Origin, codec
 from fgbg_data.parallel import in_parallel
 from fgbg_data.progress import BuildProgress, Tally, format_bytes
@@ -35,8 +35,6 @@ from fgbg_data.store import ShardStore
 from fgbg_data.worker import write_shard
 
 PREVIEW_ROWS = 6
-INDEX = "index.csv"
-"""The table of all loose files of a dataset."""
 
 log = logging.getLogger("fgbg_data")
 

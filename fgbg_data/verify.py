@@ -11,7 +11,7 @@ from fgbg_data import storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError
 from fgbg_data.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
-from fgbg_data.manifest import MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
+from fgbg_data.manifest import INDEX, MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
 from fgbg_data.rerender import rerender_samples
 from fgbg_data.sums import Sums
 from fgbg_data.sweep import sweep
@@ -28,7 +28,7 @@ HELD_OUT: dict[str, dict[str, tuple[str, ...]]] = {
     "sample": {},
 }
 """Holdout -> split -> kinds of sources that it shares with neither train nor val."""
-OURS = {MANIFEST, "README.md", "preview.png", "index.csv"}
+OURS = {MANIFEST, INDEX, "README.md", "preview.png"}
 """Files of a dataset outside its splits."""
 
 

@@ -173,6 +173,15 @@ def file_name(field: str, key: str, suffix: str) -> str:
     return f"{field}/{key}.{suffix.rpartition('.')[2]}"
 
 
+def loose_files(place: Path) -> list[Path]:
+    """Return the pictures that the CSV of a shard names; none where it cannot be read."""
+    try:
+        index = _read_index(place)
+    except ShardError:
+        return []
+    return [place.parent / name for names in index.paths.values() for name in names]
+
+
 def flat_rows(place: Location, split: str) -> Iterator[Meta]:
     """Yield a row of `index.csv` for each sample: split, key, paths from the dataset's folder, and its meta."""
     index = _read_index(place)

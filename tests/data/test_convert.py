@@ -237,8 +237,17 @@ def test_folders_that_cannot_be_written(tars: Path, dataset: Path, tmp_path: Pat
     with pytest.raises(FgbgError, match=r"is not empty and holds no dataset\.json"):
         convert(tars, tmp_path / "full", format="hdf5")
     convert(tars, tmp_path / "out", format="hdf5")
-    with pytest.raises(FingerprintError, match="holds another dataset"):
+    with pytest.raises(FingerprintError, match=r"build then convert of \w{8} with format hdf5.*Use a new folder$"):
         convert(dataset, tmp_path / "out", format="hdf5")
+
+
+def test_a_build_may_replace_loose_files(tars: Path, pictures: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "out", format="folder")
+    (tmp_path / "out" / "train" / "image" / "notes.txt").touch()
+    build(config_for(pictures, tmp_path / "out", positions=1, mirror=False, overwrite=True))
+    files = [path.name for path in (tmp_path / "out").rglob("*.*") if path.suffix in (".txt", ".csv", ".jpg")]
+    assert files == ["notes.txt"]
+    assert verify(tmp_path / "out").ok
 
 
 def test_keys_are_never_paths(tars: Path, tmp_path: Path) -> None:
