@@ -12,14 +12,14 @@ from rich.console import Console
 from fgbg_data import output, storage
 from fgbg_data.config import BuildConfig
 from fgbg_data.forecast import check_space
-from fgbg_data.manifest import INDEX, MANIFEST, Manifest, Record, record_path
+from fgbg_data.manifest import MANIFEST, Manifest, Record, record_path
 from fgbg_data.parallel import in_parallel
 from fgbg_data.plan import Shard
 from fgbg_data.progress import BuildProgress, Tally
 from fgbg_data.project import Project, num_cores, num_jobs, prepare
 from fgbg_data.sample import PIXEL_FIELDS
 from fgbg_data.shards import FORMATS, load_format
-from fgbg_data.shards.folder import FolderFormat, loose_files
+from fgbg_data.shards.folder import INDEX, FolderFormat, loose_files
 
 PREVIEW_ROWS = 6
 

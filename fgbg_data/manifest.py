@@ -13,8 +13,6 @@ from fgbg_data.shards.base import Index
 from fgbg_data.sums import Sums
 
 MANIFEST = "dataset.json"
-INDEX = "index.csv"
-"""The table of all loose files of a dataset that has them."""
 _MEND = "restore it from a copy, or build the dataset anew in a new folder"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fgbg_data import output, storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError, StorageError
-from fgbg_data.manifest import INDEX, MANIFEST, Manifest, Record, shard_stem
+from fgbg_data.manifest import MANIFEST, Manifest, Record
 from fgbg_data.origin import Origin, codec
 from fgbg_data.parallel import in_parallel
 from fgbg_data.progress import BuildProgress, Tally, format_bytes
@@ -312,6 +312,7 @@ def _check_space(transfer: Transfer, todo: list[ShardTask]) -> None:
 def _draw_preview(transfer: Transfer, records: list[Record]) -> None:
     """Draw the first samples of the dataset, read back from its shards; list its loose files."""
     from fgbg_data.preview import contact_sheet, sample_pictures, save_sheet
+    from fgbg_data.shards.folder import write_index
 
     record = records[0]
     name = transfer.formats[0]
@@ -327,21 +328,4 @@ def _draw_preview(transfer: Transfer, records: list[Record]) -> None:
         rows.append(list(pictures.values()))
     save_sheet(contact_sheet(rows, titles), transfer.out / "preview.png")
     if "folder" in transfer.formats:
-        _write_index(transfer.out, records)
-
-
-def _write_index(out: Path, records: list[Record]) -> None:
-    """Write the table of all loose files: split, key, paths from the dataset's folder, and the meta in columns."""
-    import csv
-
-    from fgbg_data.shards.folder import FolderFormat, flat_rows
-
-    with storage.partial(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer: csv.DictWriter[str] | None = None
-        for record in records:
-            stem = shard_stem(record.split, record.index)
-            for row in flat_rows(out / record.split / (stem + FolderFormat.suffix), record.split):
-                if writer is None:
-                    writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
-                    writer.writeheader()
-                writer.writerow(row)
+        write_index(transfer.out, [(record.split, record.files["folder"].name) for record in records])

@@ -11,8 +11,9 @@ from fgbg_data import storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError
 from fgbg_data.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
-from fgbg_data.manifest import INDEX, MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
+from fgbg_data.manifest import MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
 from fgbg_data.rerender import rerender_samples
+from fgbg_data.shards.folder import INDEX
 from fgbg_data.sums import Sums
 from fgbg_data.sweep import sweep
 

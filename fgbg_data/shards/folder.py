@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,10 @@ from fgbg_data.errors import ShardError
 from fgbg_data.pixels import decode_field, header_size
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Array, Meta, Sample
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
-from fgbg_data.storage import Location, join, open_stream, parent, read_text
+from fgbg_data.storage import Location, join, open_stream, parent, partial, read_text
 
+INDEX = "index.csv"
+"""The table of all loose files of a dataset."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """A key that may become the name of a file."""
 
@@ -182,8 +184,25 @@ def loose_files(place: Path) -> list[Path]:
     return [place.parent / name for names in index.paths.values() for name in names]
 
 
-def flat_rows(place: Location, split: str) -> Iterator[Meta]:
-    """Yield a row of `index.csv` for each sample: split, key, paths from the dataset's folder, and its meta."""
+def write_index(out: Path, shards: Iterable[tuple[str, str]]) -> None:
+    """Write the table of all loose files of a dataset: split, key, paths from its folder, and the meta in columns.
+
+    Args:
+        out: folder of the dataset.
+        shards: split and file name of every shard's CSV.
+    """
+    with partial(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer: csv.DictWriter[str] | None = None
+        for split, name in shards:
+            for row in _flat_rows(out / split / name, split):
+                if writer is None:
+                    writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
+                    writer.writeheader()
+                writer.writerow(row)
+
+
+def _flat_rows(place: Location, split: str) -> Iterator[Meta]:
+    """Yield a row of the table for each sample of a shard."""
     index = _read_index(place)
     for number, key in enumerate(index.keys):
         meta = parse_meta(index.metas[number].encode(), f"{place}: {str(key, 'utf-8')}")
