@@ -46,6 +46,7 @@ def plot_runs(runs: Sequence[Path], out: Path) -> None:
                 place = axes.get_xaxis_transform()
                 axes.text(epoch + 0.55, 0.02, f"{size_px} px", transform=place, fontsize=8, color="grey")
         axes.set(xlabel="epoch", title=PANELS[name])
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(loc="upper right")
     try:
