@@ -351,7 +351,19 @@ def make_loader(
     )
 
 
-def splits_of(path: Path | str) -> tuple[tuple[str, ...], str]:
-    """Return the names of a dataset's splits, and its fingerprint."""
-    dataset = open_split(str(path), "train")
+def splits_of(path: Path | str, *guesses: str) -> tuple[tuple[str, ...], str]:
+    """Return the names of a dataset's splits, and its fingerprint.
+
+    Args:
+        path: the dataset.
+        guesses: names of splits of which it is likely to have one.
+    """
+    for guess in guesses[:-1]:
+        try:
+            dataset = open_split(str(path), guess)
+        except FgbgError:
+            continue
+        break
+    else:
+        dataset = open_split(str(path), guesses[-1])
     return tuple(dataset.splits), str(dataset.fingerprint)

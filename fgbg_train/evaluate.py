@@ -120,7 +120,7 @@ def evaluate(
     state = checkpoint.load(path)
     table = to_table(checkpoint.load_config(path, state))
     config = from_table(merge(table, {"device": "auto", "devices": 1, "limit": 0, **(options or {})}))
-    there, _ = splits_of(data)
+    there, _ = splits_of(data, *splits, "val", "test", "train")
     wanted = tuple(splits) or tuple(s for s in there if s != "train") or there
     unknown = [s for s in wanted if s not in there]
     if unknown:

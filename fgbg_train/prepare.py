@@ -58,7 +58,7 @@ def prepare(data: Path | str, config: FitConfig, *, out: Path | None = None, res
     Raises:
         FgbgError: the dataset, the configuration or the run's folder cannot be used as asked.
     """
-    splits, fingerprint = splits_of(data)
+    splits, fingerprint = splits_of(data, TRAIN)
     if TRAIN not in splits:
         raise DataError(f"{data}: no split 'train' among {', '.join(splits)}")
     readers = {s: SplitReader(str(data), s, config.limit) for s in (TRAIN, VAL) if s in splits}
