@@ -64,9 +64,7 @@ class TinyNet(nn.Module):
         self.encoder: Any = timm.create_model(ENCODER, pretrained=encoder_pretrained, features_only=True)
         widths = DECODER_CHANNELS
         self.scene = Scene(ENCODER_CHANNELS[4], widths[4])
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(c, w, 1) for c, w in zip(ENCODER_CHANNELS[:4], widths[:4], strict=True)
-        )
+        self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(ENCODER_CHANNELS[:4], widths[:4], strict=True))
         self.narrow = nn.ModuleList(nn.Conv2d(widths[k + 1], widths[k], 1, bias=False) for k in range(4))
         self.refine = nn.ModuleList(
             nn.Sequential(*(Separable(w, w, 5 if k else 3) for _ in range(2 if k else 1)))

@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from fgbg_data.depth.tiny import read_weights  # noqa: E402
 from fgbg_data.depth.tiny_net import TinyNet  # noqa: E402
 
-REPEATS = 9
+REPEATS = 7
 
 
 def best(*calls: Callable[[], object]) -> list[float]:
