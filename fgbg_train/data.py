@@ -13,6 +13,7 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,7 @@ class SplitReader:
         self.num_samples = min(available, self.limit) if self.limit else available
         if not self.num_samples:
             raise DataError(f"{self.path}: the split {self.split!r} has no samples")
+        self.unfinished = dataset.info["complete"] is False
         there = dataset.info["fields"]
         self.fields = tuple(name for name in ("image", "mask", "depth") if name in there)
         if "image" not in self.fields:
@@ -172,7 +174,9 @@ def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size
     """Open one split of a dataset; raises FgbgError where that cannot be done."""
     from fgbg_data import open_dataset
 
-    return open_dataset(path, split=split, fields=fields, size=size)
+    with warnings.catch_warnings():  # a run says it once, not every worker at every size
+        warnings.filterwarnings("ignore", message=".*is not finished", category=UserWarning)
+        return open_dataset(path, split=split, fields=fields, size=size)
 
 
 class StreamDataset(Dataset[Batch]):

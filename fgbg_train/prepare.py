@@ -63,6 +63,8 @@ def prepare(data: Path | str, config: FitConfig, *, out: Path | None = None, res
         raise DataError(f"{data}: no split 'train' among {', '.join(splits)}")
     readers = {s: SplitReader(str(data), s, config.limit) for s in (TRAIN, VAL) if s in splits}
     notes = [] if VAL in splits else [f"{data} has no split 'val': no best.ckpt, the last weights are tested"]
+    if readers[TRAIN].unfinished:
+        notes.append(f"{data}: its build is not finished; the samples that are there are used")
     config, depth_weights = _with_depth_weights(config)
     config = _fit_to_fields(data, config, readers[TRAIN], notes)
     best_metric = _best_metric(config)
@@ -72,7 +74,7 @@ def prepare(data: Path | str, config: FitConfig, *, out: Path | None = None, res
     schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts=world * config.accumulate)
     _check_sizes(schedule, config.accumulate * world)
     folder = choose_folder(out, config, fingerprint, resume)
-    last = load_last(folder, config, fingerprint)
+    last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
     _plan_caches(readers, schedule, config, folder)
     if last is not None:
         notes.append(f"going on with {folder} after step {last['step']} of {schedule.total_steps}")

@@ -31,8 +31,14 @@ def choose_folder(out: Path | None, config: FitConfig, fingerprint: str, resume:
     return chosen
 
 
-def load_last(folder: Path, config: FitConfig, fingerprint: str) -> dict[str, Any] | None:
+def load_last(folder: Path, config: FitConfig, fingerprint: str, samples: Mapping[str, int]) -> dict[str, Any] | None:
     """Return the checkpoint that a run goes on from, or None to start.
+
+    Args:
+        folder: of the run.
+        config: asked for.
+        fingerprint: of the dataset.
+        samples: how many of each split the run would use.
 
     Raises:
         ResumeError: the folder holds another run, or something else.
@@ -55,6 +61,11 @@ def load_last(folder: Path, config: FitConfig, fingerprint: str) -> dict[str, An
         raise ResumeError(f"{error}. {way_out}") from error
     if changed:
         raise ResumeError(f"{folder}: holds a run with other settings (there / here): {', '.join(changed)}. {way_out}")
+    if state["samples"] != samples:
+        raise ResumeError(
+            f"{folder}: holds a run on {state['samples']} samples of this dataset, which now has {dict(samples)}: "
+            f"its build went on. {way_out}"
+        )
     return state
 
 

@@ -110,6 +110,7 @@ def save(path: Path, state: State, plan: Plan, fabric: Fabric, *, weights_only: 
         {
             "config": to_table(plan.config),
             "fingerprint": plan.fingerprint,
+            "samples": {name: reader.num_samples for name, reader in plan.readers.items()},
             "size_px": plan.schedule.stage(epoch).size_px,
             "epoch": epoch,
             "step": state.step,

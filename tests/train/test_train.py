@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 from train.quick import differing, quick, weights
 
-from fgbg_train import losses, train
+from fgbg_train import checkpoint, losses, train
 from fgbg_train.config import read_toml
 from fgbg_train.errors import (
     CheckpointError,
@@ -70,6 +71,21 @@ def test_a_folder_with_another_run_is_refused(shards: Path, shards_without_depth
         prepare(shards_without_depth, quick(), out=finished)
     with pytest.raises(ResumeError, match="not empty and not a run"):
         prepare(shards, quick(), out=shards)
+
+
+def test_a_dataset_that_has_grown_is_refused(shards: Path, finished: Path, tmp_path: Path) -> None:
+    state = checkpoint.load(finished / "last.ckpt")
+    checkpoint.save(tmp_path / "last.ckpt", {**state, "samples": {"train": 16, "val": 12}})
+    with pytest.raises(ResumeError, match=r"which now has {'train': 24, 'val': 12}: its build"):
+        prepare(shards, quick(), out=tmp_path)
+
+
+def test_an_unfinished_dataset_is_used_and_said_so(shards: Path, tmp_path: Path) -> None:
+    shutil.copytree(shards, tmp_path / "shards")
+    manifest = tmp_path / "shards" / "dataset.json"
+    manifest.write_text(manifest.read_text().replace('"complete": true', '"complete": false'))
+    plan = prepare(tmp_path / "shards", quick(), out=tmp_path / "run")
+    assert plan.notes == [f"{tmp_path / 'shards'}: its build is not finished; the samples that are there are used"]
 
 
 def test_starting_afresh_takes_a_new_folder(shards: Path, finished: Path) -> None:
