@@ -59,7 +59,7 @@ def rendered(number: int, assets: Path) -> dict[str, Array]:
     import outdoors
     import pathtrace
     from assets import load_models
-    from rooms import Library
+    from library import Library
     from scene import Camera, Scene
 
     library = Library.build(assets, load_models(assets))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import textures
-from rooms import Library, clutter, colour01, stand
+from furnish import clutter, stand
+from library import Library, colour01
 from scene import Array, Box, Rng, Scene, leaves, rod
 
 TREES = ("tree", "acacia", "beech", "pine", "cypress", "poplar", "palm", "maple", "ficus", "blossom", "bamboo")

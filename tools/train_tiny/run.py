@@ -30,7 +30,7 @@ def parse() -> argparse.Namespace:
     default = os.environ.get("FGBG_TINY_CACHE", str(Path.home() / ".cache" / "fgbg-tiny"))
     parser.add_argument("--cache", type=Path, default=Path(default), help="shards, checkpoints (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
-    parser.add_argument("--views", type=int, default=7000, help="path-traced views in all (default: %(default)s)")
+    parser.add_argument("--views", type=int, default=5200, help="path-traced views in all (default: %(default)s)")
     parser.add_argument("--variant", default="llvm_ad_rgb", help="Mitsuba's back end; cuda_ad_rgb on a GPU")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="of the training")
     parser.add_argument("--plan", default="main", help="name of the plan in plans.py (default: %(default)s)")

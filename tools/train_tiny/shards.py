@@ -40,8 +40,9 @@ def pathtraced(number: int, assets: Path) -> dict[str, Array]:
     import rooms
     import textures
     from assets import load_models
+    from library import Library
 
-    library = rooms.Library.build(assets, load_models(assets))
+    library = Library.build(assets, load_models(assets))
     rgb, inverse, poses, places = [], [], [], []
     for scene_number in range(SCENES):
         rng = np.random.default_rng([7, number, scene_number])
