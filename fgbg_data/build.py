@@ -166,7 +166,7 @@ def _write_preview(project: Project, records: list[Record]) -> None:
     reader = form.open_reader(place, form.read_index(place, record.keys, file.index))
     rows = []
     titles: list[str] = []
-    for number in range(min(PREVIEW_ROWS, record.samples)):
+    for number in _varied(record.keys, PREVIEW_ROWS):
         meta = reader.read(number, "meta")
         codes = reader.read(number, "depth") if config.depth_shape else None
         pictures = {
@@ -176,3 +176,17 @@ def _write_preview(project: Project, records: list[Record]) -> None:
         titles = list(pictures)
         rows.append(list(pictures.values()))
     save_sheet(contact_sheet(rows, titles), config.out / "preview.png")
+
+
+def _varied(keys: list[str], count: int) -> list[int]:
+    """Return places: first of samples that repeat neither background nor foreground, then of others."""
+    seen: set[str] = set()
+    new: list[int] = []
+    for place, key in enumerate(keys):
+        background, foreground, _ = key.split("_")
+        sources = {f"background {background}", f"foreground {foreground}"}
+        if not seen & sources:
+            new.append(place)
+            seen |= sources
+    others = [place for place in range(len(keys)) if place not in set(new)]
+    return (new + others)[:count]

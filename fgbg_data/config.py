@@ -6,6 +6,7 @@ import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -150,12 +151,12 @@ class BuildConfig:
         object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed
 
-    @property
+    @cached_property
     def canvas(self) -> tuple[int, int]:
         """(height, width) of the image, in pixels."""
         return parse_size("size", self.size)
 
-    @property
+    @cached_property
     def scale_range(self) -> tuple[float, float] | None:
         """Smallest and largest scale, or None for `native`."""
         if self.scale == "native":
@@ -168,7 +169,7 @@ class BuildConfig:
             raise ConfigError(f"--scale {self.scale}: expected 0 < LOW <= HIGH <= 4")
         return low, high
 
-    @property
+    @cached_property
     def depth_shape(self) -> tuple[int, int] | None:
         """(height, width) of the stored depth, or None without depth."""
         height, width = self.canvas
