@@ -13,6 +13,7 @@ Best of three, runs of both sides taking turns. Let nothing else run.
 """
 
 import argparse
+import functools
 import os
 import shutil
 import subprocess
@@ -53,13 +54,17 @@ def main() -> None:
 
 def against_notebook(options: argparse.Namespace, folder: Path) -> None:
     """(a) and, without depth, (d)."""
-    times: dict[str, list[float]] = {"notebook": [], "fgbg-data build --depth none": []}
+    canvas, box, ours = "notebook", "notebook, blending inside the box alone", "fgbg-data build --depth none"
+    times: dict[str, list[float]] = {canvas: [], box: [], ours: []}
     size = 0.0
     for _ in range(ROUNDS):
-        times["notebook"].append(timed(lambda: notebook(options.bg, options.fg, folder / "loose", options.samples)))
-        shutil.rmtree(folder / "loose")
+        for name in (canvas, box):
+            inside = name == box
+            work = functools.partial(notebook, options.bg, options.fg, folder / "loose", options.samples, inside=inside)
+            times[name].append(timed(work))
+            shutil.rmtree(folder / "loose")
         seconds, size = build(options, folder, options.samples, "none")
-        times["fgbg-data build --depth none"].append(seconds)
+        times[ours].append(seconds)
     rates = {name: options.samples / min(seconds) for name, seconds in times.items()}
     print("| (a) no depth | samples/s | ratio |\n|---|---|---|")
     for name, rate in rates.items():
@@ -94,8 +99,8 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
         print(f"| {sources} x {sources} | {samples} | {peak.bytes / 1e6:.0f} |")
 
 
-def notebook(bg: Path, fg: Path, out: Path, samples: int) -> None:
-    """The way of the notebooks."""
+def notebook(bg: Path, fg: Path, out: Path, samples: int, *, inside: bool) -> None:
+    """The way of the notebooks; `inside` the box alone, or with the cut-out on a layer of the canvas's size."""
     out.mkdir(parents=True)
     rng = np.random.default_rng(0)
     made = 0
@@ -110,16 +115,20 @@ def notebook(bg: Path, fg: Path, out: Path, samples: int) -> None:
                 top, left = rng.integers(0, SIZE - height + 1), rng.integers(0, SIZE - width + 1)
                 for flip in (False, True):
                     cutout = small[:, ::-1] if flip else small
+                    box = np.s_[top : top + height, left : left + width]
+                    layer = np.zeros((SIZE, SIZE, 4))
+                    layer[box] = cutout
+                    mask = layer[..., 3]
+                    part = box if inside else np.s_[:, :]
+                    alpha = layer[part][..., 3] / 255.0
                     image = background.astype(np.float64)
-                    alpha = cutout[..., 3] / 255.0
-                    region = image[top : top + height, left : left + width]
                     for channel in range(3):
-                        region[..., channel] = alpha * cutout[..., channel] + (1 - alpha) * region[..., channel]
-                    mask = np.zeros((SIZE, SIZE))
-                    mask[top : top + height, left : left + width] = alpha * 255
+                        image[part][..., channel] = (
+                            alpha * layer[part][..., channel] + (1 - alpha) * image[part][..., channel]
+                        )
                     name = f"{bg_path.stem}_{fg_path.stem}_{position:02d}{'f' if flip else ''}"
-                    cv2.imwrite(str(out / f"{name}.jpg"), image)
-                    cv2.imwrite(str(out / f"{name}_mask.jpg"), mask)
+                    cv2.imwrite(str(out / f"{name}.jpg"), image.astype(np.uint8))
+                    cv2.imwrite(str(out / f"{name}_mask.jpg"), mask.astype(np.uint8))
                     made += 1
                     if made == samples:
                         return
