@@ -102,7 +102,7 @@ def make_shards(project: Project, todo: list[Shard], *, done: int, console: Cons
     with tempfile.TemporaryDirectory(prefix="fgbg-") as folder, contextlib.ExitStack() as stack:
         tally_path = Path(folder) / "tally"
         tally = Tally(tally_path, slots=len(todo))
-        job = replace(project.job, tally=tally_path, threads=max(1, num_cores() // jobs))
+        job = replace(project.job, tally=tally_path, threads=max(1, num_cores() // jobs) if jobs > 1 else 0)
         if project.estimator is not None and job.device == "cuda" and jobs > 1:
             from fgbg_data.depth.server import EstimatorServer
 

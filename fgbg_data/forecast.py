@@ -20,7 +20,7 @@ class Forecast:
 
 def forecast(project: Project, samples: int = 32) -> Forecast:
     """Measure the first samples of a plan in memory and extend that to the whole of it."""
-    worker = Worker(replace(project.job, threads=1))
+    worker = Worker(project.job)
     first = project.plan.shards()[0]
     probe = replace(first, stop=min(first.stop, first.start + samples))
     spec = project.job.spec(1)

@@ -46,7 +46,7 @@ class Job:
         fingerprint: of the build.
         device: of the estimator.
         batch_size: pictures in one call of the estimator.
-        threads: torch threads of one worker.
+        threads: torch threads of one worker process; 0 leaves the number as it is.
         server: where another process runs the estimator, or None.
         tally: file where the worker counts its samples.
     """
@@ -57,7 +57,7 @@ class Job:
     fingerprint: str
     device: str = "cpu"
     batch_size: int = 16
-    threads: int = 1
+    threads: int = 0
     server: Address | None = None
     tally: Path | None = None
 
@@ -211,9 +211,10 @@ def encode_files(sample: Sample) -> dict[str, bytes]:
 def _load_estimator(job: Job) -> DepthEstimator:
     if job.server is not None:
         return RemoteEstimator(job.server, job.config.depth, job.batch_size)
-    import torch
+    if job.threads:
+        import torch
 
-    torch.set_num_threads(job.threads)
+        torch.set_num_threads(job.threads)
     return load_estimator(job.config.depth, job.device, job.batch_size)
 
 

@@ -1,5 +1,6 @@
 """HDF5 shards: equal-length datasets that h5py alone reads, contiguous, so that they can be memory-mapped."""
 
+import contextlib
 import math
 import os
 from dataclasses import dataclass
@@ -95,7 +96,12 @@ class Hdf5Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._file.close()
+            # On a full disk HDF5 cannot close: it still has something to write, and would crash at exit over it. The
+            # file is lost anyway, so give its space back first.
+            with contextlib.suppress(OSError):
+                os.truncate(self._file.filename, 0)
+            with contextlib.suppress(OSError, RuntimeError):
+                self._file.close()
 
 
 @dataclass(frozen=True)
