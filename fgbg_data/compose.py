@@ -29,9 +29,11 @@ def compose(background: Array, foreground: Image.Image, placement: Placement) ->
         foreground: cut-out of mode RGBa (premultiplied), of any size.
         placement: where it goes, how large, and whether it is flipped.
     """
+    import cv2
+
     cutout = resize_premultiplied(foreground, placement.height, placement.width)
     if placement.mirrored:
-        cutout = cutout[:, ::-1]
+        cutout = cv2.flip(cutout, 1)
     return paste(background, cutout, top=placement.top, left=placement.left)
 
 
@@ -71,11 +73,11 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     visible = cutout[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     if not visible.size:
         return Composite(image, mask)
-    alpha = np.ascontiguousarray(visible[..., 3])
+    alpha = cv2.extractChannel(visible, 3)
     uncovered = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
     under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
     # The sum saturates: premultiplied colour exceeds alpha by at most a rounding step.
-    image[rows, columns] = cv2.add(under, visible[..., :3])
+    image[rows, columns] = cv2.add(under, cv2.cvtColor(visible, cv2.COLOR_RGBA2RGB))
     mask[rows, columns] = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1]
     return Composite(image, mask)
 

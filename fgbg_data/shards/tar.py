@@ -59,24 +59,24 @@ class TarWriter:
 
     def __init__(self, path: Path, spec: ShardSpec) -> None:
         self._suffixes = spec.suffixes
-        self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (finish and __exit__ close it)
+        self._file = path.open("wb")
+        self._place = 0
         self._offsets: dict[str, list[int]] = {field: [] for field in spec.suffixes}
         self._bytes: dict[str, list[int]] = {field: [] for field in spec.suffixes}
 
     def write(self, sample: Sample, files: dict[str, bytes]) -> None:
         """Append the files of one sample."""
         for field, suffix in self._suffixes.items():
-            member = tarfile.TarInfo(f"{sample.key}.{suffix}")
-            member.size = len(files[field])
-            member.mode = 0o644
-            member.mtime = 0  # an integer: a float would cost a PAX header a member
-            self._offsets[field].append(self._tar.offset + _BLOCK)
-            self._bytes[field].append(member.size)
-            self._tar.addfile(member, io.BytesIO(files[field]))
+            data = files[field]
+            self._offsets[field].append(self._place + _BLOCK)
+            self._bytes[field].append(len(data))
+            self._append(ustar_header(f"{sample.key}.{suffix}", len(data)), data, bytes(-len(data) % _BLOCK))
 
     def finish(self) -> Index:
         """Close the tar; the index holds offset and size of every member's bytes."""
-        self._tar.close()
+        end = self._place + 2 * _BLOCK  # the end mark is two empty blocks, and the whole is filled up to a record
+        self._append(bytes(2 * _BLOCK + -end % tarfile.RECORDSIZE))
+        self._file.close()
         return {"offset": self._offsets, "bytes": self._bytes}
 
     def __enter__(self) -> Self:
@@ -85,8 +85,42 @@ class TarWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and self._tar.fileobj is not None:
-            self._tar.fileobj.close()  # without the end mark of a whole tar
+        self._file.close()  # after an error: without the end mark of a whole tar
+
+    def _append(self, *parts: bytes) -> None:
+        self._file.writelines(parts)
+        self._place += sum(map(len, parts))
+
+
+def _template() -> bytes:
+    """Return the header of an empty member without a name, its checksum left blank."""
+    header = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    header[_CHECKSUM] = b" " * 8  # as which the sum of the header's bytes counts it
+    return bytes(header)
+
+
+def ustar_header(name: str, size: int) -> bytes:
+    """Return the ustar header of one member: mode 644, owner 0, time 0.
+
+    The bytes are those of `tarfile.TarInfo.tobuf`, which takes a tenth of a build without depth: all but name, size
+    and checksum are filled in once.
+    """
+    encoded = name.encode()
+    if len(encoded) > _NAME_BYTES or size >= 8**11:
+        member = tarfile.TarInfo(name)
+        member.size = size
+        return member.tobuf(tarfile.USTAR_FORMAT)  # splits the name, or says what does not fit
+    header = bytearray(_TEMPLATE)
+    header[: len(encoded)] = encoded
+    header[_SIZE] = b"%011o\0" % size
+    header[_CHECKSUM] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+_NAME_BYTES = 100
+_SIZE = slice(124, 136)
+_CHECKSUM = slice(148, 156)
+_TEMPLATE = _template()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from fgbg_data.sample import (
 )
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.shards.base import ShardReader
+from fgbg_data.shards.tar import ustar_header
 
 JSON = st.recursive(
     st.none()
@@ -247,6 +248,22 @@ class TestTar(ShardContract):
         path = self.path(tmp_path)
         self.write(path, samples)
         assert self.open(path).read_file(2, "image") == samples[2].image_file
+
+
+@given(
+    name=st.text(min_size=1, max_size=130).filter(lambda text: "\0" not in text and not text.endswith("/")),
+    size=st.integers(0, 8**11 - 1),
+)
+def test_header_is_that_of_tarfile(name: str, size: int) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    try:
+        expected = member.tobuf(tarfile.USTAR_FORMAT)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)):
+            ustar_header(name, size)
+    else:
+        assert ustar_header(name, size) == expected
 
 
 class TestHdf5(ShardContract):
