@@ -129,10 +129,7 @@ class BuildConfig:
             object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"--truncate {self.truncate}: expected a share of at least 0 and below 1")
-        if not (self.val >= 0 and self.test >= 0 and self.val + self.test < 1):
-            raise ConfigError(
-                f"--val {self.val} --test {self.test}: expected shares of at least 0 that leave some to train"
-            )
+        check_shares(self.val, self.test)
         for name, kind in (
             ("fit", Fit),
             ("holdout", Holdout),
@@ -259,6 +256,12 @@ def at_least(option: str, value: int, least: int) -> None:
     """Raise a ConfigError that names `option` unless value >= least."""
     if value < least:
         raise ConfigError(f"--{option} {value}: expected at least {least}")
+
+
+def check_shares(val: float, test: float) -> None:
+    """Raise a ConfigError unless `--val` and `--test` are shares that leave some to train."""
+    if not (val >= 0 and test >= 0 and val + test < 1):
+        raise ConfigError(f"--val {val} --test {test}: expected shares of at least 0 that leave some to train")
 
 
 def _between(option: str, value: int, least: int, most: int) -> None:

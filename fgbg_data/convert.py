@@ -9,7 +9,6 @@ from fgbg_data.config import one_of
 from fgbg_data.errors import ConfigError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.origin import Origin, open_origin
-from fgbg_data.sample import FIELDS, suffixes
 from fgbg_data.shards import FORMATS, ShardSpec, load_format
 from fgbg_data.transfer import Part, ShardTask, Transfer, check_apart, history, run
 
@@ -56,7 +55,8 @@ def convert(
         one_of("image-format", image_format, ("jpg", "png"))
     if not 1 <= quality <= 100:
         raise ConfigError(f"--quality {quality}: expected 1 to 100")
-    probe = ShardSpec(samples=0, suffixes={}, shapes={}, depth_bits=0, encoded=hdf5_layout == "encoded")
+    encoded = hdf5_layout == "encoded"
+    probe = ShardSpec(samples=0, image_format="jpg", shapes={}, depth_bits=0, encoded=encoded)
     files = any(load_format(name).needs_files(probe) for name in names)
     origin = open_origin(path, files=files)
     check_apart(out, [origin])
@@ -66,17 +66,10 @@ def convert(
     makes_jpeg = files and wanted == "jpg" and origin.image_files != "jpg"
     if makes_jpeg and not reencode:
         _refuse_jpeg(origin)
-    manifest = _manifest(origin, names, wanted, hdf5_layout, quality if makes_jpeg else None)
-    spec = ShardSpec(
-        samples=0,
-        suffixes=suffixes(wanted, depth="depth" in origin.shapes),
-        shapes=origin.shapes,
-        depth_bits=origin.depth_bits,
-        encoded=hdf5_layout == "encoded",
-    )
+    spec = origin.spec(image_format=wanted, encoded=encoded)
     transfer = Transfer(
         out=out,
-        manifest=manifest,
+        manifest=_manifest(origin, names, spec, quality if makes_jpeg else None),
         formats=names,
         parts=tuple(Part(store=store) for store in origin.stores.values()),
         spec=spec,
@@ -103,14 +96,12 @@ def _refuse_jpeg(origin: Origin) -> None:
     )
 
 
-def _manifest(
-    origin: Origin, names: tuple[str, ...], image_format: str, hdf5_layout: str, reencoded: int | None
-) -> Manifest:
+def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded: int | None) -> Manifest:
     """Return the manifest, incomplete; the configuration still tells how the pixels were first made."""
     options = {
         "format": list(names),
-        "image_format": image_format,
-        "hdf5_layout": hdf5_layout if "hdf5" in names else None,
+        "image_format": spec.image_format,
+        "hdf5_layout": ("encoded" if spec.encoded else "pixels") if "hdf5" in names else None,
         "reencoded": reencoded and {"image": "jpg", "quality": reencoded},
     }
     layout = {"format": options["format"], "hdf5_layout": options["hdf5_layout"]}
@@ -118,15 +109,11 @@ def _manifest(
         "config": origin.config | layout,
         "history": history([origin], "convert", options),
     }
-    fields = suffixes(image_format, depth="depth" in origin.shapes)
     return Manifest(
         complete=False,
         fingerprint=identity_fingerprint(identity),
         identity=identity,
-        fields={
-            name: {"suffix": suffix, "dtype": FIELDS[name].dtype, "shape": list(origin.shapes.get(name, ()))}
-            for name, suffix in fields.items()
-        },
+        fields=spec.described(),
         splits={split: origin.manifest.splits[split] for split in origin.stores},
         provenance=origin.manifest.provenance,
     )

@@ -12,8 +12,8 @@ from rich.console import Console
 from fgbg_data.errors import ConfigError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.origin import Origin, open_origin, same_sources
-from fgbg_data.sample import Meta, suffixes
-from fgbg_data.shards import FORMATS, ShardSpec
+from fgbg_data.sample import Meta
+from fgbg_data.shards import FORMATS
 from fgbg_data.transfer import Part, ShardTask, Transfer, check_apart, history, run
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
@@ -76,13 +76,7 @@ def merge(
             for origin, prefix, names in zip(origins, prefixes, renamed, strict=True)
             for store in origin.stores.values()
         ),
-        spec=ShardSpec(
-            samples=0,
-            suffixes=suffixes(first.image_suffix, depth="depth" in first.shapes),
-            shapes=first.shapes,
-            depth_bits=first.depth_bits,
-            encoded=first.config.get("hdf5_layout") == "encoded",
-        ),
+        spec=first.spec(),
     )
     _check_keys(paths, transfer.parts, [origin.path for origin in origins for _ in origin.stores])
     return run(transfer, _tasks(transfer, pool=pool), jobs=jobs, check=check, verb="merge", console=console)

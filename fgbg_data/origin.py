@@ -10,8 +10,8 @@ from fgbg_data.config import FORMAT_VERSION, fingerprint
 from fgbg_data.errors import ManifestError, ShardError
 from fgbg_data.layout import Layout, find_shards, find_splits
 from fgbg_data.manifest import Manifest
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta, suffixes
-from fgbg_data.shards import FORMATS
+from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta
+from fgbg_data.shards import FORMATS, ShardSpec
 from fgbg_data.store import ShardStore
 
 _WITH_FILES = ("tar", "folder", "hdf5")
@@ -55,6 +55,21 @@ class Origin:
     def depth_bits(self) -> int:
         """Of its depth codes; 0 without depth."""
         return int(self.config.get("depth_bits") or 16) if "depth" in self.shapes else 0
+
+    def spec(self, *, image_format: str | None = None, encoded: bool | None = None) -> ShardSpec:
+        """Return what samples of it have in common, but for their number.
+
+        Args:
+            image_format: jpg or png; None is the one that it declares.
+            encoded: whether HDF5 is to hold encoded files; None is as its own does.
+        """
+        return ShardSpec(
+            samples=0,
+            image_format=image_format or self.image_suffix,
+            shapes=self.shapes,
+            depth_bits=self.depth_bits,
+            encoded=self.config.get("hdf5_layout") == "encoded" if encoded is None else encoded,
+        )
 
 
 def open_origin(path: str | Path, *, files: bool) -> Origin:
@@ -110,19 +125,24 @@ def _manifest_told_by(stores: dict[str, ShardStore], image_format: str) -> Manif
     for name in ("image", "mask", "meta"):
         if name not in index.fields:
             raise ShardError(f"{store.place(0)}: has no {name}; only datasets of image, mask and meta can be converted")
-    found = suffixes(image_format, depth="depth" in index.fields)
-    shapes = {
-        name: [*reader.picture_size(0, name), *([3] if FIELDS[name].channels else [])]
-        for name in PIXEL_FIELDS
-        if name in found
-    }
+    bits = (reader.depth_bits(0) or 16) if "depth" in index.fields else 0
+    spec = ShardSpec(
+        samples=0,
+        image_format=image_format,
+        shapes={
+            name: (*reader.picture_size(0, name), *((3,) if FIELDS[name].channels else ()))
+            for name in PIXEL_FIELDS
+            if name in index.fields
+        },
+        depth_bits=bits,
+    )
     known = {split: _sources(store.keys()) for split, store in stores.items()}
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "config": {
             "format": [form for form in FORMATS if form in set(store.forms)],
             "image_format": image_format,
-            "depth_bits": (reader.depth_bits(0) or 16) if "depth" in found else None,
+            "depth_bits": bits or None,
             "hdf5_layout": None,
             "holdout": "sample",
         },
@@ -140,10 +160,7 @@ def _manifest_told_by(stores: dict[str, ShardStore], image_format: str) -> Manif
         complete=True,
         fingerprint=fingerprint({split: store.fingerprint for split, store in stores.items()}),
         identity=identity,
-        fields={
-            name: {"suffix": suffix, "dtype": FIELDS[name].dtype, "shape": shapes.get(name, [])}
-            for name, suffix in found.items()
-        },
+        fields=spec.described(),
         splits=splits,
     )
 

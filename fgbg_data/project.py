@@ -11,7 +11,6 @@ from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator
 from fgbg_data.errors import ConfigError, SourceError, StorageError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.plan import Plan
-from fgbg_data.sample import FIELDS, suffixes
 from fgbg_data.sources import SourceFile, bad_sources_text, check_ids, find_pictures, no_transparency_text, scan
 from fgbg_data.worker import Job
 
@@ -68,15 +67,11 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         batch_size=estimator.batch_size if estimator else 16,
     )
     plan = job.plan()
-    spec = job.spec(0)
     manifest = Manifest(
         complete=False,
         fingerprint=stamp,
         identity=identity,
-        fields={
-            name: {"suffix": suffix, "dtype": FIELDS[name].dtype, "shape": list(spec.shapes.get(name, ()))}
-            for name, suffix in suffixes(config.image_format, depth="depth" in spec.shapes).items()
-        },
+        fields=job.spec(0).described(),
         splits={
             split.name: {
                 "samples": split.samples,

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from fgbg_data.config import Holdout, at_least, one_of
+from fgbg_data.config import Holdout, at_least, check_shares, one_of
 from fgbg_data.errors import ConfigError, ShardError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.origin import Origin, open_origin, same_sources
 from fgbg_data.plan import Source, hold_out, permute
-from fgbg_data.sample import Array, Meta, suffixes
-from fgbg_data.shards import ShardSpec
+from fgbg_data.sample import Array, Meta
 from fgbg_data.transfer import Part, ShardTask, Transfer, check_apart, history, run
 
 _HOLDOUTS = ("background", "foreground", "both", "sample")
@@ -33,10 +32,7 @@ class SplitRule:
     def __post_init__(self) -> None:
         one_of("holdout", self.holdout, _HOLDOUTS)
         at_least("seed", self.seed, 0)
-        if not (self.val >= 0 and self.test >= 0 and self.val + self.test < 1):
-            raise ConfigError(
-                f"--val {self.val} --test {self.test}: expected shares of at least 0 that leave some to train"
-            )
+        check_shares(self.val, self.test)
 
 
 @dataclass
@@ -112,13 +108,7 @@ def resplit(
         ),
         formats=tuple(origin.config["format"]),
         parts=tuple(Part(store=store) for store in origin.stores.values()),
-        spec=ShardSpec(
-            samples=0,
-            suffixes=suffixes(origin.image_suffix, depth="depth" in origin.shapes),
-            shapes=origin.shapes,
-            depth_bits=origin.depth_bits,
-            encoded=origin.config.get("hdf5_layout") == "encoded",
-        ),
+        spec=origin.spec(),
     )
     parts, numbers = np.array(table.parts), np.array(table.numbers)
     tasks = [

@@ -5,6 +5,7 @@ A new field is one row of FIELDS: every writer, every reader, verify and preview
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,14 +86,20 @@ def sample_digest(sample: Sample) -> str:
     return digest.hexdigest()
 
 
-def suffixes(image_format: str, *, depth: bool) -> dict[str, str]:
+def suffixes(image_format: str, fields: Collection[str]) -> dict[str, str]:
     """Return field name -> file suffix, in the order in which a tar holds them.
 
-    >>> suffixes("jpg", depth=True)
+    Args:
+        image_format: jpg or png.
+        fields: the optional fields that there are; others may be among them.
+
+    >>> suffixes("jpg", ["depth"])
     {'image': 'jpg', 'mask': 'mask.png', 'depth': 'depth.png', 'meta': 'json'}
     """
     return {
-        name: field.suffix.format(image=image_format) for name, field in FIELDS.items() if depth or not field.optional
+        name: field.suffix.format(image=image_format)
+        for name, field in FIELDS.items()
+        if name in fields or not field.optional
     }
 
 

@@ -27,7 +27,6 @@ from fgbg_data.sample import (
     encode_mask,
     quantise_depth,
     sample_digest,
-    suffixes,
 )
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.sources import SourceCache, SourceFile
@@ -81,7 +80,7 @@ class Job:
             shapes["depth"] = config.depth_shape
         return ShardSpec(
             samples=samples,
-            suffixes=suffixes(config.image_format, depth="depth" in shapes),
+            image_format=config.image_format,
             shapes=shapes,
             depth_bits=config.depth_bits if "depth" in shapes else 0,
             encoded=config.hdf5_layout == "encoded",

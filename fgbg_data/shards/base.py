@@ -3,12 +3,13 @@
 import importlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Array, Meta, Sample
+from fgbg_data.sample import FIELDS, Array, Meta, Sample, suffixes
 from fgbg_data.storage import Location
 
 Index = dict[str, Any]
@@ -22,17 +23,29 @@ class ShardSpec:
 
     Attributes:
         samples: how many there will be.
-        suffixes: field -> suffix of its encoded file, in the order of a tar.
-        shapes: pixel field -> shape of its array.
+        image_format: codec of encoded images, jpg or png.
+        shapes: pixel field -> shape of its array; an optional field that is not here is not there.
         depth_bits: bits of the depth codes; 0 without depth.
         encoded: whether HDF5 holds encoded files.
     """
 
     samples: int
-    suffixes: dict[str, str]
+    image_format: str
     shapes: dict[str, tuple[int, ...]]
     depth_bits: int
     encoded: bool = False
+
+    @cached_property
+    def suffixes(self) -> dict[str, str]:
+        """Field -> suffix of its encoded file, in the order of a tar."""
+        return suffixes(self.image_format, self.shapes)
+
+    def described(self) -> dict[str, Meta]:
+        """Return the fields as the manifest lists them: suffix, dtype and shape of each."""
+        return {
+            name: {"suffix": suffix, "dtype": FIELDS[name].dtype, "shape": list(self.shapes.get(name, ()))}
+            for name, suffix in self.suffixes.items()
+        }
 
 
 class ShardWriter(Protocol):

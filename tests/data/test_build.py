@@ -125,7 +125,7 @@ def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> 
         with tarfile.open(fileobj=io.BytesIO(tar)) as members:
             files = {member.name: members.extractfile(member).read() for member in members}  # type: ignore[union-attr]
         index = record.files["tar"].index
-        for field, suffix in suffixes("jpg", depth=True).items():
+        for field, suffix in suffixes("jpg", ["depth"]).items():
             places = zip(record.keys, index["offset"][field], index["bytes"][field], strict=True)
             for key, start, size in places:
                 assert tar[start : start + size] == files.pop(f"{key}.{suffix}")

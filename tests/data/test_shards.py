@@ -27,7 +27,6 @@ from fgbg_data.sample import (
     encode_depth,
     encode_image,
     encode_mask,
-    suffixes,
 )
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.shards.base import ShardReader
@@ -105,7 +104,7 @@ class ShardContract:
             shapes["depth"] = first.depth.shape
         spec = ShardSpec(
             samples=len(samples),
-            suffixes=suffixes(suffix, depth=first.depth is not None),
+            image_format=suffix,
             shapes=shapes,
             depth_bits=12 if first.depth is not None else 0,
             encoded=self.encoded,

@@ -67,7 +67,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 pixels = numpy.ones((64, 64, 3), "uint8")
 sample = Sample(key="k", image=pixels, mask=pixels[..., 0], depth=None, meta={}, image_file=b"")
-spec = ShardSpec(samples=20, suffixes={"image": "jpg", "mask": "mask.png", "meta": "json"},
+spec = ShardSpec(samples=20, image_format="jpg",
                  shapes={"image": (64, 64, 3), "mask": (64, 64)}, depth_bits=0)
 with storage.partial(Path(sys.argv[1]) / "shard.h5") as temporary:
     with load_format("hdf5").open_writer(temporary, spec) as writer:
