@@ -63,6 +63,7 @@ class TinyEstimator:
         """
         import torch
 
+        from fgbg_data.depth.efficientnet import fold_batch_norm
         from fgbg_data.depth.tiny_net import TinyNet
 
         net = TinyNet()
@@ -76,6 +77,7 @@ class TinyEstimator:
             odd = (missing or result.unexpected_keys)[0]
             raise EstimatorError(f"tiny: the weights do not fit the network, starting with {odd!r}; reinstall fgbg")
         net.eval().requires_grad_(False)
+        fold_batch_norm(net)
         self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def identity(self) -> dict[str, str | int]:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ENCODER = "efficientnet_lite0"
+from fgbg_data.depth.efficientnet import Encoder, Normed, convolution
+
 ENCODER_CHANNELS = (16, 24, 40, 112, 320)  # at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input
 DECODER_CHANNELS = (16, 32, 64, 128, 192)
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-class Separable(nn.Module):
+class Separable(Normed):
     """Depthwise convolution, pointwise convolution, ReLU6; added to its input where the widths agree."""
+
+    pairs = (("pointwise", "norm"),)
 
     def __init__(self, width_in: int, width_out: int, kernel: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(width_in, width_in, kernel, padding=kernel // 2, groups=width_in, bias=False)
-        self.pointwise = nn.Conv2d(width_in, width_out, 1, bias=False)
+        self.depthwise = convolution(width_in, width_in, kernel, groups=width_in)
+        self.pointwise = convolution(width_in, width_out, 1)
         self.norm = nn.BatchNorm2d(width_out)
         self.is_residual = width_in == width_out
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width_in, H, W) -> (B, width_out, H, W)."""
-        y = functional.relu6(self.norm(self.pointwise(self.depthwise(x))))
+        y = functional.relu6(self.norm(self.pointwise(self.depthwise(x))), inplace=True)
         return x + y if self.is_residual else y
 
 
@@ -51,17 +52,11 @@ class Scene(nn.Module):
 
 
 class TinyNet(nn.Module):
-    """Relative inverse depth, larger = nearer, at half the input size.
+    """Relative inverse depth, larger = nearer, at half the input size."""
 
-    Args:
-        encoder_pretrained: passed to timm; the recipe loads weights itself.
-    """
-
-    def __init__(self, encoder_pretrained: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        import timm
-
-        self.encoder: Any = timm.create_model(ENCODER, pretrained=encoder_pretrained, features_only=True)
+        self.encoder = Encoder()
         widths = DECODER_CHANNELS
         self.scene = Scene(ENCODER_CHANNELS[4], widths[4])
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(ENCODER_CHANNELS[:4], widths[:4], strict=True))
@@ -79,7 +74,7 @@ class TinyNet(nn.Module):
         for k in (3, 2, 1, 0):
             skip = self.lateral[k](features[k])  # (B, 128 | 64 | 32 | 16, H/16 ... H/2, ...)
             y = functional.interpolate(self.narrow[k](y), size=skip.shape[-2:], mode="bilinear", align_corners=False)
-            y = self.refine[k](functional.relu6(y + skip))
+            y = self.refine[k](functional.relu6(y + skip, inplace=True))
         depth: Tensor = self.head(y)[:, 0]
         return depth
 

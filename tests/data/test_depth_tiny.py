@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -10,9 +12,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from fgbg_data.depth import tiny
-from fgbg_data.depth.tiny import TinyEstimator, encoder_weights, network_size
+from fgbg_data.depth.efficientnet import Encoder, fold_batch_norm
+from fgbg_data.depth.tiny import TinyEstimator, encoder_weights, network_size, read_weights
+from fgbg_data.depth.tiny_net import TinyNet
 from fgbg_data.errors import EstimatorError
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +86,6 @@ def test_an_upright_panel_is_nearer_than_the_wall_behind_it(estimator: TinyEstim
 
 def test_order_in_scenes_it_never_saw(estimator: TinyEstimator, recipe: SimpleNamespace) -> None:
     """Exact depth from the recipe's ray caster; chance is .5 and "lower is nearer" stays far below."""
-    import torch
 
     rng = np.random.default_rng(9)
     makers = [recipe.textures.plain, recipe.textures.rough, recipe.textures.tiles, recipe.textures.planks]
@@ -111,7 +115,6 @@ def test_weights_are_small_and_named_in_the_identity(estimator: TinyEstimator) -
 
 def test_encoder_weights_load_into_timm() -> None:
     import timm
-    import torch
 
     encoder = timm.create_model("efficientnet_lite0", features_only=True)
     state = encoder_weights()
@@ -119,6 +122,39 @@ def test_encoder_weights_load_into_timm() -> None:
     encoder.load_state_dict(state, strict=True)
     channels = [f.shape[1] for f in encoder(torch.zeros(1, 3, 64, 64))]
     assert channels == [16, 24, 40, 112, 320]
+
+
+def test_encoder_is_that_of_timm() -> None:
+    import timm
+
+    theirs, ours = timm.create_model("efficientnet_lite0", features_only=True), Encoder()
+    theirs.load_state_dict(encoder_weights())
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.rand(2, 3, 96, 64)
+    for training in (False, True):
+        theirs.train(training)
+        ours.train(training)
+        for a, b in zip(theirs(images), ours(images), strict=True):
+            torch.testing.assert_close(a, b)
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    net = TinyNet()
+    net.load_state_dict({key: value.float() for key, value in read_weights().items()}, strict=False)
+    net.eval()
+    images = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        expected = net(images)
+        fold_batch_norm(net)
+        torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
+
+
+def test_estimator_does_without_timm() -> None:
+    code = (
+        "import sys; from fgbg_data.depth import load_estimator; load_estimator('tiny'); print('timm' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
 def test_unknown_device() -> None:
@@ -212,7 +248,6 @@ def test_metrics_of_a_perfect_and_of_a_reversed_prediction(recipe: SimpleNamespa
 
 
 def test_loss_ignores_scale_and_shift(recipe: SimpleNamespace) -> None:
-    import torch
 
     truth = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
     assert float(recipe.losses.loss(5 * truth - 2, truth)) == pytest.approx(0, abs=1e-4)
