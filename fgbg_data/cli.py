@@ -146,16 +146,18 @@ def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
 def _print_plan(config: "BuildConfig", console: "Console") -> None:
     from rich.table import Table
 
-    from fgbg_data.build import check_folder, find_finished
+    from fgbg_data.build import production
     from fgbg_data.errors import counted
     from fgbg_data.forecast import forecast
+    from fgbg_data.parallel import num_jobs
     from fgbg_data.progress import format_bytes, format_seconds
-    from fgbg_data.project import num_jobs, prepare
+    from fgbg_data.project import prepare
     from fgbg_data.storage import free_bytes
 
     project = prepare(config, console)
-    check_folder(project)
-    records, todo = find_finished(project)
+    making = production(project)
+    making.check_folder()
+    records, todo = making.find_finished()
     job, plan = project.job, project.plan
     table = Table("split", "samples", "shards", "backgrounds", "foregrounds")
     for name, split in project.manifest.splits.items():
@@ -169,7 +171,7 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
     print_table(table)
     with console.status("measuring the first samples"):
         expected = forecast(project)
-    jobs = num_jobs(config, len(plan.shards()))
+    jobs = num_jobs(config.jobs, len(making.tasks))
     click.echo(
         f"expected: {format_bytes(expected.bytes)} ({format_bytes(free_bytes(config.out))} free), about "
         f"{format_seconds(expected.seconds)} with {counted(jobs, 'worker')}"

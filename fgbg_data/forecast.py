@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from fgbg_data import storage
 from fgbg_data.errors import StorageError
+from fgbg_data.parallel import num_jobs
 from fgbg_data.progress import format_bytes
-from fgbg_data.project import Project, num_jobs
+from fgbg_data.project import Project
 from fgbg_data.worker import Worker, encode_files
 
 
@@ -38,7 +39,7 @@ def forecast(project: Project, samples: int = 32) -> Forecast:
             size += sum(len(data) for data in files.values()) if spec.encoded else pixels + len(files["meta"])
         count += 1
     seconds = (time.perf_counter() - started) / count
-    total, jobs = len(project.plan), num_jobs(project.job.config, len(project.plan.shards()))
+    total, jobs = len(project.plan), num_jobs(project.job.config.jobs, len(project.plan.shards()))
     return Forecast(bytes=size * total // count, seconds=seconds * total / jobs)
 
 

@@ -24,6 +24,18 @@ class Work(Protocol[TaskIn, ResultOut]):
         ...
 
 
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+def num_jobs(jobs: int, tasks: int) -> int:
+    """Return how many workers to run: `jobs`, one a core where that is 0, and never more than tasks."""
+    return max(1, min(jobs or num_cores(), tasks))
+
+
 def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: Path) -> Iterator[Result]:
     """Yield the results of tasks as they are finished; whatever happens, no worker is left behind.
 

@@ -95,6 +95,11 @@ class Shard:
     start: int
     stop: int
 
+    @property
+    def samples(self) -> int:
+        """How many they are."""
+        return self.stop - self.start
+
 
 def draw(seed: int, key: str, name: str, n: int) -> int:
     """Return the integer in [0, n) that `seed` and `key` assign to the choice `name`.

@@ -2,7 +2,7 @@
 
 import difflib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,11 @@ from PIL import Image, ImageDraw
 
 from fgbg_data.dataset import Dataset, open_dataset
 from fgbg_data.errors import ConfigError, UnknownKeyError
-from fgbg_data.sample import Array
+from fgbg_data.manifest import Record
+from fgbg_data.sample import Array, Meta
+from fgbg_data.shards import load_format
 
+PREVIEW_ROWS = 6
 GAP_PX = 6
 LINE_PX = 14
 PAPER = (255, 255, 255)
@@ -166,6 +169,36 @@ def sample_pictures(image: Array, mask: Array, codes: Array | None) -> dict[str,
         shown = Image.fromarray(colour_depth(codes))
         pictures["depth"] = np.asarray(shown.resize(image.shape[1::-1], Image.Resampling.NEAREST))
     return pictures
+
+
+def draw_shard(
+    out: Path,
+    record: Record,
+    format: str,
+    places: Iterable[int],
+    beside: Callable[[Meta], dict[str, Array]] = lambda meta: {},
+) -> None:
+    """Draw samples of a shard that was just written, read back from it, as `preview.png` of the dataset.
+
+    Args:
+        out: folder of the dataset.
+        record: of the shard.
+        format: which of its files is read.
+        places: of the samples in the shard.
+        beside: gives pictures to show before those of a sample, from its meta.
+    """
+    form, file = load_format(format), record.files[format]
+    place = out / record.split / file.name
+    index = form.read_index(place, record.keys, file.index)
+    reader = form.open_reader(place, index)
+    rows, titles = [], []
+    for number in places:
+        codes = reader.read(number, "depth") if "depth" in index.fields else None
+        pictures = beside(reader.read(number, "meta"))
+        pictures |= sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), codes)
+        titles = list(pictures)
+        rows.append(list(pictures.values()))
+    save_sheet(contact_sheet(rows, titles), out / "preview.png")
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:

@@ -10,6 +10,7 @@ from fgbg_data.config import FORMAT_VERSION, BuildConfig
 from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator
 from fgbg_data.errors import ConfigError, SourceError, StorageError
 from fgbg_data.manifest import Manifest, identity_fingerprint
+from fgbg_data.parallel import num_cores
 from fgbg_data.plan import Plan
 from fgbg_data.sources import SourceFile, bad_sources_text, check_ids, find_pictures, no_transparency_text, scan
 from fgbg_data.worker import Job
@@ -191,15 +192,3 @@ def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "all", True: "yes", False: "no"}[value]
     return str(value)
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    import joblib
-
-    return int(joblib.cpu_count())
-
-
-def num_jobs(config: BuildConfig, shards: int) -> int:
-    """Return how many workers to run: `--jobs`, else one a core, and never more than shards."""
-    return max(1, min(config.jobs or num_cores(), shards))

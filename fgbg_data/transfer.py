@@ -1,10 +1,8 @@
 """Shards made of the samples of other shards: what convert, merge and split have in common."""
 
+import contextlib
 import functools
-import logging
-import platform
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from fgbg_data import output, storage
+from fgbg_data import storage
 from fgbg_data.errors import ConfigError, FgbgError, ShardError, StorageError
-from fgbg_data.manifest import MANIFEST, Manifest, Record
+from fgbg_data.manifest import Manifest, Record
 from fgbg_data.origin import Origin, codec
-from fgbg_data.parallel import in_parallel
-from fgbg_data.progress import BuildProgress, Tally, format_bytes
-from fgbg_data.project import num_cores
+from fgbg_data.preview import PREVIEW_ROWS, draw_shard
+from fgbg_data.production import Production
+from fgbg_data.progress import Tally, format_bytes
 from fgbg_data.sample import (
     Array,
     Meta,
@@ -31,12 +29,9 @@ from fgbg_data.sample import (
     sample_digest,
 )
 from fgbg_data.shards import ShardReader, ShardSpec, load_format
+from fgbg_data.shards.folder import write_index
 from fgbg_data.store import ShardStore
 from fgbg_data.worker import write_shard
-
-PREVIEW_ROWS = 6
-
-log = logging.getLogger("fgbg_data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +74,11 @@ class ShardTask:
     index: int
     parts: Array
     numbers: Array
+
+    @property
+    def samples(self) -> int:
+        """How many they are."""
+        return len(self.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ class Copier:
         return write_shard(
             transfer.out,
             transfer.formats,
-            replace(transfer.spec, samples=len(task.numbers)),
+            replace(transfer.spec, samples=task.samples),
             Record(fingerprint=transfer.manifest.fingerprint, split=task.split, index=task.index),
             (
                 self.sample(transfer.parts[part], number)
@@ -207,32 +207,18 @@ def run(
     Raises:
         FgbgError: a user can mend it; nothing finished is lost.
     """
-    console = console or Console(quiet=True)
-    out, manifest = transfer.out, transfer.manifest
-    output.check_folder(out, manifest)
-    out.mkdir(parents=True, exist_ok=True)
-    with storage.build_lock(out), output.log_to(out):
-        storage.clear_partials(out)
-        records, todo = [], []
-        for task in tasks:
-            record = output.find_record(
-                out,
-                manifest.fingerprint,
-                task.split,
-                task.index,
-                samples=len(task.numbers),
-                formats=transfer.formats,
-                check=check,
-            )
-            records.append(record) if record else todo.append(task)
-        _check_space(transfer, todo)
-        if todo or not (out / MANIFEST).is_file():
-            manifest.write(out)
-        log.info("%s: %d of %d shards to make; %s", verb, len(todo), len(tasks), platform.platform())
-        if records and todo:
-            console.print(f"{len(records)} shards are finished, {len(todo)} to go", highlight=False)
-        records += _make(transfer, todo, sum(record.samples for record in records), jobs, verb, console)
-        return output.finish(out, manifest, records, functools.partial(_draw_preview, transfer))
+    return Production(
+        out=transfer.out,
+        manifest=transfer.manifest,
+        formats=transfer.formats,
+        tasks=tasks,
+        open_work=lambda tally, jobs: contextlib.nullcontext(replace(transfer, tally=tally)),
+        draw_preview=lambda records: _write_last(transfer, records),
+        check_space=lambda samples: _check_space(transfer, samples),
+        jobs=jobs,
+        check=check,
+        verb=verb,
+    ).run(console)
 
 
 def check_apart(out: Path, origins: Iterable[Origin]) -> None:
@@ -260,23 +246,6 @@ def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) ->
 # --- parts of it ------------------------------------------------------------------------------------------
 
 
-def _make(
-    transfer: Transfer, todo: list[ShardTask], done: int, jobs: int, verb: str, console: Console
-) -> Iterator[Record]:
-    if not todo:
-        return
-    jobs = max(1, min(jobs or num_cores(), len(todo)))
-    with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
-        tally_path = Path(folder) / "tally"
-        tally = Tally(tally_path, slots=len(todo))
-        total = done + sum(len(task.numbers) for task in todo)
-        with BuildProgress(console, total, done, tally, verb) as progress:
-            for record in in_parallel(replace(transfer, tally=tally_path), todo, jobs, transfer.out):
-                progress.add_bytes(record.bytes)
-                log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
-                yield record
-
-
 def _read_record(store: ShardStore, shard: int) -> Record | None:
     """Return the record of a shard that is read; None where there is none, or it cannot be its own."""
     place = store.shards[shard]
@@ -290,7 +259,7 @@ def _read_record(store: ShardStore, shard: int) -> Record | None:
     return record if record.keys == keys and len(record.digests) == len(keys) else None
 
 
-def _check_space(transfer: Transfer, todo: list[ShardTask]) -> None:
+def _check_space(transfer: Transfer, samples: int) -> None:
     """Refuse what the disk cannot hold; a file is taken for a byte a pixel, which is more than most take.
 
     Raises:
@@ -301,7 +270,7 @@ def _check_space(transfer: Transfer, todo: list[ShardTask]) -> None:
     for name in transfer.formats:
         pixels = not load_format(name).needs_files(transfer.spec)
         each += values + int(np.prod(transfer.spec.shapes.get("depth", (0,)))) if pixels else values // 3
-    needed, free = each * sum(len(task.numbers) for task in todo), storage.free_bytes(transfer.out)
+    needed, free = each * samples, storage.free_bytes(transfer.out)
     if needed > free:
         raise StorageError(
             f"{transfer.out}: about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some "
@@ -309,23 +278,9 @@ def _check_space(transfer: Transfer, todo: list[ShardTask]) -> None:
         )
 
 
-def _draw_preview(transfer: Transfer, records: list[Record]) -> None:
-    """Draw the first samples of the dataset, read back from its shards; list its loose files."""
-    from fgbg_data.preview import contact_sheet, sample_pictures, save_sheet
-    from fgbg_data.shards.folder import write_index
-
-    record = records[0]
-    name = transfer.formats[0]
-    form, file = load_format(name), record.files[name]
-    place = transfer.out / record.split / file.name
-    reader = form.open_reader(place, form.read_index(place, record.keys, file.index))
-    rows = []
-    titles: list[str] = []
-    for number in range(min(PREVIEW_ROWS, record.samples)):
-        codes = reader.read(number, "depth") if "depth" in transfer.spec.shapes else None
-        pictures = sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), codes)
-        titles = list(pictures)
-        rows.append(list(pictures.values()))
-    save_sheet(contact_sheet(rows, titles), transfer.out / "preview.png")
+def _write_last(transfer: Transfer, records: list[Record]) -> None:
+    """Draw the first samples of the dataset; list its loose files."""
+    first = records[0]
+    draw_shard(transfer.out, first, transfer.formats[0], range(min(PREVIEW_ROWS, first.samples)))
     if "folder" in transfer.formats:
         write_index(transfer.out, [(record.split, record.files["folder"].name) for record in records])

@@ -14,7 +14,7 @@ from PIL import Image
 from support import FakeEstimator, config_for
 
 from fgbg_data import storage
-from fgbg_data.build import build, make_shards
+from fgbg_data.build import build, production
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
 from fgbg_data.manifest import Manifest, Record
 from fgbg_data.project import prepare
@@ -156,10 +156,7 @@ def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path,
     """What a GPU build does: the parent predicts, workers compose and encode."""
     project = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
     project = replace(project, job=replace(project.job, device="cuda"))
-    (tmp_path / "out").mkdir()
-    from rich.console import Console
-
-    make_shards(project, project.plan.shards(), done=0, console=Console(quiet=True))
+    production(project).run()
     names = [name for name in contents(dataset) if name.endswith((".tar", ".h5"))]
     assert names
     for name in names:
