@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from fgbg_data import storage
-from fgbg_data.errors import FgbgError, UnknownKeyError
+from fgbg_data.errors import UnknownKeyError
 from fgbg_data.info import info
 from fgbg_data.layout import find_shards, find_splits
-from fgbg_data.manifest import Manifest, Record
+from fgbg_data.manifest import Manifest
 from fgbg_data.origin import codec, form_of_files
 from fgbg_data.pixels import resize_field
 from fgbg_data.preview import colour_depth, key_sources
@@ -155,7 +155,8 @@ class Gallery:
         keys = [str(key, "utf-8") for key in store.index(shard).keys]
         self.keys += keys
         self._splits += [split] * len(keys)
-        self._areas += _recorded_areas(store, shard, keys) or _read_areas(store, shard, len(keys))
+        record = store.record(shard)
+        self._areas += record.mask_area_px if record else _read_areas(store, shard, len(keys))
 
     def _find(self, key: str) -> tuple[ShardStore, int]:
         for store in self._stores:
@@ -164,18 +165,6 @@ class Gallery:
             except UnknownKeyError:
                 continue
         raise UnknownKeyError(f"{key!r} is none of the {len(self)} samples")
-
-
-def _recorded_areas(store: ShardStore, shard: int, keys: list[str]) -> list[int] | None:
-    """Return the mask areas that the record of a shard tells, or None."""
-    place = store.shards[shard]
-    if not place.has_record:
-        return None
-    try:
-        record = Record.read(place.record_place)
-    except FgbgError:
-        return None
-    return record.mask_area_px if record.keys == keys and len(record.mask_area_px) == len(keys) else None
 
 
 def _read_areas(store: ShardStore, shard: int, count: int) -> list[int]:

@@ -137,6 +137,20 @@ class ShardStore:
             self._indexes[shard] = index
         return self._indexes[shard]
 
+    def record(self, shard: int) -> Record | None:
+        """Return the record of a shard; None where there is none, or it cannot be its own."""
+        place = self.shards[shard]
+        if not place.has_record:
+            return None
+        try:
+            record = Record.read(place.record_place)
+        except FgbgError:
+            return None
+        columns = (record.keys, record.digests, record.mask_area_px)
+        whole = all(len(column) == self.counts[shard] for column in columns)
+        keys = [str(key, "utf-8") for key in self.index(shard).keys] if whole else []
+        return record if whole and record.keys == keys else None
+
     def reader(self, shard: int) -> ShardReader:
         """Return a reader of a shard, open."""
         self._after_fork()

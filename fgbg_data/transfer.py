@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from fgbg_data import storage
-from fgbg_data.errors import ConfigError, FgbgError, ShardError, StorageError
+from fgbg_data.errors import ConfigError, ShardError, StorageError
 from fgbg_data.manifest import Manifest, Record
 from fgbg_data.origin import Origin, codec
 from fgbg_data.preview import PREVIEW_ROWS, draw_shard
@@ -115,7 +115,7 @@ class Copier:
         self.transfer = transfer
         self._needs_files = any(load_format(name).needs_files(transfer.spec) for name in transfer.formats)
         self._tally = Tally(transfer.tally) if transfer.tally else None
-        self._record = functools.lru_cache(maxsize=64)(_read_record)
+        self._record = functools.lru_cache(maxsize=64)(ShardStore.record)
 
     def make_shard(self, task: ShardTask, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record."""
@@ -244,19 +244,6 @@ def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) ->
 
 
 # --- parts of it ------------------------------------------------------------------------------------------
-
-
-def _read_record(store: ShardStore, shard: int) -> Record | None:
-    """Return the record of a shard that is read; None where there is none, or it cannot be its own."""
-    place = store.shards[shard]
-    if not place.has_record:
-        return None
-    try:
-        record = Record.read(place.record_place)
-    except FgbgError:
-        return None
-    keys = [str(key, "utf-8") for key in store.index(shard).keys]
-    return record if record.keys == keys and len(record.digests) == len(keys) else None
 
 
 def _check_space(transfer: Transfer, samples: int) -> None:
