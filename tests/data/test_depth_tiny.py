@@ -207,15 +207,10 @@ def test_network_size_is_bounded_and_divisible(height: int, width: int) -> None:
 @pytest.mark.slow
 def test_real_photos_with_measured_depth(estimator: TinyEstimator, recipe: SimpleNamespace) -> None:
     """The bars that the packaged weights keep; `tools/train_tiny/evaluate.py` prints the whole table."""
-    delta1, abs_rel, _ = judged(estimator, recipe)
+    delta1, abs_rel, order = judged(estimator, recipe)
     assert delta1 >= 0.65
     assert abs_rel <= 0.25
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the packaged weights reach .7998; the bar is .80")
-def test_order_in_real_photos(estimator: TinyEstimator, recipe: SimpleNamespace) -> None:
-    assert judged(estimator, recipe)[2] >= 0.8
+    assert order >= 0.8
 
 
 def judged(estimator: TinyEstimator, recipe: SimpleNamespace) -> tuple[float, float, float]:

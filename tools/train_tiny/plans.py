@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from train import Plan
 
-PLANS = {plan.name: plan for plan in (Plan(name="main", steps=3500),)}
+PLANS = {plan.name: plan for plan in (Plan(name="main", steps=5000),)}
