@@ -18,7 +18,6 @@ import functools
 import importlib.util
 import math
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,7 +70,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="contestants whose names hold this")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    print(f"{len(os.sched_getaffinity(0))} cores, {options.samples} samples, best of {options.rounds}, warm page cache\n")
+    print(
+        f"{len(os.sched_getaffinity(0))} cores, {options.samples} samples, best of {options.rounds}, warm page cache\n"
+    )
     with tempfile.TemporaryDirectory(prefix="fgbg-bench-") as folder:
         place = options.keep or Path(folder)
         build(place, "full", options.samples)
@@ -124,9 +125,7 @@ def loose(folder: Path, order: str, task: Task, workers: int, collate: Any) -> I
 def map_style(dataset: Any, count: int, order: str, workers: int, collate: Any) -> Iterable[Any]:
     sampler = np.random.default_rng(0).permutation(count).tolist() if order == "random" else range(count)
     keep = workers > 0
-    return DataLoader(
-        dataset, BATCH, sampler=sampler, num_workers=workers, collate_fn=collate, persistent_workers=keep
-    )
+    return DataLoader(dataset, BATCH, sampler=sampler, num_workers=workers, collate_fn=collate, persistent_workers=keep)
 
 
 def stock_webdataset(shards: Path, task: Task, workers: int, collate: Any) -> Iterable[Any]:
