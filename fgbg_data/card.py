@@ -1,7 +1,9 @@
 """The dataset card, `README.md` of a dataset: what it is, for people and for Hugging Face datasets."""
 
 from collections import Counter
+from typing import Any
 
+from fgbg_data.depth.presets import is_non_commercial
 from fgbg_data.manifest import Manifest
 from fgbg_data.progress import format_bytes
 from fgbg_data.shards import load_format
@@ -82,7 +84,18 @@ def _labels(manifest: Manifest) -> str:
     return (
         f"Depth is a guess of the monocular model `{estimator['name']}` about each composite, not a measurement. "
         f"Stored as 16-bit PNG or uint16: `v = (code >> {16 - bits}) / {2**bits - 1}` is in [0, 1]; the estimator's "
-        "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
+        f"own value is `depth_min + v * (depth_max - depth_min)`, both in meta.{_licence(estimator)}"
+    )
+
+
+def _licence(estimator: dict[str, Any]) -> str:
+    """Name the licence of a model that is not part of this package."""
+    licence = estimator.get("licence")
+    if licence is None:
+        return ""
+    limit = " It is for non-commercial use." if is_non_commercial(licence) else ""
+    return (
+        f"\n\nLicence of the model: {licence}.{limit} Whether it also binds what the model makes is for you to judge."
     )
 
 

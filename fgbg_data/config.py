@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from fgbg_data.depth import shown_name
 from fgbg_data.errors import ConfigError
 from fgbg_data.sample import canonical_json
 
@@ -188,6 +189,7 @@ class BuildConfig:
             if field.name not in _NOT_IN_FINGERPRINT
         }
         values["format"] = list(self.format)
+        values["depth"] = shown_name(self.depth)
         # Two ways to write one size are one dataset.
         height, width = self.canvas
         values["size"] = f"{width}x{height}"

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from fgbg_data.config import FORMAT_VERSION, BuildConfig
-from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator
+from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, warn_of_licence
 from fgbg_data.errors import ConfigError, SourceError, StorageError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.parallel import num_cores
@@ -47,6 +47,7 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
     estimator = None
     if config.depth != "none":
         estimator = load_estimator(config.depth, config.device, config.estimator_batch)
+        warn_of_licence(estimator.identity())
     sources = {"backgrounds": backgrounds, "foregrounds": foregrounds}
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,

@@ -285,7 +285,10 @@ def test_too_few_sources_for_the_splits(folder: Path) -> None:
     ("options", "message"),
     [
         ("--fit covr", "--fit 'covr': expected one of cover, stretch; did you mean 'cover'?"),
-        ("--depth tinny", "--depth 'tinny': expected one of tiny, none; did you mean 'tiny'?"),
+        (
+            "--depth tinny",
+            "--depth 'tinny': there is no such estimator; did you mean 'tiny'? `fgbg-data estimators` lists them all",
+        ),
         ("--format zip", "--format 'zip': expected one of tar, hdf5"),
         ("--holdout fg", "--holdout 'fg': expected one of background, foreground, both, sample"),
         ("--image-format jpeg", "--image-format 'jpeg': expected one of jpg, png; did you mean 'jpg'?"),

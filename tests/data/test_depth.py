@@ -1,47 +1,16 @@
-"""Estimators: the contract that every one keeps, the registry, the server."""
+"""Estimators: the registry, the server, and the contract on the small ones."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from estimator_contract import EstimatorContract
 from support import FakeEstimator
 
-from fgbg_data.depth import DepthEstimator, load_estimator, pick_device
+from fgbg_data.depth import FORMS, DepthEstimator, check_estimator, load_estimator, pick_device, shown_name
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
-
-
-class EstimatorContract:
-    """What every estimator keeps; a test class of each inherits it and gives the fixture `estimator`."""
-
-    @pytest.fixture
-    def estimator(self) -> DepthEstimator:
-        raise NotImplementedError
-
-    @pytest.mark.parametrize("shape", [(1, 64, 64), (3, 48, 80), (2, 33, 57)])
-    def test_shape_and_type(self, estimator: DepthEstimator, shape: tuple[int, int, int]) -> None:
-        images = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-        depth = estimator.estimate(images)
-        assert depth.shape == shape
-        assert depth.dtype == np.float32
-        assert np.isfinite(depth).all()
-
-    def test_equal_batches_give_equal_depth(self, estimator: DepthEstimator) -> None:
-        images = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
-        before = images.copy()
-        first = estimator.estimate(images)
-        estimator.estimate(255 - images)
-        np.testing.assert_array_equal(estimator.estimate(images), first)
-        np.testing.assert_array_equal(images, before)
-
-    def test_identity_is_json_and_names_it(self, estimator: DepthEstimator) -> None:
-        identity = estimator.identity()
-        assert identity["name"] == estimator.name
-        assert identity["batch_size"] == estimator.batch_size
-        assert all(isinstance(value, str | int) for value in identity.values())
-
-    def test_it_is_a_depth_estimator(self, estimator: DepthEstimator) -> None:
-        assert isinstance(estimator, DepthEstimator)
 
 
 class TestFake(EstimatorContract):
@@ -63,9 +32,47 @@ class TestTiny(EstimatorContract):
         return load_estimator("tiny", "cpu")
 
 
-def test_unknown_estimator_names_the_nearest() -> None:
-    with pytest.raises(EstimatorError, match=r"--depth 'tinny': expected one of tiny.*; did you mean 'tiny'\?"):
-        load_estimator("tinny")
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("tinny", "'tiny'"),
+        ("depth-anything-v2-smal", "'depth-anything-v2-small'"),
+        ("Depth-Anything/Depth-Anything-V2-small-hf", "'depth-anything-v2-small'"),
+        ("some/model", "'hf:some/model'"),
+        ("models/mine.onnx", "'onnx:models/mine.onnx'"),
+        ("kitti.h5", "'densedepth:kitti.h5'"),
+        ("onx:mine.onnx", "'onnx:mine.onnx'"),
+        ("None", "'none'"),
+    ],
+)
+def test_unknown_names_get_a_hint(name: str, meant: str) -> None:
+    with pytest.raises(EstimatorError) as caught:
+        load_estimator(name)
+    expected = (
+        f"--depth {name!r}: there is no such estimator; did you mean {meant}? `fgbg-data estimators` lists them all"
+    )
+    assert str(caught.value) == expected
+
+
+def test_a_form_needs_its_source_and_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EstimatorError, match="--depth 'onnx:': expected onnx:FILE"):
+        check_estimator("onnx:")
+    monkeypatch.setitem(FORMS, "hf", replace(FORMS["hf"], needs="not_there"))
+    with pytest.raises(EstimatorError, match=r"zoedepth: needs not_there, .*: pip install 'fgbg\[hf\]'"):
+        check_estimator("zoedepth")
+
+
+def test_names_lose_the_folders_of_this_machine() -> None:
+    names = ["onnx:/a/b/m.onnx", "hf:./models/m", "hf:~/m", "densedepth:x/nyu.h5", "hf:a/b#metric", "dpt-large", "none"]
+    assert [shown_name(name) for name in names] == [
+        "onnx:m.onnx",
+        "hf:m",
+        "hf:m",
+        "densedepth:nyu.h5",
+        "hf:a/b#metric",
+        "dpt-large",
+        "none",
+    ]
 
 
 def test_no_gpu_is_said() -> None:

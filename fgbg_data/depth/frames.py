@@ -1,0 +1,98 @@
+"""Pictures on their way into a network and depth on its way out: checks, sizes, padding."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+
+from fgbg_data.errors import EstimatorError
+from fgbg_data.sample import Array
+
+INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+
+
+def check_images(name: str, images: Array) -> None:
+    """Raise an EstimatorError unless `images` is (N, H, W, 3) uint8 with at least one pixel each."""
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
+        raise EstimatorError(f"{name}: expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
+
+
+def check_batch_size(name: str, batch_size: int) -> None:
+    """Raise an EstimatorError unless at least one picture goes into a call."""
+    if batch_size < 1:
+        raise EstimatorError(f"{name}: batch_size must be at least 1, got {batch_size}")
+
+
+def resize(image: Array, size: tuple[int, int], how: str = "area") -> Array:
+    """Resize (h, w) or (h, w, 3) to size = (height, width); `area` is bilinear where the picture grows."""
+    if image.shape[:2] == size:
+        return image
+    growing = size[0] * size[1] >= image.shape[0] * image.shape[1]
+    way = "linear" if how == "area" and growing else how
+    return cv2.resize(image, (size[1], size[0]), interpolation=INTERPOLATIONS[way])
+
+
+def pad_to_multiple(images: Array, multiple: int) -> Array:
+    """Repeat the last row and column of (N, H, W, 3) until both sides are multiples.
+
+    >>> pad_to_multiple(np.zeros((1, 30, 65, 3)), 32).shape
+    (1, 32, 96, 3)
+    """
+    _, height, width, _ = images.shape
+    return np.pad(images, ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)), mode="edge")
+
+
+def unpad(depth: Array, padded: tuple[int, int], inner: tuple[int, int], size: tuple[int, int]) -> Array:
+    """Bring the depth of a padded picture to the size of the picture.
+
+    Args:
+        depth: (h, w), of the padded picture, at any size.
+        padded: height and width of the padded picture.
+        inner: of the part of it that is no padding, at its upper left.
+        size: of the picture before it was resized to `inner`.
+    """
+    if padded != inner:
+        depth = resize(depth, padded, "linear")[: inner[0], : inner[1]]
+    return resize(depth, size, "linear")
+
+
+def size_within(height: int, width: int, *, short_side: int | None, longest: int, multiple: int) -> tuple[int, int]:
+    """Return the (height, width) at which a network sees a picture.
+
+    With `short_side`, the shorter side becomes that, and both are rounded to multiples; without, the picture stays as
+    it is, for padding. Either way no side is longer than `longest`.
+
+    >>> size_within(480, 640, short_side=224, longest=896, multiple=32)
+    (224, 288)
+    >>> size_within(480, 640, short_side=None, longest=1280, multiple=32)
+    (480, 640)
+    >>> size_within(3000, 4000, short_side=None, longest=1280, multiple=32)
+    (960, 1280)
+    """
+    if short_side is None:
+        scale = min(1.0, longest / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+    scale = short_side / min(height, width)
+    tall, wide = (max(1, round(side * scale / multiple)) * multiple for side in (height, width))
+    return min(tall, longest), min(wide, longest)
+
+
+@contextmanager
+def memory_advice(name: str, batch_size: int) -> Iterator[None]:
+    """Turn "out of memory" of torch into an error that says what to do.
+
+    The batch is not halved here: floats depend on it, so it is part of a dataset's fingerprint.
+
+    Raises:
+        EstimatorError: the device has too little memory.
+    """
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        smaller = f"--estimator-batch {batch_size // 2}" if batch_size > 1 else "a smaller --size, or --device cpu"
+        raise EstimatorError(
+            f"{name}: out of memory with {batch_size} pictures in one call; run again with {smaller}"
+        ) from error

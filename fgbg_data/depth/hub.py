@@ -1,0 +1,168 @@
+"""The files of a Hugging Face model: in a folder, in the hub's cache, or fetched into it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fgbg_data.depth.presets import PRESETS
+from fgbg_data.errors import EstimatorError
+from fgbg_data.storage import file_sha256
+
+CONFIG = "config.json"
+PROCESSOR = "preprocessor_config.json"
+INDEX = "model.safetensors.index.json"
+WEIGHTS = "model.safetensors"
+FETCHED = [CONFIG, PROCESSOR, INDEX, "model*.safetensors", "README.md"]
+"""No pickled weights: what comes from elsewhere is data, not code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFiles:
+    """A model on this machine.
+
+    Attributes:
+        folder: of its files.
+        repo: on the hub, or None for a folder.
+        licence: as the preset or the model's card says, else `unknown`.
+    """
+
+    folder: Path
+    repo: str | None
+    licence: str
+
+    @property
+    def weights(self) -> list[Path]:
+        """Files of the weights, in order."""
+        index = self.folder / INDEX
+        names = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {WEIGHTS}
+        return [self.folder / Path(name).name for name in sorted(names)]
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights; of several files, that of their digests, line by line.
+
+        Raises:
+            EstimatorError: a file in the hub's cache is not the one that the hub named.
+        """
+        digests = []
+        for path in self.weights:
+            digest, named = file_sha256(path), path.resolve().name
+            # The cache names a large file by its digest.
+            if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", named) and digest != named:
+                raise EstimatorError(
+                    f"{path}: is damaged (sha256 {digest[:12]}..., the hub says {named[:12]}...). Delete it and "
+                    f"{path.resolve()}, and fetch it again: hf download {self.repo}"
+                )
+            digests.append(digest)
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+
+    def preprocessing(self) -> str:
+        """Return the kind of the processor and a digest of its settings."""
+        data = (self.folder / PROCESSOR).read_bytes()
+        about = json.loads(data)
+        kind = about.get("image_processor_type") or about.get("feature_extractor_type") or "processor"
+        return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def find_model(source: str) -> ModelFiles:
+    """Return the files of a model; those that are not on this machine are fetched from the hub.
+
+    What is in the cache is used as it is, so that a build that goes on meets the weights it began with.
+
+    Args:
+        source: name of a preset, folder, or repository on the hub.
+
+    Raises:
+        EstimatorError: the files are not here and cannot be fetched, or are not those of a model.
+    """
+    folder = Path(source).expanduser()
+    if source not in PRESETS and (folder.is_dir() or folder.is_absolute() or source.startswith((".", "~"))):
+        if not folder.is_dir():
+            raise EstimatorError(f"--depth hf:{source}: there is no such folder")
+        missing = missing_files(folder)
+        if missing:
+            raise EstimatorError(
+                f"--depth hf:{source}: {missing} is missing; expected the files that `hf download REPO --local-dir "
+                f"{source}` or `save_pretrained` of model and image processor write"
+            )
+        return ModelFiles(folder=folder, repo=None, licence=card_licence(folder))
+    repo = PRESETS[source].repo if source in PRESETS else source
+    folder = _cached(repo) or _fetched(repo)
+    known = {preset.repo: preset.licence for preset in PRESETS.values()}
+    return ModelFiles(folder=folder, repo=repo, licence=known.get(repo) or card_licence(folder))
+
+
+def is_cached(repo: str) -> bool:
+    """Tell whether a model of the hub is whole in the cache of this machine."""
+    return _cached(repo) is not None
+
+
+def missing_files(folder: Path) -> str | None:
+    """Name the first file that a model needs and a folder has not."""
+    if not any((folder / name).is_file() for name in (INDEX, WEIGHTS)):
+        return WEIGHTS
+    needed: Iterable[Path] = (folder / CONFIG, folder / PROCESSOR)
+    try:
+        needed = (*needed, *ModelFiles(folder=folder, repo=None, licence="").weights)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EstimatorError(f"{folder / INDEX}: is damaged ({error}); fetch it again") from error
+    return next((path.name for path in needed if not path.is_file()), None)
+
+
+def card_licence(folder: Path) -> str:
+    """Return the licence that the front matter of a model's card names, or `unknown`."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "unknown"
+    front = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
+    found = re.search(r"^license:\s*[\"']?([\w.+-]+)", front[1], re.MULTILINE) if front else None
+    return found[1] if found else "unknown"
+
+
+def _cached(repo: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=FETCHED, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise EstimatorError(f"--depth hf:{repo}: is neither a folder nor REPO as on the hub, OWNER/NAME") from error
+    return None if missing_files(folder) else folder
+
+
+def _fetched(repo: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(repo, allow_patterns=FETCHED))
+    except RepositoryNotFoundError as error:
+        raise EstimatorError(
+            f"--depth hf:{repo}: the hub has no such repository, or wants to know who asks (`hf auth login`)"
+        ) from error
+    # The client lets the errors of its transport through, which are many.
+    except Exception as error:
+        reason = (
+            f"HTTP {error.response.status_code}" if isinstance(error, HfHubHTTPError) else "no connection to the hub"
+        )
+        raise _not_here(repo, reason) from error
+    missing = missing_files(folder)
+    if missing:  # the client also answers with what it has, where there is no connection
+        raise _not_here(repo, f"{missing} is missing: there is no connection to the hub, or it has no such file")
+    return folder
+
+
+def _not_here(repo: str, reason: str) -> EstimatorError:
+    from huggingface_hub import constants
+
+    return EstimatorError(
+        f"{repo} is not in the cache of this machine ({constants.HF_HUB_CACHE}) and cannot be fetched ({reason}). "
+        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say --depth hf:DIR"
+    )

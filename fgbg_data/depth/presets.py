@@ -1,0 +1,56 @@
+"""Published depth models by name: where each is, what it gives, and under which licence."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Output = Literal["inverse", "metric"]
+"""What a model's raw output means: `inverse` depth, larger = nearer; or `metric` depth in metres, which is inverted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One published model."""
+
+    repo: str
+    """On the Hugging Face hub."""
+    licence: str
+    """As its card states it, in SPDX's words where there are some."""
+    params_m: float
+    """Parameters, in millions."""
+    output: Output
+    """Of the network itself, before any post-processing."""
+
+
+_ANYTHING = "depth-anything/Depth-Anything-V2"
+_ANYTHING_SIZES = (("Small", "Apache-2.0", 24.8), ("Base", "CC-BY-NC-4.0", 97.5), ("Large", "CC-BY-NC-4.0", 335.3))
+
+PRESETS: dict[str, Preset] = {
+    **{
+        f"depth-anything-v2-{size.lower()}": Preset(
+            repo=f"{_ANYTHING}-{size}-hf", licence=licence, params_m=params, output="inverse"
+        )
+        for size, licence, params in _ANYTHING_SIZES
+    },
+    **{
+        f"depth-anything-v2-metric-{place.lower()}-{size.lower()}": Preset(
+            repo=f"{_ANYTHING}-Metric-{place}-{size}-hf", licence=licence, params_m=params, output="metric"
+        )
+        for place in ("Indoor", "Outdoor")
+        for size, licence, params in _ANYTHING_SIZES
+    },
+    "dpt-large": Preset(repo="Intel/dpt-large", licence="Apache-2.0", params_m=342, output="inverse"),
+    "dpt-hybrid-midas": Preset(repo="Intel/dpt-hybrid-midas", licence="Apache-2.0", params_m=123, output="inverse"),
+    "zoedepth": Preset(repo="Intel/zoedepth-nyu-kitti", licence="MIT", params_m=345, output="metric"),
+    "depth-pro": Preset(repo="apple/DepthPro-hf", licence="apple-amlr", params_m=952, output="inverse"),
+}
+"""Name -> model. Source of licences, sizes and outputs: `docs/depth.md`."""
+
+
+def is_non_commercial(licence: str) -> bool:
+    """Tell whether a licence allows research or other non-commercial use alone.
+
+    >>> is_non_commercial("CC-BY-NC-4.0"), is_non_commercial("apple-amlr"), is_non_commercial("Apache-2.0")
+    (True, True, False)
+    """
+    words = licence.lower().replace("_", "-").split("-")
+    return "nc" in words or "amlr" in words or "research" in words or "noncommercial" in words
