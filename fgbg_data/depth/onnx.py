@@ -1,0 +1,188 @@
+"""Depth models in ONNX files (extra `onnx`): `--depth onnx:FILE`, run by onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fgbg_data.depth import Identity, shown_name
+from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
+from fgbg_data.depth.recipe import Recipe, read_recipe
+from fgbg_data.errors import EstimatorError
+from fgbg_data.sample import Array
+from fgbg_data.storage import file_sha256
+
+LONGEST_PX = 896  # of the network's input where no size is given: bounds memory for panoramas, as in `tiny`
+NEAREST = 1e-6
+"""Metric depth below this counts as this, in the unit of the model: its inverse must be finite."""
+PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+
+
+class OnnxEstimator:
+    """Guesses depth with an ONNX file: one picture input, one depth output.
+
+    Args:
+        source: path of the file; how it wants its pictures stands in FILE.toml beside it (`recipe.Recipe`).
+        device: `cpu` or `cuda`.
+        batch_size: pictures in one call; a file with a fixed batch gets batches of that size.
+
+    Raises:
+        EstimatorError: no such file, no ONNX, no recipe, or inputs and outputs that are not those of a depth model.
+    """
+
+    def __init__(self, source: str, device: str = "cpu", batch_size: int = 8) -> None:
+        self.name = shown_name(f"onnx:{source}")
+        check_batch_size(self.name, batch_size)
+        self.device = device
+        self.batch_size = batch_size
+        path = Path(source).expanduser()
+        self._session = _open_session(path, self.name, device)
+        recipe, is_preset = read_recipe(path)
+        if is_preset and normalises_itself(path):
+            recipe = replace(recipe, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        self._fixed_batch, self.recipe = _fit_to_input(self._session, recipe, self.name, is_preset=is_preset)
+        self._weights_sha256 = _digest(path)
+
+    def identity(self) -> Identity:
+        """Return what decides the output, and the licence of the weights."""
+        return {
+            "name": self.name,
+            "licence": self.recipe.licence,
+            "weights_sha256": self._weights_sha256,
+            "preprocessing": f"recipe-{self.recipe.digest()}",
+            "output": self.recipe.output,
+            "device": self.device,
+            "dtype": self._session.get_inputs()[0].type.removeprefix("tensor(").removesuffix(")"),
+            "batch_size": self.batch_size,
+        }
+
+    def estimate(self, images: Array) -> Array:
+        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, unitless, larger = nearer.
+
+        Raises:
+            EstimatorError: other arrays, a file that cannot run on them, or an output that is no depth map.
+        """
+        check_images(self.name, images)
+        count, height, width, _ = images.shape
+        recipe = self.recipe
+        inner = recipe.size or size_within(
+            height, width, short_side=recipe.short_side, longest=LONGEST_PX, multiple=recipe.multiple
+        )
+        out = np.empty((count, height, width), np.float32)
+        step = self._fixed_batch or self.batch_size
+        for start in range(0, count, step):
+            batch = np.stack([resize(image, inner, recipe.resize) for image in images[start : start + step]])
+            # a fixed batch is filled up with its last picture, which is thrown away again
+            batch = np.concatenate([batch, *[batch[-1:]] * ((self._fixed_batch or len(batch)) - len(batch))])
+            padded = batch if recipe.size else pad_to_multiple(batch, recipe.multiple)
+            for place, depth in enumerate(self._forward(padded)[: count - start], start):
+                out[place] = unpad(depth, padded.shape[1:3], inner, (height, width))
+        return out
+
+    def _forward(self, images: Array) -> Array:
+        """(B, h, w, 3) uint8 -> (B, h', w') float32, larger = nearer, at whatever size the network gives."""
+        entry = self._session.get_inputs()[0]
+        try:
+            (result,) = self._session.run([self._session.get_outputs()[0].name], {entry.name: self._prepared(images)})
+        # onnxruntime's errors share no class of their own
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0]
+            raise EstimatorError(
+                f"{self.name}: cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px "
+                f"({reason}). Say size or multiple in its TOML file, or another --estimator-batch"
+            ) from error
+        depth = np.asarray(result, np.float32)
+        if depth.ndim == 4 and 1 in (depth.shape[1], depth.shape[3]):
+            depth = depth[:, 0] if depth.shape[1] == 1 else depth[..., 0]
+        if depth.ndim != 3 or len(depth) != len(images) or 0 in depth.shape:
+            raise EstimatorError(
+                f"{self.name}: its output is of shape {np.shape(result)}; expected depth of shape "
+                f"({len(images)}, h, w), with or without an axis of one channel"
+            )
+        return 1 / np.maximum(depth, np.float32(NEAREST)) if self.recipe.output == "metric" else depth
+
+    def _prepared(self, images: Array) -> Array:
+        """Normalise, and order axes and channels as the network wants them."""
+        recipe = self.recipe
+        ordered = images[..., ::-1] if recipe.colour == "bgr" else images
+        mean, std = np.array(recipe.mean, np.float32), np.array(recipe.std, np.float32)
+        pixels = (ordered.astype(np.float32) * np.float32(recipe.range / 255) - mean) / std
+        pixels = pixels.transpose(0, 3, 1, 2) if recipe.layout == "nchw" else pixels
+        half = self._session.get_inputs()[0].type == "tensor(float16)"
+        return np.ascontiguousarray(pixels, np.float16 if half else np.float32)
+
+
+def normalises_itself(path: Path) -> bool:
+    """Tell whether the first thing that a file does to its input is arithmetic with constants, not a convolution.
+
+    Some exports of MiDaS take pixels in [0, 1], others normalised ones; both have the same name.
+    """
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    constants = {each.name for each in graph.initializer}
+    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    names = {each.name for each in graph.input} - constants
+    for node in graph.node:
+        if names & set(node.input):
+            if node.op_type in ("Cast", "Identity", "Transpose"):
+                names |= set(node.output)
+                continue
+            return node.op_type in ("Sub", "Add", "Mul", "Div", "BatchNormalization") and bool(
+                set(node.input[1:]) & constants
+            )
+    return False
+
+
+def _open_session(path: Path, name: str, device: str) -> Any:
+    """Open a file with onnxruntime, and check that it is one picture in and something out."""
+    import onnxruntime
+
+    if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise EstimatorError(
+            f"{name}: onnxruntime {onnxruntime.__version__} has no CUDA; pip install onnxruntime-gpu, "
+            "or use --device cpu"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EstimatorError(f"{path}: is damaged or no ONNX model ({reason})") from error
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        raise EstimatorError(f"{name}: onnxruntime could not start CUDA; use --device cpu, or install what it lacks")
+    return session
+
+
+def _fit_to_input(session: Any, recipe: Recipe, name: str, *, is_preset: bool) -> tuple[int | None, Recipe]:
+    """Return the fixed batch of a file, or None, and the recipe with the file's fixed size in it."""
+    entries = session.get_inputs()
+    if len(entries) != 1 or len(entries[0].shape) != 4 or entries[0].type not in ("tensor(float)", "tensor(float16)"):
+        shown = ", ".join(f"{entry.name} {entry.type} {entry.shape}" for entry in entries) or "nothing"
+        raise EstimatorError(f"{name}: its input is {shown}; expected one picture, float of 4 axes")
+    order = (0, 2, 3, 1) if recipe.layout == "nchw" else (0, 1, 2, 3)
+    batch, height, width, channels = (entries[0].shape[place] for place in order)
+    if isinstance(channels, int) and channels != 3:
+        raise EstimatorError(
+            f"{name}: its input is of shape {entries[0].shape}, which has no 3 channels as layout = {recipe.layout!r} "
+            "in its TOML file says"
+        )
+    fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    if fixed and recipe.size not in (None, fixed) and not is_preset:
+        raise EstimatorError(f"{name}: takes pictures of {fixed}, but its recipe says size = {list(recipe.size or ())}")
+    return batch if isinstance(batch, int) else None, replace(recipe, size=fixed or recipe.size)
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; with weights beside it (FILE.data or FILE_data), that of both digests."""
+    beside = [path.with_name(path.name + end) for end in (".data", "_data")]
+    digests = [file_sha256(each) for each in (path, *beside) if each.is_file()]
+    if len(digests) == 1:
+        return digests[0]
+    import hashlib
+
+    return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
