@@ -23,7 +23,6 @@ LAYERS = [
         "manifest",
         "demo",
         "pixels",
-        "png",
         "pictures",
     },
     {

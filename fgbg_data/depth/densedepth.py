@@ -1,0 +1,197 @@
+"""DenseDepth (`--depth densedepth:nyu.h5`): its published Keras weights, read with h5py alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fgbg_data.depth import Identity, shown_name
+from fgbg_data.depth.frames import (
+    check_batch_size,
+    check_images,
+    memory_advice,
+    pad_to_multiple,
+    resize,
+    size_within,
+    unpad,
+)
+from fgbg_data.errors import EstimatorError
+from fgbg_data.sample import Array
+from fgbg_data.storage import file_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+    from fgbg_data.depth.densedepth_net import DenseDepthNet
+
+STRIDE_PX = 32
+LONGEST_PX = 1280  # of the network's input, as it was trained on KITTI: bounds memory
+PREPROCESSING = "rgb1-edge32-1280-v1"
+LICENCE = "GPL-3.0"
+KINDS = {"weight": ("kernel", "gamma"), "bias": ("bias", "beta")}
+"""Name of a tensor in torch -> in Keras, of a convolution or of a batch norm."""
+
+Weights = dict[str, dict[str, Array]]
+"""Layer of Keras -> name of the tensor (`kernel`, `gamma`, ...) -> its values."""
+
+
+class DenseDepthEstimator:
+    """Guesses inverse depth with the weights of DenseDepth; what the network gives is inverse already.
+
+    Args:
+        source: path of `nyu.h5` or `kitti.h5`, or of another model that was saved in that layout.
+        device: `cpu` or `cuda`.
+        batch_size: pictures that go through the network at once; floats depend on it in the last digits.
+
+    Raises:
+        EstimatorError: the file is not there, or holds no such model.
+    """
+
+    def __init__(self, source: str, device: str = "cpu", batch_size: int = 8) -> None:
+        self.name = shown_name(f"densedepth:{source}")
+        check_batch_size(self.name, batch_size)
+        self.device = device
+        self.batch_size = batch_size
+        path = Path(source).expanduser()
+        self._net = load_net(path).to(device)
+        self._weights_sha256 = file_sha256(path)
+
+    def identity(self) -> Identity:
+        """Return what decides the output, and the licence of the weights."""
+        return {
+            "name": self.name,
+            "licence": LICENCE,
+            "weights_sha256": self._weights_sha256,
+            "preprocessing": PREPROCESSING,
+            "device": self.device,
+            "dtype": "float32",
+            "batch_size": self.batch_size,
+        }
+
+    def estimate(self, images: Array) -> Array:
+        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, larger = nearer; 1000 / metres where the weights are good.
+
+        A picture is padded to multiples of 32 by its last rows and columns, and shrunk where it is longer than 1280 px.
+
+        Raises:
+            EstimatorError: other arrays, or too little memory.
+        """
+        check_images(self.name, images)
+        count, height, width, _ = images.shape
+        inner = size_within(height, width, short_side=None, longest=LONGEST_PX, multiple=STRIDE_PX)
+        out = np.empty((count, height, width), np.float32)
+        for start in range(0, count, self.batch_size):
+            batch = np.stack([resize(image, inner) for image in images[start : start + self.batch_size]])
+            padded = pad_to_multiple(batch, STRIDE_PX)
+            with memory_advice(self.name, self.batch_size):
+                halves = self._forward(padded)
+            for place, half in enumerate(halves, start):
+                out[place] = unpad(half, padded.shape[1:3], inner, (height, width))
+        return out
+
+    def _forward(self, images: Array) -> Array:
+        """(B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
+        import torch
+
+        with torch.inference_mode():
+            batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 255
+            depth: Array = self._net(batch).cpu().numpy()
+        return depth
+
+
+def load_net(path: Path) -> DenseDepthNet:
+    """Build the network and fill it with the weights of a Keras 2 `.h5` file.
+
+    Raises:
+        EstimatorError: the file holds no such model; the text names the first layer that is missing or differs.
+    """
+    import torch
+
+    from fgbg_data.depth.densedepth_net import DenseDepthNet, keras_layers
+
+    weights, config = read_keras(path)
+    layers = keras_layers()
+    lacking = [layer for layer in layers.values() if layer not in weights]
+    if lacking:
+        raise EstimatorError(
+            f"{path}: has no layer {lacking[0]!r} ({len(lacking)} of {len(layers)} are missing); expected a model of "
+            "DenseDepth on DenseNet-169, as nyu.h5 and kitti.h5 are"
+        )
+    net = DenseDepthNet(_width(weights, path), leak_between=_leaks_between(config))
+    state = net.state_dict()
+    for name in state:
+        module, _, kind = name.rpartition(".")
+        if kind != "num_batches_tracked":
+            state[name] = _tensor(weights[layers[module]], layers[module], kind, state[name], path)
+    with torch.no_grad():
+        net.load_state_dict(state)
+    return net.eval().requires_grad_(False)
+
+
+def read_keras(path: Path) -> tuple[Weights, dict[str, Any] | None]:
+    """Return the weights of a Keras 2 `.h5` file by layer, and the configuration of the model if it is there.
+
+    Raises:
+        EstimatorError: the file cannot be read or is of another layout.
+    """
+    import h5py
+
+    weights: Weights = {}
+    try:
+        with h5py.File(path) as file:
+            config = file.attrs.get("model_config")
+            root = file.get("model_weights", file)
+            for layer in map(_text, root.attrs["layer_names"]):
+                group = root[layer]
+                tensors = {name: group[name][()] for name in map(_text, group.attrs["weight_names"])}
+                weights[layer] = {name.rpartition("/")[2].partition(":")[0]: tensors[name] for name in tensors}
+        return weights, json.loads(_text(config)) if config is not None else None
+    except OSError as error:
+        raise EstimatorError(f"{path}: is damaged or no HDF5 file ({error}); fetch it again") from error
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise EstimatorError(
+            f"{path}: is HDF5, but not what Keras 2 saves ({error}); expected nyu.h5 or kitti.h5 of DenseDepth"
+        ) from error
+
+
+def _width(weights: Weights, path: Path) -> int:
+    """Return the channels of the decoder: all 1664 in the published files, half of them in the published code."""
+    kernel = weights["conv2"].get("kernel")
+    if kernel is None or kernel.ndim != 4 or kernel.shape[3] < 16:
+        raise EstimatorError(f"{path}: layer 'conv2' has no kernel of shape (1, 1, 1664, at least 16)")
+    return int(kernel.shape[3])
+
+
+def _leaks_between(config: dict[str, Any] | None) -> bool:
+    """Tell whether something stands between the convolutions of an up-block; in nyu.h5 and kitti.h5 nothing does."""
+    for layer in (config or {}).get("config", {}).get("layers", []):
+        if layer.get("name") == "up1_convB":
+            return bool(layer["inbound_nodes"][0][0][0] != "up1_convA")
+    return False
+
+
+def _tensor(layer: dict[str, Array], name: str, kind: str, wanted: torch.Tensor, path: Path) -> torch.Tensor:
+    """Return a tensor of a layer as torch has it: kernels are (h, w, in, out) in Keras, (out, in, h, w) in torch."""
+    import torch
+
+    kinds = KINDS.get(kind) or (f"moving_{kind.removeprefix('running_').replace('var', 'variance')}",)
+    found = next((layer[each] for each in kinds if each in layer), None)
+    if found is None:
+        raise EstimatorError(
+            f"{path}: layer {name!r} has no {' or '.join(kinds)}; it holds {', '.join(layer) or 'nothing'}"
+        )
+    values = found.transpose(3, 2, 0, 1) if found.ndim == 4 else found
+    if values.shape != tuple(wanted.shape):
+        expected = tuple(wanted.shape[place] for place in (2, 3, 1, 0)) if wanted.ndim == 4 else tuple(wanted.shape)
+        raise EstimatorError(
+            f"{path}: layer {name!r} is of shape {found.shape}, expected {expected}: a model of DenseDepth on "
+            "DenseNet-169, as nyu.h5 and kitti.h5 are"
+        )
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
