@@ -14,7 +14,7 @@ from fgbg_data.layout import find_shards
 from fgbg_data.manifest import Manifest
 from fgbg_data.pixels import resize_field
 from fgbg_data.sample import FIELDS, Array, Meta, dequantise_depth
-from fgbg_data.shards import FORMATS, ShardReader
+from fgbg_data.shards import FORMATS
 from fgbg_data.storage import locate
 from fgbg_data.store import ShardStore
 
@@ -217,7 +217,7 @@ class Dataset:
                     raise ShardError(f"{self._store.place(shard)}: {key}: has no {field}; it holds {have}")
                 values[field] = None
             elif field == "depth":
-                values[field] = self._depth(reader, place, values.get("image"), f"{self._store.place(shard)}: {key}")
+                values[field] = self._depth(shard, place, values.get("image"))
             else:
                 values[field] = reader.read(place, field, self.size)
         shapes = {name: values[name].shape[:2] for name in ("image", "mask") if name in values}
@@ -225,8 +225,9 @@ class Dataset:
             raise ShardError(f"{self._store.place(shard)}: {key}: image and mask differ in size ({shapes})")
         return LoadedSample(key, values)
 
-    def _depth(self, reader: ShardReader, place: int, image: Array | None, where: str) -> Array:
+    def _depth(self, shard: int, place: int, image: Array | None) -> Array:
         """Read depth in the form asked for."""
+        reader = self._store.reader(shard)
         codes: Array = reader.read(place, "depth")
         if self.depth == "codes":
             return codes
@@ -235,7 +236,8 @@ class Dataset:
         if depth.shape != size:
             depth = resize_field("depth", depth, size)
         if self.depth == "raw":
-            low, high = _depth_range(reader.read(place, "meta"), where)
+            key = str(self._store.index(shard).keys[place], "utf-8")
+            low, high = _depth_range(reader.read(place, "meta"), f"{self._store.place(shard)}: {key}")
             depth = np.float32(low) + depth * np.float32(high - low)
         return depth
 

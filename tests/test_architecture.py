@@ -23,6 +23,7 @@ LAYERS = [
         "manifest",
         "demo",
         "pixels",
+        "png",
         "pictures",
     },
     {

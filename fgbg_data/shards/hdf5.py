@@ -134,6 +134,7 @@ class Hdf5Reader:
 
     def __init__(self, place: Location, index: Hdf5Index, shapes: Shapes | None = None) -> None:
         self._place, self._index, self._shapes = place, index, shapes or {}
+        self._name = str(place)  # a path makes its text slowly, and every sample's errors would begin with it
         for field, shape in index.shapes.items():
             declared = self._shapes.get(field)
             if declared is not None and tuple(shape[1:]) != tuple(declared):
@@ -203,7 +204,7 @@ class Hdf5Reader:
         return str(self._index.keys[place], "utf-8")
 
     def _where(self, place: int) -> str:
-        return f"{self._place}: {self._key(place)}"
+        return f"{self._name}: {self._key(place)}"
 
 
 def _open(place: Location) -> Any:

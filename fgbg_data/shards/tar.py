@@ -154,6 +154,7 @@ class TarReader:
 
     def __init__(self, place: Location, index: TarIndex, shapes: Shapes | None = None) -> None:
         self._place, self._index, self._shapes = place, index, shapes or {}
+        self._name = str(place)  # a path makes its text slowly, and every sample's errors would begin with it
         try:
             self._bytes = open_bytes(place)
         except (OSError, ValueError) as error:
@@ -188,8 +189,8 @@ class TarReader:
         if start < _BLOCK or size < 0 or len(data) < _BLOCK + size:
             raise ShardError(f"{self._where(place)}: the file ends before its {field}; truncated?")
         if self._index.told:
-            name = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace")
-            if _key(name) != self._key(place) or _field(name, self._place) != field:
+            stem, _, suffix = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace").partition(".")
+            if stem != self._key(place) or FIELD_OF.get(suffix) != field:
                 raise ShardError(f"{self._where(place)}: its {field} is not where its record says; was it replaced?")
         return data[_BLOCK:]
 
@@ -197,7 +198,7 @@ class TarReader:
         return str(self._index.keys[place], "utf-8")
 
     def _where(self, place: int) -> str:
-        return f"{self._place}: {self._key(place)}"
+        return f"{self._name}: {self._key(place)}"
 
 
 def _key(name: str) -> str:
