@@ -38,7 +38,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Draw demo pictures, to try everything with no data of your own.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @user_errors
 def demo(folder: Path) -> None:
@@ -57,7 +57,7 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     return click.option(*names, type=kind, default=None, **kwargs)
 
 
-@main.command()
+@main.command(short_help="Composite foregrounds over backgrounds into a dataset of shards.")
 @_option("--bg", kind=click.Path(path_type=Path), help="Folder of background pictures.  [required]")
 @_option("--fg", kind=click.Path(path_type=Path), help="Folder of cut-outs with transparency.  [required]")
 @_option("--out", kind=click.Path(path_type=Path), help="Folder that becomes the dataset.  [required]")

@@ -17,7 +17,7 @@ JOBS = click.option("--jobs", "-j", default=0, help="Worker processes; 0 is one 
 CHECK = click.option("--check", is_flag=True, help="When going on, compare sha256 of finished shards, not only sizes.")
 
 
-@click.command()
+@click.command(short_help="Write a dataset in another format: tar, hdf5, loose files.")
 @click.argument("shards")
 @click.option("--format", "form", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="What to write.")
 @OUT
@@ -29,22 +29,22 @@ CHECK = click.option("--check", is_flag=True, help="When going on, compare sha25
 @CHECK
 @user_errors
 def convert(shards: str, form: str, out: Path, **options: Any) -> None:
-    r"""Write a dataset in another format: tar, hdf5, or a folder of loose files, each to each.
+    """Write a dataset in another format: tar, hdf5, or a folder of loose files, each to each.
 
     Masks, depth and meta stay as they are, and image files too, byte by byte, where the codec stays. The same
     command goes on where a stopped one was.
 
     \b
       fgbg-data convert shards/ --format hdf5 --out shards-h5/
-      fgbg-data convert shards/ --format folder --out files/     train/image/KEY.jpg, mask/, depth/, index.csv
-      fgbg-data convert shards-h5/ --format tar --image-format png --out shards-png/
+      fgbg-data convert shards/ --format folder --out files/    # KEY.jpg, ...
+      fgbg-data convert shards-h5/ --format tar --image-format png --out s-png/
     """
     from fgbg_data.convert import convert as convert_dataset
 
     _run(out, lambda console: convert_dataset(shards, out, format=form, console=console, **options))
 
 
-@click.command()
+@click.command(short_help="Join datasets of equal fields and shapes into one.")
 @click.argument("shards", nargs=-1, required=True)
 @OUT
 @click.option("--prefix", "prefixes", multiple=True, metavar="TEXT", help="One a dataset, in order: PREFIX_KEY.")
@@ -53,7 +53,7 @@ def convert(shards: str, form: str, out: Path, **options: Any) -> None:
 @CHECK
 @user_errors
 def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
-    r"""Join datasets of equal fields and shapes into one; splits of one name are joined.
+    """Join datasets of equal fields and shapes into one; splits of one name are joined.
 
     Keys that collide are refused, and so is a source that one dataset holds out and another trains on.
 
@@ -66,22 +66,24 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     _run(out, lambda console: merge_datasets(shards, out, console=console, **options))
 
 
-@click.command()
+@click.command(short_help="Share samples out to splits anew, by their sources.")
 @click.argument("shards")
 @OUT
 @click.option("--val", default=0.1, help="Share of the held-out sources in val.  [0.1]")
 @click.option("--test", default=0.1, help="Share of the held-out sources in test.  [0.1]")
-@click.option("--holdout", default="background", metavar="background|foreground|both|sample", help="As in build.")
-@click.option("--seed", default=0, help="Of the draws.  [0]")
+@click.option(
+    "--holdout", default="background", metavar="background|foreground|both|sample", help="As in build.  [background]"
+)
+@click.option("--seed", default=0, help="Which sources are held out.  [0]")
 @click.option("--shard-size", default=1000, help="Samples in a shard.  [1000]")
 @JOBS
 @CHECK
 @user_errors
 def split(shards: str, out: Path, **options: Any) -> None:
-    r"""Share the samples of a dataset out to splits anew, by their sources; files and pixels stay as they are.
+    """Share the samples of a dataset out to splits anew, by their sources; files and pixels stay as they are.
 
     \b
-      fgbg-data split shards/ --val 0.2 --test 0.1 --holdout foreground --out resplit/
+      fgbg-data split shards/ --val 0.2 --holdout foreground --out resplit/
     """
     from fgbg_data.resplit import resplit
 
@@ -102,7 +104,7 @@ def _run(out: Path, command: Callable[[Any], "Manifest"]) -> None:
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
 
 
-@click.command()
+@click.command(short_help="Look at a dataset in the browser, or export it as one page.")
 @click.argument("shards")
 @click.option("--port", default=8765, help="0 is any free one.  [8765]")
 @click.option("--host", default="127.0.0.1", help="Address to listen on; this machine alone by default.  [127.0.0.1]")
@@ -112,11 +114,11 @@ def _run(out: Path, command: Callable[[Any], "Manifest"]) -> None:
 @click.option("--seed", default=0, help="Which ones.  [0]")
 @user_errors
 def view(shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int) -> None:
-    r"""Look at a dataset in the browser: a page with all samples, overlays, filters and statistics.
+    """Look at a dataset in the browser: a page with all samples, overlays, filters and statistics.
 
     \b
       fgbg-data view shards/
-      fgbg-data view shards/ --export report.html      one file that needs nothing else
+      fgbg-data view shards/ --export report.html    # one file, for others
     """
     from fgbg_data.view import export
     from fgbg_data.view import view as serve

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHARDS = click.argument("shards")
 
 
-@click.command()
+@click.command(short_help="Say what a dataset is: counts, splits, sizes, configuration.")
 @SHARDS
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
 @user_errors
@@ -27,7 +27,7 @@ def info(shards: str, as_json: bool) -> None:
     click.echo(json.dumps(about, indent=1, ensure_ascii=False) if as_json else _info_text(shards, about))
 
 
-@click.command()
+@click.command(short_help="Print the table of fields: count, size, mean, deviation.")
 @SHARDS
 @click.option("--split", help="Only this split.  [all]")
 @click.option("--recompute", is_flag=True, help="Read every pixel again, instead of the sums in the records.")
@@ -60,7 +60,7 @@ def stats(shards: str, split: str | None, recompute: bool, form: str | None, job
     print_table(table)
 
 
-@click.command()
+@click.command(short_help="Check that a dataset is what it says it is.")
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Look at names, sizes and records only.")
 @click.option("--rerender", type=int, default=0, help="Compose so many samples again and compare; needs --bg --fg.")
@@ -78,7 +78,7 @@ def verify(shards: Path, **options: Any) -> None:
     \b
       fgbg-data verify shards/
       fgbg-data verify shards/ --rerender 100 --bg bg/ --fg fg/
-      fgbg-data verify shards/ --condemn    # and then the same fgbg-data build again
+      fgbg-data verify shards/ --condemn    # then the same build again
     """
     from rich.console import Console
 
@@ -89,7 +89,7 @@ def verify(shards: Path, **options: Any) -> None:
     sys.exit(0 if report.ok else 1)
 
 
-@click.command()
+@click.command(short_help="Draw a contact sheet of some samples.")
 @SHARDS
 @click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("sheet.png"), help="PNG.  [sheet.png]")
 @click.option("--split", default="train", help="Which split.  [train]")

@@ -68,31 +68,35 @@ def main() -> None:
     """Run one of the commands below."""
 
 
-@main.command()
+@main.command(short_help="Train on a dataset, or go on with a run that was stopped.")
 @click.argument("data")
 @_option("--out", kind=click.Path(path_type=Path), help="Folder of the run.  [runs/PRESET-DATASET]")
 @_option("--preset", kind=click.Choice(list(PRESETS)), help="What to start from.  [small]")
 @click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML laid over the preset; options win.")
 @_option("--objective", kind=_choice("objective"), help="What to learn.  [supervised]")
 @_option("--depth-weights", kind=click.Path(), help="Checkpoint whose depth the saliency objective keeps.")
-@_option("--mask-net", metavar="FAMILY[:ENCODER]", help="light, hu2019 or autoed; encoders are timm's.")
+@_option(
+    "--mask-net",
+    metavar="FAMILY[:ENCODER]",
+    help="light, hu2019 or autoed; encoders are timm's.  [light:efficientnet_lite0]",
+)
 @_option("--depth-net", metavar="FAMILY[:ENCODER]", help="Likewise.")
 @_option("--networks", kind=_choice("networks"), help="Which to train.  [both]")
 @_option("--combine", kind=_choice("combine"), help="How the depth network gets image and mask.  [concat]")
 @_option("--start", kind=_choice("start"), help="Encoder weights: random, of the embedded estimator, of timm.")
 @click.option("--pretrained", is_flag=True, help="Short for --start timm; needs a hub that can be reached.")
-@_option("--freeze-norm/--no-freeze-norm", help="Leave batch norm as it starts.  [no-freeze-norm]")
-@_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.")
+@_option("--freeze-norm/--no-freeze-norm", help="Leave batch norm as it starts.  [off]")
+@_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.  [2@38x64,2@48x64,6@64x64]")
 @_option("--epochs", kind=int, help="Scale the schedule to so many epochs.")
-@_option("--optimizer", kind=_choice("optimizer"), help="[adamw]")
+@_option("--optimizer", kind=_choice("optimizer"), help="What takes the steps.  [adamw]")
 @_option("--lr", kind=float, help="Highest learning rate.  [0.001]")
 @_option("--warmup", kind=float, help="Share of all steps that warms up, before a cosine down.  [0.05]")
 @_option("--weight-decay", kind=float, help="Not for biases and batch norm.  [0.01]")
 @_option("--clip", kind=float, help="Largest norm of the gradient; 0 does not clip.  [1]")
 @_option("--ema", kind=float, help="Decay of averaged weights, which are then kept; 0: none.  [0]")
 @_option("--accumulate", kind=int, help="Parts that a batch is cut into, to save memory.  [1]")
-@_option("--precision", kind=_choice("precision"), help="[32]")
-@_option("--compile/--no-compile", help="Compile the networks, once for every size.  [no-compile]")
+@_option("--precision", kind=_choice("precision"), help="Bits of floats in the networks.  [32]")
+@_option("--compile/--no-compile", help="Compile the networks, once for every size.  [off]")
 @_option("--device", help="auto, cpu, cuda or mps.  [auto]")
 @_option("--devices", kind=int, help="Processes on this machine, one a device.  [1]")
 @_option("--workers", kind=int, help="Decoding processes for each device.  [2]")
@@ -100,10 +104,16 @@ def main() -> None:
 @_option("--limit", kind=int, help="Use only so many samples of every split.  [all]")
 @_option("--on-error", kind=_choice("on_error"), help="What to do with a sample that cannot be read.  [fail]")
 @_option("--best", metavar="METRIC", help="Val metric that best.ckpt is chosen by.  [mask_iou]")
-@_option("--seed", kind=int, help="[0]")
-@_option("--save-minutes", kind=float, help="Between checkpoints inside an epoch.  [5]")
+@_option("--seed", kind=int, help="Order, augmentation and random weights come from it.  [0]")
+@_option("--save-minutes", kind=float, help="Minutes between checkpoints inside an epoch.  [5]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, as in augment.cutout=0.")
-@click.option("--resume", type=click.Choice(["auto", "none"]), default="auto", show_default=True, help="Go on, or not.")
+@click.option(
+    "--resume",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="Go on with the run in the folder, or start afresh in a new one.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, train nothing.")
 @click.option("--print-config", is_flag=True, help="Print the configuration as TOML and stop.")
 @user_errors
@@ -112,6 +122,12 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
 
     The same command goes on where the run was stopped or killed, and ends with the same weights. The run's folder
     gets log.csv, curves.png, samples/, last.ckpt, best.ckpt, config.toml, summary.json and TensorBoard events.
+    Defaults of the preset `small` stand in brackets.
+
+    \b
+      fgbg-train fit shards/ --dry-run
+      fgbg-train fit shards/ --epochs 20 --out runs/long
+      fgbg-train fit shards/ --schedule 4@48x64,8@96x32 --set augment.cutout=0
     """
     settings = fit_config(**options)
     if print_config:
@@ -165,7 +181,7 @@ def fit_config(
     return configuration.build(chosen, *tables, {"schedule": render(scale_epochs(made.stages, epochs))})
 
 
-@main.command(name="eval")
+@main.command(name="eval", short_help="Measure a checkpoint on the splits of a dataset.")
 @click.argument("checkpoint")
 @click.argument("data")
 @click.option("--split", "splits", multiple=True, help="Which to measure on; may be repeated.  [all but train]")
@@ -185,6 +201,10 @@ def evaluate(
 
     Predictions are enlarged to the dataset's size. Every metric is pooled over all pixels; with the suffix _img it is
     the mean over images.
+
+    \b
+      fgbg-train eval runs/NAME/best.ckpt shards/
+      fgbg-train eval runs/NAME/best.ckpt other/ --split train --json
     """
     from fgbg_train.evaluate import evaluate as measure
 
@@ -205,7 +225,7 @@ def evaluate(
     Console().print(table)
 
 
-@main.command()
+@main.command(short_help="Predict mask and depth of pictures.")
 @click.argument("checkpoint")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
@@ -216,6 +236,9 @@ def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, 
     """Predict mask and depth of pictures with CHECKPOINT, at the pictures' own size.
 
     Writes NAME.mask.png (0 or 255), NAME.depth.png (16 bit; 65535 is nearest) and NAME.preview.png for each.
+
+    \b
+      fgbg-train predict runs/NAME/best.ckpt photos/ --out predicted/
     """
     from fgbg_train.predict import predict as run
 
@@ -223,7 +246,7 @@ def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, 
     click.echo(f"{done} pictures done, see {out}")
 
 
-@main.command(help=EXPORT_HELP)
+@main.command(help=EXPORT_HELP, short_help="Write a model as safetensors, torch.export program or ONNX.")
 @click.argument("checkpoint")
 @click.argument("out", type=click.Path(path_type=Path))
 @user_errors
@@ -236,9 +259,11 @@ def export(checkpoint: str, out: Path) -> None:
     click.echo(f"wrote {out}{checked}")
 
 
-@main.command()
+@main.command(short_help="Draw the curves of runs into one picture.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True, help="Picture to write."
+)
 @user_errors
 def plot(runs: tuple[Path, ...], out: Path) -> None:
     """Draw the curves of one run or of several into one picture, from their log.csv."""
@@ -248,8 +273,8 @@ def plot(runs: tuple[Path, ...], out: Path) -> None:
     click.echo(f"wrote {out}")
 
 
-@main.command()
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="small", show_default=True)
+@main.command(short_help="List layers, parameters and multiply-adds of the networks.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="small", show_default=True, help="Whose networks.")
 @click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML laid over the preset.")
 @click.option("--size", default=64, show_default=True, help="Image size in px that costs are for.")
 @click.option("--levels", default=1, show_default=True, help="Levels of parts to list.")
