@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from fgbg_data import open_dataset
 from fgbg_train import losses
 from fgbg_train.config import FitConfig, LossConfig, build
-from fgbg_train.data import EpochOrder, Item, SplitReader, StreamDataset, make_loader
+from fgbg_train.data import EpochOrder, Item, Loader, Segment, SplitReader, StreamDataset
 from fgbg_train.devices import resolve_device
 from fgbg_train.log import read_rows
 from fgbg_train.models import build_cascade
@@ -116,8 +116,8 @@ def epoch_batches(reader: SplitReader, options: argparse.Namespace, count: int) 
     order = EpochOrder(count, 0, 0).take(range(count // options.batch * options.batch))
     items = [Item("train", i, options.size, options.size) for i in order]
     batches = [items[i : i + options.batch] for i in range(0, len(items), options.batch)]
-    dataset = StreamDataset({"train": reader}, skip_errors=False)
-    return iter(make_loader(dataset, batches, workers=options.workers, pin=False))
+    loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=options.workers)
+    return loader.read([Segment("train", frozenset({options.size}), batches)])
 
 
 def rate(batches: Iterator[Any], batch: int) -> float:

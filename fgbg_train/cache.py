@@ -73,6 +73,10 @@ class SizeCache:
         depth = row[4 * area :].view(np.uint16).reshape(height, width) if self.depth else None
         return Pixels(row[: 3 * area].reshape(height, width, 3), row[3 * area : 4 * area].reshape(self.size), depth)
 
+    def written_frac(self) -> float:
+        """Return the share of rows that are written."""
+        return float(np.count_nonzero(self._open()[1]) / self.num_samples)
+
     def write(self, index: int, pixels: Pixels) -> None:
         """Write a row, then its checksum."""
         rows, sums = self._open()

@@ -4,7 +4,10 @@ The stream is a pure function of (seed, schedule, dataset): for every epoch its 
 the val batches. Its position is the index of a training step, so a run goes on exactly where it stopped,
 with any number of workers; where several devices train, each takes its part of every batch.
 
-    stream of Items  ->  workers: cache or decode at the size  ->  Batch (uint8)  ->  tensors on the device
+    stream of Items  ->  workers: decode at the size  ->  Batch (uint8)  ->  tensors on the device
+                     ->  or here, once the cache has them  ->
+
+What is cached is read in this process: handing pixels over from a worker costs more than reading them.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +37,8 @@ FULL_SIZE = 0
 """The size in px that stands for the dataset's own."""
 BLOCK, WINDOW = 512, 16
 """Samples that stay neighbours when blocks are shuffled; blocks whose samples are shuffled together."""
+WARM_FRAC = 0.9
+"""Share of samples that a cache must hold to be read without workers; an epoch leaves out up to a batch of them."""
 
 
 class Item(NamedTuple):
@@ -150,6 +155,10 @@ class SplitReader:
             if cache:
                 cache.write(index, pixels)
         return pixels
+
+    def is_cached(self, sizes: Iterable[int]) -> bool:
+        """Tell whether samples at all these sizes in px are cached, but for a few."""
+        return all(size in self.caches and self.caches[size].written_frac() >= WARM_FRAC for size in sizes)
 
     def key(self, index: int) -> str:
         """Return the key of a sample."""
@@ -268,8 +277,17 @@ class Part:
     world: int = 1
 
 
+class Segment(NamedTuple):
+    """Consecutive batches of one split at one size."""
+
+    split: str
+    sizes: frozenset[int]
+    """Of images and targets, in px."""
+    batches: Iterable[list[Item]]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Stream(Sampler[list[Item]]):
+class Stream:
     """The batches of a whole run: per epoch the training steps, then val.
 
     Val images have the size of the epoch's training images; their predictions are enlarged to the
@@ -283,16 +301,19 @@ class Stream(Sampler[list[Item]]):
     start_step: int = 0
     part: Part = field(default_factory=Part)
 
-    def __iter__(self) -> Iterator[list[Item]]:
+    def __iter__(self) -> Iterator[Segment]:
         for epoch in range(self.schedule.epochs):
             steps = range(self.schedule.first_step(epoch), self.schedule.first_step(epoch + 1))
             if self.start_step >= steps.stop:
                 continue
-            order = EpochOrder(self.schedule.num_samples, self.seed, epoch)
-            for index in steps[max(0, self.start_step - steps.start) :]:
-                yield self._training_items(index, order)
-            for places in val_batches(self.num_val, self.schedule.stage(epoch).batch):
-                yield self._val_items(places, self.schedule.stage(epoch).size_px)
+            stage, order = self.schedule.stage(epoch), EpochOrder(self.schedule.num_samples, self.seed, epoch)
+            todo = steps[max(0, self.start_step - steps.start) :]
+            training = (self._training_items(index, order) for index in todo)
+            yield Segment("train", frozenset({stage.size_px}), training)
+            if self.num_val:
+                places = val_batches(self.num_val, stage.batch)
+                batches = [self._val_items(some, stage.size_px) for some in places]
+                yield Segment("val", frozenset({stage.size_px, self.schedule.largest_px}), batches)
 
     def _training_items(self, index: int, order: EpochOrder) -> list[Item]:
         step = self.schedule.step(index)
@@ -331,28 +352,58 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+class Loader:
+    """Reads segments of a stream: what is cached here, the rest by worker processes.
+
+    Args:
+        dataset: reads a batch.
+        workers: processes, started when they are first needed; 0: all is read here.
+        pin: put batches of workers into pinned memory.
+    """
+
+    def __init__(self, dataset: StreamDataset, *, workers: int, pin: bool = False) -> None:
+        self._dataset, self._workers, self._pin = dataset, workers, pin
+        self._handed = Handed()
+        self._loader: DataLoader[Batch] | None = None
+
+    def read(self, segments: Iterable[Segment]) -> Iterator[Batch]:
+        """Give the batches of segments, in their order; whether one is cached is looked at when it begins."""
+        for segment in segments:
+            if not self._workers or self._dataset.readers[segment.split].is_cached(segment.sizes):
+                yield from map(self._dataset.__getitems__, segment.batches)
+            else:
+                self._handed.batches = segment.batches
+                if self._loader is None:
+                    self._loader = self._make()
+                yield from self._loader
+
+    def _make(self) -> "DataLoader[Batch]":
+        """Workers are started by a fork server: a fork of this process could inherit locked locks of its threads."""
+        return DataLoader(
+            self._dataset,
+            batch_sampler=self._handed,
+            num_workers=self._workers,
+            collate_fn=same,
+            pin_memory=self._pin,
+            worker_init_fn=start_worker,
+            prefetch_factor=4,
+            multiprocessing_context="forkserver",
+            persistent_workers=True,
+        )
+
+
+class Handed(Sampler[list[Item]]):
+    """Batches for workers, handed to them segment by segment."""
+
+    batches: Iterable[list[Item]] = ()
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        return iter(self.batches)
+
+
 def same(batch: Any) -> Any:
     """Return what `__getitems__` has already put together."""
     return batch
-
-
-def make_loader(
-    dataset: StreamDataset, batches: Sampler[list[Item]] | Sequence[list[Item]], *, workers: int, pin: bool
-) -> "DataLoader[Batch]":
-    """Make the loader of a stream of batches.
-
-    Workers are started by a fork server: a fork of this process could inherit locked locks of its threads.
-    """
-    return DataLoader(
-        dataset,
-        batch_sampler=batches,
-        num_workers=workers,
-        collate_fn=same,
-        pin_memory=pin,
-        worker_init_fn=start_worker if workers else None,
-        prefetch_factor=4 if workers else None,
-        multiprocessing_context="forkserver" if workers else None,
-    )
 
 
 def splits_of(path: Path | str, *guesses: str) -> tuple[tuple[str, ...], str]:

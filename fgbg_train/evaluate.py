@@ -14,10 +14,11 @@ from fgbg_train.data import (
     FULL_SIZE,
     Batch,
     Item,
+    Loader,
+    Segment,
     SplitReader,
     StreamDataset,
     Targets,
-    make_loader,
     splits_of,
     to_device,
     val_batches,
@@ -90,8 +91,9 @@ def score_split(
         for batch_places in val_batches(reader.num_samples, batch)
     ]
     dataset = StreamDataset({reader.split: reader}, skip_errors=config.on_error == "skip")
-    pin = fabric.device.type == "cuda"
-    return score(model, make_loader(dataset, places, workers=config.workers, pin=pin), fabric, config.loss)
+    loader = Loader(dataset, workers=config.workers, pin=fabric.device.type == "cuda")
+    batches = loader.read([Segment(reader.split, frozenset({size_px, FULL_SIZE}), places)])
+    return score(model, batches, fabric, config.loss)
 
 
 def evaluate(

@@ -19,12 +19,12 @@ from fgbg_train.clock import Clock, Timed
 from fgbg_train.config import FitConfig
 from fgbg_train.data import (
     Batch,
+    Loader,
     Part,
     SplitReader,
     Stream,
     StreamDataset,
     Targets,
-    make_loader,
     to_device,
     val_batches,
 )
@@ -249,7 +249,7 @@ def open_stream(plan: Plan, start_step: int, fabric: Fabric) -> Iterable[Batch]:
         part=Part(rank=fabric.global_rank, world=fabric.world_size),
     )
     dataset = StreamDataset(plan.readers, skip_errors=config.on_error == "skip")
-    return make_loader(dataset, stream, workers=config.workers, pin=fabric.device.type == "cuda")
+    return Loader(dataset, workers=config.workers, pin=fabric.device.type == "cuda").read(stream)
 
 
 # --- what a run leaves ------------------------------------------------------------------------------------

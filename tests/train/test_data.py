@@ -1,3 +1,4 @@
+import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from fgbg_train.data import (
     Batch,
     EpochOrder,
     Item,
+    Loader,
     Part,
+    Segment,
     SplitReader,
     Stream,
     StreamDataset,
@@ -44,7 +47,8 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 def stream(start_step: int = 0, part: Part | None = None, num_val: int = 5) -> list[list[Item]]:
     schedule = Schedule(parse("1@16x6,2@24x4"), 26)
-    return list(Stream(schedule=schedule, seed=3, num_val=num_val, start_step=start_step, part=part or Part()))
+    segments = Stream(schedule=schedule, seed=3, num_val=num_val, start_step=start_step, part=part or Part())
+    return [items for segment in segments for items in segment.batches]
 
 
 def test_a_stream_started_later_is_the_rest_of_the_stream() -> None:
@@ -159,3 +163,26 @@ def test_what_is_read_most_is_cached_first(tmp_path: Path) -> None:
     ]
     chosen = plan_caches(demands, budget_bytes=250, folder=tmp_path / "not there yet")
     assert [(d.split, d.size_px) for d in chosen] == [("val", 24), ("train", 24)]
+
+
+def test_what_is_cached_is_read_without_workers(shards: Path, tmp_path: Path) -> None:
+    reader = SplitReader(str(shards), "train")
+    reader.caches[16] = SizeCache(tmp_path / "train-16px.rows", reader.num_samples, (16, 16), depth=True)
+    reader.caches[16].create()
+    loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=1)
+    batches = [[Item("train", i, 16, 16) for i in range(first, first + 6)] for first in range(0, 24, 6)]
+
+    def read() -> list[Batch]:
+        return list(loader.read([Segment("train", frozenset({16}), batches)]))
+
+    assert not reader.is_cached({16})
+    cold = read()
+    assert len(multiprocessing.active_children()) == 1
+    assert reader.is_cached({16})
+    assert not reader.is_cached({16, FULL_SIZE})
+    loader._loader = None  # ends its worker, without which the rest must do
+    assert multiprocessing.active_children() == []
+    for one, other in zip(cold, read(), strict=True):
+        assert one.keys == other.keys
+        assert all(torch.equal(a, b) for a, b in zip(one[1:4], other[1:4], strict=True))
+    assert multiprocessing.active_children() == []
