@@ -200,7 +200,8 @@ def evaluate(
     """Measure CHECKPOINT on the dataset DATA: a table with a column for every split.
 
     Predictions are enlarged to the dataset's size. Every metric is pooled over all pixels; with the suffix _img it is
-    the mean over images.
+    the mean over images. The last rows are what guessing gives: a mask that is all foreground, and the mean depth map
+    of the first 2,000 samples of train.
 
     \b
       fgbg-train eval runs/NAME/best.ckpt shards/

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from fgbg_train import checkpoint, losses
+from fgbg_train import baseline, checkpoint, losses
 from fgbg_train.config import FitConfig, LossConfig, from_table, merge, to_table
 from fgbg_train.data import (
     FULL_SIZE,
@@ -116,7 +116,7 @@ def evaluate(
         options: settings of `FitConfig` on how to compute: device, workers, limit, precision, on_error.
 
     Returns:
-        For every split its metrics and losses.
+        For every split its metrics and losses, and beside them what `fgbg_train.baseline` guesses without a model.
     """
     path = Path(weights)
     state = checkpoint.load(path)
@@ -131,10 +131,13 @@ def evaluate(
     fabric.launch()
     model = checkpoint.model_of(path, state).to(fabric.device)
     readers = [SplitReader(str(data), split, config.limit) for split in wanted]
+    skip = config.on_error == "skip"
+    mean = baseline.mean_depth(SplitReader(str(data), "train"), skip_errors=skip) if "train" in there else None
     found = {}
     for reader in readers:
         if not reader.has_depth and config.model.networks == "depth":
             raise DataError(f"{data}: the split {reader.split} has no depth to measure a depth network by")
         tally = score_split(model, reader, fabric, config, size_px=size_px or state["size_px"], batch=batch)
-        found[reader.split] = {"samples": float(tally.images), **tally.compute()}
+        guessed = baseline.measure(reader, mean, skip_errors=skip)
+        found[reader.split] = {"samples": float(tally.images), **tally.compute(), **guessed}
     return found

@@ -90,8 +90,16 @@ class Progress:
         self._last_line = time.monotonic()
 
     def end_split(self, split: str, images: int, measured: Mapping[str, float]) -> None:
-        """Print the line of a split that was tested."""
+        """Print the line of a split that was tested, beside what guessing gives."""
         self.note(f"{split} ({images} samples)  {_numbers(measured)}")
+        guesses = {"mask_iou": "all foreground", "rmse": "the mean depth map of train"}
+        told = [
+            f"{name} {measured[f'baseline_{name}']:.4f} by {guess}"
+            for name, guess in guesses.items()
+            if name in measured and f"baseline_{name}" in measured
+        ]
+        if told:
+            self.note(f"  guessing would give {', '.join(told)}")
 
 
 def _numbers(values: Mapping[str, float]) -> str:

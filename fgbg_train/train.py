@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from fgbg_train import checkpoint, losses
+from fgbg_train import baseline, checkpoint, losses
 from fgbg_train.augment import augment
 from fgbg_train.clock import Clock, Timed
 from fgbg_train.config import FitConfig
@@ -282,11 +282,15 @@ def finish(plan: Plan, state: State, fabric: Fabric, log: Log, progress: Progres
     size_px = state.best.get("size_px", plan.schedule.stage(plan.schedule.epochs - 1).size_px)
     epoch = state.best.get("epoch", plan.schedule.epochs - 1)
     tests = {}
+    skip = plan.config.on_error == "skip"
+    mean = baseline.mean_depth(plan.readers["train"], skip_errors=skip) if fabric.is_global_zero else None
     for split in plan.test_splits:
         reader = SplitReader(plan.data, split, plan.config.limit)
         tally = score_split(model, reader, fabric, plan.config, size_px=size_px, batch=TEST_BATCH)
         tests[split] = tally.compute()
         log.add({"epoch": epoch, "step": state.step, "split": split, "size_px": size_px, **tests[split]})
+        if fabric.is_global_zero:
+            tests[split] |= baseline.measure(reader, mean, skip_errors=skip)
         progress.end_split(split, tally.images, tests[split])
     log.close()
     if not fabric.is_global_zero:
