@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+DEMO_SCHEDULE := 4@48x16,4@64x16,8@96x16
 
-.PHONY: demo test test-slow check format bench clean
+.PHONY: demo test test-slow check format bench bench-read clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "fgbg needs Python 3.11 or newer: make PYTHON=...")'
@@ -13,11 +14,14 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@
 
-demo: $(VENV)/ready  ## environment, demo pictures, build, preview
+demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks trained on it
 	$(BIN)/fgbg-data demo $(DEMO)
 	$(BIN)/fgbg-data build --bg $(DEMO)/bg --fg $(DEMO)/fg --out $(DEMO)/shards --samples 600 --shard-size 100 --format tar,hdf5
+	$(BIN)/fgbg-train fit $(DEMO)/shards --out $(DEMO)/runs/demo --schedule $(DEMO_SCHEDULE)
 	@echo
-	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth."
+	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth;"
+	@echo "at $(DEMO)/runs/demo/samples/epoch_016.png: mask and depth that the networks predict for new backgrounds;"
+	@echo "and at $(DEMO)/runs/demo/curves.png: how they learnt it."
 	@echo "What was made, and how to read it, stands in $(DEMO)/shards/README.md."
 
 test: $(VENV)/ready  ## all tests but the slow ones
@@ -36,7 +40,16 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/ready  ## the tables of docs/benchmarks.md; let nothing else run
-	$(BIN)/python benchmarks/build.py
+	$(BIN)/fgbg-data demo $(DEMO)
+	$(BIN)/python benchmarks/build.py --bg $(DEMO)/bg --fg $(DEMO)/fg
+
+bench-read: $(VENV)-bench/ready  ## reading, against other libraries
+	$(VENV)-bench/bin/python benchmarks/read.py
+
+$(VENV)-bench/ready: pyproject.toml  # an environment of its own: MosaicML Streaming holds NumPy back
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --editable '.[bench]'
+	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Picture = npt.NDArray[np.uint8]
 
-GAP_PX, CAPTION_PX = 4, 18
+GAP_PX, CAPTION_PX = 6, 26
+FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.45
 COLUMNS = ("image", "mask", "predicted mask", "depth", "predicted depth", "depth error")
 
 
@@ -73,11 +74,13 @@ def panel(
     height, width = photos.shape[1] * factor, photos.shape[2] * factor
     rows = len(photos)
     canvas = np.full(
-        (CAPTION_PX + rows * (height + GAP_PX), len(kept) * (width + GAP_PX) - GAP_PX, 3), 255, dtype=np.uint8
+        (CAPTION_PX + rows * (height + GAP_PX), GAP_PX + len(kept) * (width + GAP_PX), 3), 255, dtype=np.uint8
     )
     for i, (name, column) in enumerate(kept):
-        left = i * (width + GAP_PX)
-        cv2.putText(canvas, name, (left + 2, CAPTION_PX - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+        left = GAP_PX + i * (width + GAP_PX)
+        text_px = cv2.getTextSize(name, FONT, FONT_SCALE, 1)[0][0]
+        middle = left + (width - text_px) // 2
+        cv2.putText(canvas, name, (middle, CAPTION_PX - 9), FONT, FONT_SCALE, (40, 40, 40), 1, cv2.LINE_AA)
         for row, cell in enumerate(column):
             top = CAPTION_PX + row * (height + GAP_PX)
             big = cell.repeat(factor, axis=0).repeat(factor, axis=1)

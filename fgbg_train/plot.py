@@ -18,7 +18,7 @@ TRAIN, VAL = "train", "val"
 def plot_runs(runs: Sequence[Path], out: Path) -> None:
     """Draw the curves of runs into one picture; the file type follows the ending of `out`.
 
-    Training is a thin line, val a thick one. With one run, dotted lines mark where the image size changes.
+    Training is a thin line, val a thick one. With one run, the sizes of its images stand above.
 
     Raises:
         DataError: a folder holds no log, or nothing has been logged.
@@ -31,9 +31,11 @@ def plot_runs(runs: Sequence[Path], out: Path) -> None:
     if empty:
         raise DataError(f"no log.csv with rows in {', '.join(empty)}")
     panels = [p for p in PANELS if any(row.get(p) for rows in logs.values() for row in rows)]
-    figure = Figure(figsize=(6 * len(panels), 4), layout="constrained")
+    rows_of_panels = -(-len(panels) // 2)
+    figure = Figure(figsize=(6.5 * min(2, len(panels)), 3.6 * rows_of_panels + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, name in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    places = figure.subplots(rows_of_panels, min(2, len(panels)), squeeze=False).flat
+    for axes, name in zip(places, panels, strict=False):
         for i, (run, rows) in enumerate(logs.items()):
             for split, width in ((TRAIN, 1.0), (VAL, 2.2)):
                 points = [(int(r["epoch"]) + 1, float(r[name])) for r in rows if r["split"] == split and r.get(name)]
@@ -41,21 +43,25 @@ def plot_runs(runs: Sequence[Path], out: Path) -> None:
                     label = split if len(runs) == 1 else f"{run.name} {split}"
                     axes.plot(*zip(*points, strict=True), f"C{i}", linewidth=width, marker=".", label=label)
         if len(runs) == 1:
-            for epoch, size_px in size_changes(logs[runs[0]]):
-                axes.axvline(epoch + 0.5, color="grey", linestyle=":", linewidth=1)
-                place = axes.get_xaxis_transform()
-                axes.text(epoch + 0.55, 0.02, f"{size_px} px", transform=place, fontsize=8, color="grey")
-        axes.set(xlabel="epoch", title=PANELS[name])
+            for epoch, size_px in sizes(logs[runs[0]]):
+                if epoch:
+                    axes.axvline(epoch + 0.5, color="grey", linestyle=":", linewidth=1)
+                left, place = (epoch + 0.55, axes.get_xaxis_transform()) if epoch else (0.01, axes.transAxes)
+                axes.text(left, 1.01, f"{size_px} px", transform=place, fontsize=8, color="grey")
+        axes.set_title(PANELS[name], fontsize=11, pad=16)
+        axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")
+    for axes in places:  # of an odd number of panels
+        axes.set_axis_off()
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
     try:
         figure.savefig(out, dpi=110)
     except (OSError, ValueError) as error:
         raise DataError(f"{out}: the curves cannot be written ({error})") from error
 
 
-def size_changes(rows: Sequence[dict[str, str]]) -> list[tuple[int, int]]:
-    """Return (epoch, size in px) of every epoch that has another training size than the one before."""
-    sizes = [(int(row["epoch"]), int(row["size_px"])) for row in rows if row["split"] == TRAIN]
-    return [now for before, now in zip(sizes, sizes[1:], strict=False) if now[1] != before[1]]
+def sizes(rows: Sequence[dict[str, str]]) -> list[tuple[int, int]]:
+    """Return (epoch, size in px) of the first epoch, and of every one that has another size than the one before."""
+    found = [(int(row["epoch"]), int(row["size_px"])) for row in rows if row["split"] == TRAIN]
+    return found[:1] + [now for before, now in zip(found, found[1:], strict=False) if now[1] != before[1]]

@@ -4,7 +4,7 @@ import pytest
 
 from fgbg_train.errors import DataError
 from fgbg_train.log import Log, RunLog, read_rows
-from fgbg_train.plot import plot_runs, size_changes
+from fgbg_train.plot import plot_runs, sizes
 
 
 def logged(folder: Path) -> RunLog:
@@ -60,7 +60,7 @@ def test_curves_are_drawn_from_the_log_alone(tmp_path: Path) -> None:
     plot_runs(runs, tmp_path / "both.svg")
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "both.svg").read_bytes()
-    assert size_changes(read_rows(runs[0] / "log.csv")) == [(2, 48)]
+    assert sizes(read_rows(runs[0] / "log.csv")) == [(0, 38), (2, 48)]
 
 
 def test_runs_without_a_log_are_named(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_what_a_run_leaves(finished: Path) -> None:
     assert summary["test"]["test"]["rmse"] == float(rows[6]["rmse"])
     assert summary["steps"] == 12
     assert read_toml(finished / "config.toml")["schedule"] == "1@16x6,2@24x6"
-    assert Image.open(finished / "samples" / "epoch_003.png").size == (6 * 144 + 5 * 4, 18 + 6 * 148)
+    assert Image.open(finished / "samples" / "epoch_003.png").size == (6 * 150 + 6, 26 + 6 * 150)
 
 
 def test_a_finished_run_is_left_alone(shards: Path, finished: Path) -> None:
