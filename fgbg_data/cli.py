@@ -10,6 +10,7 @@ import click
 from fgbg_data import __version__
 from fgbg_data.cli_base import print_table, user_errors
 from fgbg_data.cli_convert import COMMANDS as MAKING
+from fgbg_data.cli_depth import COMMANDS as GUESSING
 from fgbg_data.cli_read import COMMANDS as READING
 
 if TYPE_CHECKING:
@@ -78,7 +79,12 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     help="How a background fills the canvas: cropped or distorted.  [cover]",
 )
 @_option("--seed", kind=int, help="Every draw of the plan comes from it.  [0]")
-@_option("--depth", kind=Choices("tiny|none"), help="Depth estimator.  [tiny]")
+@_option(
+    "--depth",
+    kind=Choices("NAME"),
+    help="Depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, densedepth:FILE.h5; "
+    "`fgbg-data estimators` lists all.  [tiny]",
+)
 @_option("--device", kind=Choices("auto|cpu|cuda"), help="Where the estimator runs.  [auto]")
 @_option("--depth-bits", kind=int, help="Levels of stored depth: 2 to this power.  [12]")
 @_option("--depth-size", kind=Choices("full|half|WxH"), help="Size of stored depth.  [full]")
@@ -200,7 +206,7 @@ def _print_summary(out: Path, manifest: "Manifest") -> None:
     click.echo(f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}")
 
 
-for _command in (*READING, *MAKING):
+for _command in (*READING, *MAKING, *GUESSING):
     main.add_command(_command)
 
 

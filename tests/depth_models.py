@@ -150,3 +150,46 @@ def _glpn() -> tuple[Any, Any]:
 
     config = GLPNConfig(depths=[1] * 4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4, decoder_hidden_size=8)
     return GLPNForDepthEstimation(config), GLPNImageProcessor()
+
+
+# --- ONNX ----------------------------------------------------------------------------------------------------
+
+PLAIN = 'mean = [0, 0, 0]\nstd = [1, 1, 1]\noutput = "inverse"\n'
+
+
+def write_onnx(
+    path: Path,
+    toml: str | None = PLAIN,
+    *,
+    shape: tuple[Any, ...] = ("n", 3, "h", "w"),
+    weights: tuple[float, ...] = (0, 1, 0),
+    keep_channel: bool = False,
+    kind: int = 1,
+    before: list[Any] | None = None,
+) -> Path:
+    """Write a graph whose depth is a weighted sum of the channels of its input: by default, of green alone."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    path.parent.mkdir(exist_ok=True)
+    axis = 3 if shape[3] == 3 else 1
+    array = np.array(weights, helper.tensor_dtype_to_np_dtype(kind))
+    kernel = array.reshape([-1 if k == axis else 1 for k in range(4)])
+    nodes = list(before or [])
+    nodes.append(helper.make_node("Mul", ["normalised" if before else "image", "kernel"], ["scaled"]))
+    nodes.append(helper.make_node("ReduceSum", ["scaled", "axis"], ["depth"], keepdims=int(keep_channel)))
+    constants = [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(np.array([axis]), "axis")]
+    constants += [numpy_helper.from_array(np.float32(0.5), "half")]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", kind, shape)],
+        [helper.make_tensor_value_info("depth", kind, None)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    if toml is not None:
+        path.with_suffix(".toml").write_text(toml)
+    return path

@@ -41,8 +41,8 @@ LAYERS = [
         "production",
     },
     {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats"}
-    | {"origin", "transfer", "convert", "merge", "resplit", "gallery", "view"},
-    {"cli", "cli_base", "cli_read", "cli_convert"},
+    | {"origin", "transfer", "convert", "merge", "resplit", "gallery", "view", "photos"},
+    {"cli", "cli_base", "cli_read", "cli_convert", "cli_depth"},
 ]
 
 

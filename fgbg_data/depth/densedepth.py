@@ -120,14 +120,16 @@ def load_net(path: Path) -> DenseDepthNet:
             f"{path}: has no layer {lacking[0]!r} ({len(lacking)} of {len(layers)} are missing); expected a model of "
             "DenseDepth on DenseNet-169, as nyu.h5 and kitti.h5 are"
         )
-    net = DenseDepthNet(_width(weights, path), leak_between=_leaks_between(config))
+    with torch.device("meta"):  # weights of its own would only cost time
+        net = DenseDepthNet(_width(weights, path), leak_between=_leaks_between(config))
     state = net.state_dict()
-    for name in state:
+    for name, wanted in state.items():
         module, _, kind = name.rpartition(".")
-        if kind != "num_batches_tracked":
-            state[name] = _tensor(weights[layers[module]], layers[module], kind, state[name], path)
-    with torch.no_grad():
-        net.load_state_dict(state)
+        if kind == "num_batches_tracked":
+            state[name] = torch.tensor(0)
+        else:
+            state[name] = _tensor(weights[layers[module]], layers[module], kind, wanted, path)
+    net.load_state_dict(state, assign=True)
     return net.eval().requires_grad_(False)
 
 

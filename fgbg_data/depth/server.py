@@ -56,7 +56,7 @@ class EstimatorServer:
         with suppress(OSError, EOFError), client:
             while True:
                 shape = client.recv()
-                images = np.frombuffer(client.recv_bytes(), np.uint8).reshape(shape)
+                images = np.frombuffer(bytearray(client.recv_bytes()), np.uint8).reshape(shape)  # writable
                 try:
                     with self._lock:  # one batch at a time on the device
                         depth = self._estimator.estimate(images)

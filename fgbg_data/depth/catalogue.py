@@ -1,0 +1,42 @@
+"""The table of estimators that there are, and what of them is on this machine."""
+
+import importlib.util
+from typing import NamedTuple
+
+from fgbg_data.depth import FORMS, Form
+from fgbg_data.depth.presets import PRESETS, is_non_commercial
+
+
+class Row(NamedTuple):
+    """One estimator, as text."""
+
+    name: str
+    licence: str
+    size: str
+    output: str
+    state: str
+
+
+def catalogue() -> list[Row]:
+    """Return a row for each estimator and each family, loading no model."""
+    rows = [Row("tiny", "Apache-2.0", "3.3 M", "inverse depth", "in the package")]
+    for name, preset in PRESETS.items():
+        limit = " *" if is_non_commercial(preset.licence) else ""
+        output = "inverse depth" if preset.output == "inverse" else "metres, inverted"
+        size = f"{preset.params_m:g} M"
+        rows.append(Row(name, preset.licence + limit, size, output, _state(FORMS["hf"], preset.repo)))
+    rows.append(Row(FORMS["hf"].shown, "its card's", "", "by its kind", _state(FORMS["hf"])))
+    rows.append(Row(FORMS["onnx"].shown, "its TOML's", "", "by its TOML", _state(FORMS["onnx"])))
+    rows.append(Row(FORMS["densedepth"].shown, "GPL-3.0", "42.7 M", "inverse depth", "bring FILE"))
+    return [*rows, Row("none", "", "", "no depth", "")]
+
+
+def _state(form: Form, repo: str | None = None) -> str:
+    """Say whether a family can run here, and whether a model of it is in the hub's cache."""
+    if form.needs and importlib.util.find_spec(form.needs) is None:
+        return f"pip install 'fgbg[{form.extra}]'"
+    if repo is None:
+        return "ready"
+    from fgbg_data.depth.hub import is_cached
+
+    return "fetched" if is_cached(repo) else "not fetched"

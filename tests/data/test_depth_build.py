@@ -1,0 +1,109 @@
+"""Every kind of estimator through a whole build: workers, resume, manifest, card, and the server."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from depth_models import PLAIN, save_model, write_onnx
+from support import config_for
+
+from fgbg_data import open_dataset
+from fgbg_data.build import build
+from fgbg_data.depth import load_estimator
+from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
+from fgbg_data.errors import EstimatorError, FingerprintError
+
+SMALL: dict[str, Any] = {"samples": 12, "shard_size": 4, "val": 0, "test": 0}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.suffix in (".tar", ".json", ".md", ".png")
+    }
+
+
+@pytest.fixture
+def green(tmp_path: Path) -> str:
+    """An ONNX file that takes green for near."""
+    path = write_onnx(tmp_path / "models" / "green.onnx", PLAIN + 'licence = "CC-BY-NC-4.0"\n')
+    return f"onnx:{path}"
+
+
+@pytest.mark.filterwarnings("ignore:onnx.green.onnx. its licence")
+def test_workers_and_resume_change_nothing(green: str, pictures: Path, tmp_path: Path) -> None:
+    build(config_for(pictures, tmp_path / "one", depth=green, **SMALL))
+    build(config_for(pictures, tmp_path / "two", depth=green, jobs=2, **SMALL))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    (tmp_path / "two" / "train" / "fgbg-train-000001.json").unlink()
+    (tmp_path / "two" / "dataset.json").unlink()
+    build(config_for(pictures, tmp_path / "two", depth=green, **SMALL))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    sample = open_dataset(tmp_path / "one", fields=("image", "depth"))[0]
+    assert sample.depth is not None
+    assert np.corrcoef(sample.image[..., 1].ravel(), sample.depth.ravel())[0, 1] > 0.999
+
+
+def test_manifest_and_card_name_the_model_and_its_licence(green: str, pictures: Path, tmp_path: Path) -> None:
+    with pytest.warns(
+        UserWarning, match="onnx:green.onnx: its licence, CC-BY-NC-4.0, is for non-commercial use"
+    ) as seen:
+        build(config_for(pictures, tmp_path / "out", depth=green, **SMALL))
+    assert len(seen) == 1
+    text = (tmp_path / "out" / "dataset.json").read_text()
+    identity = json.loads(text)["identity"]
+    assert identity["config"]["depth"] == identity["estimator"]["name"] == "onnx:green.onnx"
+    assert identity["estimator"]["licence"] == "CC-BY-NC-4.0"
+    assert str(tmp_path) not in text
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Licence of the model: CC-BY-NC-4.0. It is for non-commercial use." in card
+
+
+@pytest.mark.filterwarnings("ignore:onnx.green.onnx. its licence")
+def test_other_weights_are_another_dataset(green: str, pictures: Path, tmp_path: Path) -> None:
+    """Whatever the file is called: its digest counts, and so does how pictures are prepared."""
+    build(config_for(pictures, tmp_path / "out", depth=green, **SMALL))
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "models", moved)
+    build(config_for(pictures, tmp_path / "out", depth=f"onnx:{moved / 'green.onnx'}", **SMALL))
+    write_onnx(moved / "green.onnx", PLAIN.replace("[1, 1, 1]", "[1, 1, 2]"), weights=(0, 2, 0))
+    with pytest.raises(FingerprintError) as caught:
+        build(config_for(pictures, tmp_path / "out", depth=f"onnx:{moved / 'green.onnx'}", **SMALL))
+    for part in ("estimator's weights_sha256 (", "estimator's preprocessing (recipe-", "estimator's licence ("):
+        assert part in str(caught.value)
+
+
+def test_a_model_that_gives_no_number_stops_the_build(pictures: Path, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "nan.onnx", weights=(0, float("nan"), 0))
+    with pytest.raises(EstimatorError, match=r"room\d_thing\d_\d+m?: --depth onnx:.* gave a depth that is not finite"):
+        build(config_for(pictures, tmp_path / "out", depth=f"onnx:{path}", **SMALL))
+
+
+def test_a_server_lends_a_model_of_transformers(pictures: Path, tmp_path: Path) -> None:
+    """As on a GPU, where workers have none of their own."""
+    name = f"hf:{save_model('dpt', tmp_path / 'dpt')}"
+    build(config_for(pictures, tmp_path / "out", depth=name, estimator_batch=2, **SMALL))
+    dataset = open_dataset(tmp_path / "out", fields=("image", "depth"))
+    images = np.stack([dataset[number].image for number in (0, 1)])
+    estimator = load_estimator(name, "cpu", 2)
+    with EstimatorServer(estimator) as server:
+        depth = RemoteEstimator(server.address, name, 2).estimate(images)
+    np.testing.assert_array_equal(depth, estimator.estimate(images))
+    for guess, number in zip(depth, (0, 1), strict=True):
+        stored = dataset[number].depth
+        assert stored is not None
+        np.testing.assert_allclose(stored, (guess - guess.min()) / np.ptp(guess), atol=2e-3)
+    identity = json.loads((tmp_path / "out" / "dataset.json").read_text())["identity"]
+    assert identity["estimator"]["name"] == "hf:dpt"
+
+
+@pytest.mark.slow
+def test_workers_load_a_model_of_transformers_themselves(pictures: Path, tmp_path: Path) -> None:
+    name = f"hf:{save_model('dpt', tmp_path / 'dpt')}"
+    for jobs in (1, 2):
+        build(config_for(pictures, tmp_path / str(jobs), depth=name, jobs=jobs, **SMALL))
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
