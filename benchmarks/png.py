@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fgbg_data import open_dataset
+from fgbg_data import open_dataset, png
 from fgbg_data.sample import encode_depth, encode_mask
 
 STRATEGIES = {
@@ -63,6 +63,10 @@ def show(field: str, arrays: list[np.ndarray], used: Callable[[np.ndarray], byte
             return bytes(cv2.imencode(".png", array, [*flags, cv2.IMWRITE_PNG_FILTER, FILTERS[kind]])[1])
 
         rows.append((*measure(encode, arrays), f"{level}, {strategy}, {row_filter}"))
+    for level in LEVELS if field == "depth" else ():
+        rows.append(
+            (*measure(lambda array, level=level: png.encode_grey(array, level), arrays), f"zlib-ng {level}, up")
+        )  # type: ignore[misc]
     best = min(size for size, *_ in rows)
     least = float("inf")
     for size, seconds, files, name in sorted(rows, key=lambda row: row[1]):

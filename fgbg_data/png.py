@@ -1,7 +1,7 @@
-"""The PNGs of masks and depth, decoded faster than by libpng.
+"""The grey PNGs of masks and depth: depth encoded, and both decoded, faster than by libpng.
 
-The package writes them grey, with rows as they are or as differences from the row above. Those two are undone here,
-on what a fast zlib inflates; any other PNG is left to OpenCV.
+The package writes them with rows as they are or as differences from the row above. Those two are done and undone here,
+with a fast zlib; any other PNG is left to OpenCV.
 
 Source: W3C, "Portable Network Graphics (PNG) Specification", chunks (5) and filters (9).
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
-from fgbg_data.sample import Array
+Array = NDArray[Any]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB = 0, 2
@@ -40,6 +41,27 @@ class Png:
     colour: int
     plain: bool
     pixels: bytes
+
+
+def encode_grey(pixels: Array, level: int) -> bytes:
+    """Encode (H, W) uint8 or uint16 as a grey PNG, rows as differences from the row above.
+
+    Args:
+        pixels: at least one row.
+        level: of zlib-ng, 1 to 9.
+    """
+    height, width = pixels.shape
+    rows = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"))).view(np.uint8)
+    table = np.empty((height, 1 + rows.shape[1]), np.uint8)
+    table[:, 0] = _FROM_ABOVE
+    table[0, 1:] = rows[0]  # above the first row all is zero
+    np.subtract(rows[1:], rows[:-1], out=table[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, GREY, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib_ng.compress(table, level)), (b"IEND", b"")
+    return SIGNATURE + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib_ng.crc32(data, zlib_ng.crc32(kind)))
+        for kind, data in chunks
+    )
 
 
 def parse(data: Any) -> Png | None:

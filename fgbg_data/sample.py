@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fgbg_data import png
 from fgbg_data.errors import ShardError
 
 Array = NDArray[Any]
@@ -37,6 +38,8 @@ FIELDS: dict[str, Field] = {
     "depth": Field(name="depth", suffix="depth.png", dtype="uint16", channels=0, optional=True),
     "meta": Field(name="meta", suffix="json", dtype="object", channels=0),
 }
+DEPTH_LEVEL = 3
+"""Of zlib-ng. It and the options of other PNGs were chosen by size and by both speeds, in `benchmarks/png.py`."""
 PIXEL_FIELDS = ("image", "mask", "depth")
 
 
@@ -129,7 +132,7 @@ def encode_mask(mask: Array) -> bytes:
 
 def encode_depth(codes: Array) -> bytes:
     """Encode (h, w) uint16 codes as 16-bit PNG."""
-    return _imencode(".png", codes, _png_options("depth"))
+    return png.encode_grey(codes, DEPTH_LEVEL)
 
 
 def decode_pixels(field: str, data: bytes, where: str) -> Array:
@@ -197,13 +200,12 @@ def _imencode(suffix: str, array: Array, options: list[int]) -> bytes:
 
 
 def _png_options(field: str) -> list[int]:
-    """Return level, strategy and filter, chosen by size and both speeds in `benchmarks/png.py`."""
+    """Return level, strategy and filter; how they were chosen stands at `DEPTH_LEVEL`."""
     import cv2
 
     level, strategy, row_filter = {
         "image": (3, cv2.IMWRITE_PNG_STRATEGY_DEFAULT, cv2.IMWRITE_PNG_FILTER_SUB),
         "mask": (3, cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_FILTER_NONE),
-        "depth": (2, cv2.IMWRITE_PNG_STRATEGY_DEFAULT, cv2.IMWRITE_PNG_FILTER_UP),
     }[field]
     return [
         cv2.IMWRITE_PNG_COMPRESSION,

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "sample"},
+    {"errors", "png", "sample"},
     {
         "config",
         "sources",
@@ -23,7 +23,6 @@ LAYERS = [
         "manifest",
         "demo",
         "pixels",
-        "png",
         "pictures",
     },
     {

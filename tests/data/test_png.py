@@ -1,5 +1,6 @@
-"""The fast decoder of grey PNGs against OpenCV's."""
+"""The fast encoder and decoder of grey PNGs against OpenCV and Pillow."""
 
+import io
 import struct
 import zlib
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from fgbg_data import png
 from fgbg_data.pixels import decode_field, resize_field
@@ -91,3 +93,12 @@ def test_a_smaller_image_is_near_to_the_mean_of_its_areas() -> None:
         exact = cv2.resize(image.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
         for found in (resize_field("image", image, (side, side)), decode_field("image", jpeg, "", None, (side, side))):
             assert np.abs(found - exact).mean() < 2
+
+
+@given(pixels=arrays.arrays(np.uint16, SHAPES) | arrays.arrays(np.uint8, SHAPES), level=st.integers(1, 9))
+def test_encoded_pixels_come_back_from_every_decoder(pixels: Array, level: int) -> None:
+    data = png.encode_grey(pixels, level)
+    for found in (by_opencv(data), decoded(data), np.asarray(Image.open(io.BytesIO(data)))):
+        assert found is not None
+        np.testing.assert_array_equal(found, pixels)
+        assert found.dtype == pixels.dtype
