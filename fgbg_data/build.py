@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fgbg_data import source_depth
 from fgbg_data.config import BuildConfig
+from fgbg_data.depth import DepthEstimator
 from fgbg_data.forecast import check_space
 from fgbg_data.manifest import MANIFEST, Manifest, Record, record_path
 from fgbg_data.parallel import num_cores
@@ -18,7 +20,6 @@ from fgbg_data.project import Project, prepare
 from fgbg_data.sample import PIXEL_FIELDS, Array, Meta
 from fgbg_data.shards import FORMATS, load_format
 from fgbg_data.shards.folder import INDEX, FolderFormat, loose_files
-from fgbg_data.sources import SourceCache
 from fgbg_data.worker import Job
 
 
@@ -35,18 +36,18 @@ def build(config: BuildConfig, console: Console | None = None) -> Manifest:
     Raises:
         FgbgError: a user can mend it; nothing finished is lost, and the same call goes on.
     """
-    return production(prepare(config, console)).run(console)
+    return production(prepare(config, console), console).run(console)
 
 
-def production(project: Project) -> Production[Shard]:
-    """Return what there is to make of a project."""
+def production(project: Project, console: Console | None = None) -> Production[Shard]:
+    """Return what there is to make of a project; its start is shown on the console."""
     config = project.job.config
     return Production(
         out=config.out,
         manifest=project.manifest,
         formats=config.format,
         tasks=project.plan.shards(),
-        open_work=lambda tally, jobs: _open_work(project, tally, jobs),
+        open_work=lambda tally, jobs: _open_work(project, tally, jobs, console or Console(quiet=True)),
         draw_preview=lambda records: _draw_preview(project, records[0]),
         check_space=lambda samples: check_space(project, samples),
         clear=lambda: _clear_other(config.out, project.manifest.fingerprint) if config.overwrite else None,
@@ -60,16 +61,36 @@ def production(project: Project) -> Production[Shard]:
 
 
 @contextlib.contextmanager
-def _open_work(project: Project, tally: Path, jobs: int) -> Iterator[Job]:
+def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> Iterator[Job]:
     """Yield what workers are told; beside them, where they share one GPU, a server runs the estimator."""
     job = replace(project.job, tally=tally, threads=max(1, num_cores() // jobs) if jobs > 1 else 0)
-    if project.estimator is None or job.device != "cuda" or jobs == 1:
-        yield job
-        return
-    from fgbg_data.depth.server import EstimatorServer
+    labels = job.config.labels.values()
+    with contextlib.ExitStack() as stack:
+        if project.estimator is not None and "composed" in labels:
+            job = replace(job, source_depth=_estimate_sources(project.job, project.estimator, console))
+        if project.estimator is not None and "inferred" in labels and job.device == "cuda" and jobs > 1:
+            from fgbg_data.depth.server import EstimatorServer
 
-    with EstimatorServer(project.estimator) as server:
-        yield replace(job, server=server.address)
+            server = stack.enter_context(EstimatorServer(project.estimator))
+            job = replace(job, server=server.address)
+        yield job
+    source_depth.clear(job.config.out)  # all shards are made; after a stop it stays for the next run
+
+
+def _estimate_sources(job: Job, estimator: DepthEstimator, console: Console) -> Path:
+    """Ask the estimator about every source, for composed depth; return the folder of what it said."""
+    folder = source_depth.folder_of(job.config.out, job.fingerprint)
+    backgrounds, foregrounds = ([source.id for source in found] for found in (job.backgrounds, job.foregrounds))
+    with console.status("depth of the sources") as status:
+        source_depth.estimate_sources(
+            folder,
+            job.sources(),
+            estimator,
+            backgrounds,
+            foregrounds,
+            lambda done: status.update(f"depth of the sources: {done}/{len(backgrounds) + len(foregrounds)}"),
+        )
+    return folder
 
 
 def _clear_other(out: Path, wanted: str) -> None:
@@ -97,11 +118,7 @@ def _clear_other(out: Path, wanted: str) -> None:
 def _draw_preview(project: Project, record: Record) -> None:
     """Draw the first samples of the dataset, beside what they were made of."""
     config = project.job.config
-    cache = SourceCache(
-        config,
-        {source.id: source.file for source in project.job.backgrounds},
-        {source.id: source.file for source in project.job.foregrounds},
-    )
+    cache = project.job.sources()
 
     def sources(meta: Meta) -> dict[str, Array]:
         return {

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from fgbg_data.config import depth_labels
 from fgbg_data.depth.presets import is_non_commercial
 from fgbg_data.manifest import Manifest
 from fgbg_data.progress import format_bytes
@@ -13,7 +14,8 @@ def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
     config = manifest.identity["config"]
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
-    parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest), _reading(config["format"])]
+    parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest)]
+    parts += [_reading(config["format"], composed="depth_composed" in manifest.fields)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -52,6 +54,7 @@ def _fields_table(manifest: Manifest) -> str:
         "image": "the composite, RGB",
         "mask": "255 where the foreground covers at least half of the pixel, else 0; lossless",
         "depth": "relative inverse depth, larger = nearer, unitless, by each sample's own range",
+        "depth_composed": "likewise, composed of the depth of the sources",
         "meta": "JSON: sources, box, scale, mask area, range of the depth",
     }
     lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
@@ -77,15 +80,31 @@ def _splits_table(manifest: Manifest) -> str:
 
 
 def _labels(manifest: Manifest) -> str:
-    estimator = manifest.identity["estimator"]
+    estimator, config = manifest.identity["estimator"], manifest.identity["config"]
     if estimator is None:
         return ""
-    bits = manifest.identity["config"]["depth_bits"]
-    return (
-        f"Depth is a guess of the monocular model `{estimator['name']}` about each composite, not a measurement. "
+    labels = depth_labels(config.get("depth_mode", "infer"))
+    lines = []
+    for field, label in labels.items():
+        name, model = "Depth" if field == "depth" else f"`{field}`", estimator["name"]
+        if label == "inferred":
+            lines.append(f"{name} is a guess of the monocular model `{model}` about each composite, not a measurement.")
+        else:
+            where = "on the floor under it" if config["stand"] == "floor" else "at a drawn depth in front of its floor"
+            lines.append(
+                f"{name} is composed: the monocular model `{model}` was asked once about each background and once "
+                f"about each foreground alone, never about a composite. A cut-out is taken to stand upright {where}, "
+                f"in front of what it hides; its own relief takes {config['relief']:g} of the way from the farthest "
+                "background to it. Its edges are those of the mask."
+            )
+    bits = config["depth_bits"]
+    lines.append(
         f"Stored as 16-bit PNG or uint16: `v = (code >> {16 - bits}) / {2**bits - 1}` is in [0, 1]; the estimator's "
-        f"own value is `depth_min + v * (depth_max - depth_min)`, both in meta.{_licence(estimator)}"
+        "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
     )
+    if "depth_composed" in labels:
+        lines.append("Likewise `depth_composed_min` and `depth_composed_max`.")
+    return " ".join(lines) + _licence(estimator)
 
 
 def _licence(estimator: dict[str, Any]) -> str:
@@ -122,13 +141,14 @@ def _sources(manifest: Manifest) -> str:
     return "\n".join(lines) + credit
 
 
-def _reading(formats: list[str]) -> str:
+def _reading(formats: list[str], *, composed: bool) -> str:
+    more = ', "depth_composed.png"' if composed else ""
     lines = ["```python"]
     if "tar" in formats:
         lines += [
             "import webdataset",
             'dataset = webdataset.WebDataset("train/fgbg-train-000000.tar", shardshuffle=False).decode("pil")',
-            'sample = next(iter(dataset))  # "__key__", "jpg" or "png", "mask.png", "depth.png", "json"',
+            f'sample = next(iter(dataset))  # "__key__", "jpg" or "png", "mask.png", "depth.png"{more}, "json"',
         ]
     if "hdf5" in formats:
         lines += [

@@ -86,6 +86,13 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     "`fgbg-data estimators` lists all.  [tiny]",
 )
 @_option("--device", kind=Choices("auto|cpu|cuda"), help="Where the estimator runs.  [auto]")
+@_option(
+    "--depth-mode",
+    kind=Choices("infer|compose|both"),
+    help="Ask the estimator about every composite; or once about every source, and compose.  [infer]",
+)
+@_option("--stand", kind=Choices("floor|drawn"), help="Where a cut-out stands in composed depth.  [floor]")
+@_option("--relief", kind=float, help="Share of its distance that a cut-out's relief takes in it.  [0.2]")
 @_option("--depth-bits", kind=int, help="Levels of stored depth: 2 to this power.  [12]")
 @_option("--depth-size", kind=Choices("full|half|WxH"), help="Size of stored depth.  [full]")
 @_option("--estimator-batch", kind=int, help="Pictures in one estimator call.  [the estimator's own]")
@@ -154,7 +161,7 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
 
     from fgbg_data.build import production
     from fgbg_data.errors import counted
-    from fgbg_data.forecast import forecast
+    from fgbg_data.forecast import estimator_calls, forecast
     from fgbg_data.parallel import num_jobs
     from fgbg_data.progress import format_bytes, format_seconds
     from fgbg_data.project import prepare
@@ -182,6 +189,11 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
         f"expected: {format_bytes(expected.bytes)} ({format_bytes(free_bytes(config.out))} free), about "
         f"{format_seconds(expected.seconds)} with {counted(jobs, 'worker')}"
     )
+    if config.labels:
+        calls = counted(estimator_calls(project), "call")
+        click.echo(
+            f"depth {' and '.join(config.labels.values())}: {calls} of {config.depth}, {job.batch_size} pictures each"
+        )
     if "hdf5" in config.format and config.hdf5_layout == "pixels":
         click.echo("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")
     if records:

@@ -100,7 +100,7 @@ def verify(shards: Path, **options: Any) -> None:
 @click.option("--foreground", help="Only samples with this foreground (its id).")
 @user_errors
 def preview(shards: str, out: Path, **options: Any) -> None:
-    """Draw a contact sheet: image, outline of the mask over it, mask and depth."""
+    """Draw a contact sheet: image, outline of the mask over it, mask and what depth there is."""
     from fgbg_data.preview import preview as draw_sheet
 
     click.echo(f"look at {draw_sheet(shards, out, **options)}")
@@ -122,7 +122,8 @@ def _info_text(shards: str, about: dict[str, Any]) -> str:
         lines.append(f"  {name}: {', '.join(counts)}")
     for name, field in about["fields"].items():
         shape = " x ".join(str(side) for side in field["shape"])
-        lines.append(f"  {name}: {field['dtype']}{f' {shape}' if shape else ''}")
+        label = f" ({field['label']})" if "label" in field else ""
+        lines.append(f"  {name}: {field['dtype']}{f' {shape}' if shape else ''}{label}")
     if about["estimator"]:
         lines.append(f"  depth by {about['estimator']['name']}")
     if about["config"]:

@@ -22,6 +22,8 @@ Holdout = Literal["background", "foreground", "both", "sample"]
 ImageFormat = Literal["jpg", "png"]
 Hdf5Layout = Literal["pixels", "encoded"]
 Device = Literal["auto", "cpu", "cuda"]
+DepthMode = Literal["infer", "compose", "both"]
+Stand = Literal["floor", "drawn"]
 
 _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}
 """Where things lie and how they are run. The kind of device counts through the estimator's identity,
@@ -76,6 +78,13 @@ class BuildConfig:
     """Name of the depth estimator, or `none`."""
     device: Device = "auto"
     """Where the estimator runs."""
+    depth_mode: DepthMode = "infer"
+    """`infer` asks the estimator about every composite; `compose` asks it about every source, and makes the depth of
+    composites of that; `both` stores the one as `depth` and the other as `depth_composed`."""
+    stand: Stand = "floor"
+    """Where a cut-out stands in composed depth: on the `floor` under it, or at a `drawn` depth in front of that."""
+    relief: float = 0.2
+    """Share of the way from the farthest background to the cut-out that its own relief takes in composed depth."""
     depth_bits: int = 12
     """Levels of the stored depth: 2 to this power."""
     depth_size: str = "full"
@@ -126,19 +135,25 @@ class BuildConfig:
             at_least("estimator-batch", self.estimator_batch, 1)
         _between("quality", self.quality, 1, 100)
         _between("depth-bits", self.depth_bits, 1, 16)
-        for name in ("truncate", "val", "test"):  # 0 and 0.0 are one dataset
+        for name in ("truncate", "val", "test", "relief"):  # 0 and 0.0 are one dataset
             object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"--truncate {self.truncate}: expected a share of at least 0 and below 1")
         check_shares(self.val, self.test)
+        if not 0 <= self.relief <= 1:
+            raise ConfigError(f"--relief {self.relief}: expected a share of at least 0 and at most 1")
         for name, kind in (
             ("fit", Fit),
             ("holdout", Holdout),
             ("image_format", ImageFormat),
             ("hdf5_layout", Hdf5Layout),
             ("device", Device),
+            ("depth_mode", DepthMode),
+            ("stand", Stand),
         ):
             one_of(name.replace("_", "-"), getattr(self, name), get_args(kind))
+        if self.depth == "none" and self.depth_mode != "infer":
+            raise ConfigError(f"--depth-mode {self.depth_mode}: needs an estimator; --depth none is none")
         if not self.format:
             raise ConfigError(f"--format is empty: expected one or more of {', '.join(BUILT)}")
         for name in self.format:
@@ -181,6 +196,11 @@ class BuildConfig:
             raise ConfigError(f"--depth-size {self.depth_size}: larger than the image ({width}x{height})")
         return None if self.depth == "none" else shape
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Field of depth -> how it is made; none without depth."""
+        return {} if self.depth == "none" else depth_labels(self.depth_mode)
+
     def described(self) -> dict[str, Any]:
         """Return what enters the fingerprint, as JSON values, in the form in which the manifest shows it."""
         values = {
@@ -197,6 +217,9 @@ class BuildConfig:
             values["depth_size"] = f"{self.depth_shape[1]}x{self.depth_shape[0]}"
         else:  # options of a field that is not there
             values["depth_size"] = values["depth_bits"] = values["estimator_batch"] = None
+        if self.depth_mode == "infer":  # is not mentioned, for then these options change nothing
+            for name in ("depth_mode", "stand", "relief"):
+                del values[name]
         if self.scale_range:
             values["scale"] = "{}:{}".format(*self.scale_range)
         if self.image_format == "png":
@@ -204,6 +227,19 @@ class BuildConfig:
         if "hdf5" not in self.format:
             values["hdf5_layout"] = None
         return values
+
+
+def depth_labels(mode: str) -> dict[str, str]:
+    """Return field of depth -> how it is made, of a `--depth-mode`.
+
+    >>> depth_labels("both")
+    {'depth': 'inferred', 'depth_composed': 'composed'}
+    """
+    return {
+        "infer": {"depth": "inferred"},
+        "compose": {"depth": "composed"},
+        "both": {"depth": "inferred", "depth_composed": "composed"},
+    }[mode]
 
 
 def fingerprint(identity: dict[str, Any]) -> str:

@@ -37,12 +37,12 @@ def open_dataset(
         path: folder that `fgbg-data build` wrote, or any folder of such shards, or one shard; a local path or a
             URL that fsspec opens. Without `dataset.json` and records it is scanned.
         split: which one; `Dataset.splits` names all.
-        fields: which of image, mask, depth and meta to read; the others cost nothing.
-        size: side, "WIDTHxHEIGHT" or (height, width) of image, mask and depth; None is as stored. JPEGs are
+        fields: which of image, mask, depth, depth_composed and meta to read; the others cost nothing.
+        size: side, "WIDTHxHEIGHT" or (height, width) of image, mask and depths; None is as stored. JPEGs are
             decoded straight to a smaller size.
         on_error: `raise` an error, or in iteration `skip` what is damaged and count it in `Dataset.skipped`.
-        depth: `unit` is float32 in [0, 1] by the sample's own range, `raw` is float32 in the estimator's units,
-            both of the size of the image; `codes` is uint16 as stored, at its stored size.
+        depth: of both fields of depth: `unit` is float32 in [0, 1] by the sample's own range, `raw` is float32 in
+            the estimator's units, both of the size of the image; `codes` is uint16 as stored, at its stored size.
         format: which format to read where a dataset holds several; None takes the fastest.
 
     Raises:
@@ -74,6 +74,7 @@ class LoadedSample:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8, 0 or 255.
         depth: (H, W) float32 in [0, 1], larger = nearer (or codes, or raw); None where the dataset has none.
+        depth_composed: likewise, composed of the depth of the sources.
         meta: the sample's JSON object.
     """
 
@@ -81,6 +82,7 @@ class LoadedSample:
     image: Array
     mask: Array
     depth: Array | None
+    depth_composed: Array | None
     meta: Meta
 
     def __init__(self, key: str, fields: dict[str, Any]) -> None:
@@ -216,8 +218,8 @@ class Dataset:
                     have = ", ".join(index.fields)
                     raise ShardError(f"{self._store.place(shard)}: {key}: has no {field}; it holds {have}")
                 values[field] = None
-            elif field == "depth":
-                values[field] = self._depth(shard, place, values.get("image"))
+            elif FIELDS[field].depth:
+                values[field] = self._depth(field, shard, place, values.get("image"))
             else:
                 values[field] = reader.read(place, field, self.size)
         shapes = {name: values[name].shape[:2] for name in ("image", "mask") if name in values}
@@ -225,19 +227,20 @@ class Dataset:
             raise ShardError(f"{self._store.place(shard)}: {key}: image and mask differ in size ({shapes})")
         return LoadedSample(key, values)
 
-    def _depth(self, shard: int, place: int, image: Array | None) -> Array:
-        """Read depth in the form asked for."""
+    def _depth(self, field: str, shard: int, place: int, image: Array | None) -> Array:
+        """Read a field of depth in the form asked for."""
         reader = self._store.reader(shard)
-        codes: Array = reader.read(place, "depth")
+        codes: Array = reader.read(place, field)
         if self.depth == "codes":
             return codes
         depth = dequantise_depth(codes, reader.depth_bits(place) or 16)
         size = self.size or (image.shape[:2] if image is not None else reader.picture_size(place, "image"))
         if depth.shape != size:
-            depth = resize_field("depth", depth, size)
+            depth = resize_field(field, depth, size)
         if self.depth == "raw":
             key = str(self._store.index(shard).keys[place], "utf-8")
-            low, high = _depth_range(reader.read(place, "meta"), f"{self._store.place(shard)}: {key}")
+            where = f"{self._store.place(shard)}: {key}"
+            low, high = _depth_range(field, reader.read(place, "meta"), where)
             depth = np.float32(low) + depth * np.float32(high - low)
         return depth
 
@@ -251,11 +254,11 @@ class Dataset:
             return ""
 
 
-def _depth_range(meta: Meta, where: str) -> tuple[float, float]:
-    """Return the range that the codes span, in the estimator's units."""
-    low, high = meta.get("depth_min"), meta.get("depth_max")
+def _depth_range(field: str, meta: Meta, where: str) -> tuple[float, float]:
+    """Return the range that the codes of a field span, in the estimator's units."""
+    low, high = meta.get(f"{field}_min"), meta.get(f"{field}_max")
     if not isinstance(low, int | float) or not isinstance(high, int | float):
-        raise ShardError(f'{where}: its meta tells no range of the depth; open with depth="unit"')
+        raise ShardError(f'{where}: its meta tells no range of the {field}; open with depth="unit"')
     return low, high
 
 

@@ -4,7 +4,7 @@ import json
 import random
 import struct
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +16,10 @@ from fgbg_data.manifest import Manifest
 from fgbg_data.origin import codec, form_of_files
 from fgbg_data.pixels import resize_field
 from fgbg_data.preview import colour_depth, key_sources
-from fgbg_data.sample import Array, encode_image
+from fgbg_data.sample import PIXEL_FIELDS, Array, encode_image
 from fgbg_data.store import ShardStore
 
-Layer = Literal["image", "mask", "depth"]
-LAYERS = ("image", "mask", "depth")
+LAYERS = PIXEL_FIELDS
 TINT = (255, 64, 129)
 """Colour of the mask over an image."""
 QUALITY = 88
@@ -87,12 +86,12 @@ class Gallery:
         header += b" " * (-len(header) % 4)  # so that columns of uint32 lie at multiples of four
         return struct.pack("<I", len(header)) + header + b"".join(columns.values())
 
-    def picture(self, key: str, layer: Layer, side: int | None = None) -> tuple[bytes, str]:
+    def picture(self, key: str, layer: str, side: int | None = None) -> tuple[bytes, str]:
         """Return one layer of a sample as a file, and its media type.
 
         Args:
             key: of the sample.
-            layer: `image`; `mask`, tinted and clear elsewhere; `depth`, in a perceptual colour map.
+            layer: `image`; `mask`, tinted and clear elsewhere; fields of depth, in a perceptual colour map.
             side: of the square that it is fitted into, where it is larger, in pixels.
 
         Raises:
@@ -114,7 +113,7 @@ class Gallery:
             return data, "image/jpeg" if codec(data) == "jpg" else "image/png"
         if layer == "mask":
             return _tinted(reader.read(place, "mask", size)), "image/png"
-        colours = resize_field("image", colour_depth(reader.read(place, "depth")), size)
+        colours = resize_field("image", colour_depth(reader.read(place, layer)), size)
         return encode_image(colours, "jpg", QUALITY), "image/jpeg"
 
     def details(self, key: str) -> dict[str, Any]:

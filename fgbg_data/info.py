@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from fgbg_data import storage
+from fgbg_data.config import depth_labels
 from fgbg_data.layout import find_shards, find_splits
+from fgbg_data.manifest import Manifest
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS
 from fgbg_data.store import ShardStore
 
@@ -43,7 +45,7 @@ def describe(store: ShardStore) -> dict[str, Any]:
         "complete": manifest.complete,
         "fingerprint": manifest.fingerprint,
         "formats": manifest.identity["config"]["format"],
-        "fields": {name: {"dtype": about["dtype"], "shape": about["shape"]} for name, about in manifest.fields.items()},
+        "fields": _fields_declared(manifest),
         "samples": manifest.samples,
         "splits": {
             name: {
@@ -57,6 +59,15 @@ def describe(store: ShardStore) -> dict[str, Any]:
         "bytes": manifest.bytes,
         "estimator": manifest.identity["estimator"],
         "config": manifest.identity["config"],
+    }
+
+
+def _fields_declared(manifest: Manifest) -> dict[str, Any]:
+    """Return the fields of a manifest; of those of depth also how they are made, `inferred` or `composed`."""
+    labels = depth_labels(manifest.identity["config"].get("depth_mode", "infer"))
+    return {
+        name: {"dtype": about["dtype"], "shape": about["shape"]} | ({"label": labels[name]} if name in labels else {})
+        for name, about in manifest.fields.items()
     }
 
 

@@ -13,7 +13,7 @@ from fgbg_data.errors import FgbgError, ShardError
 from fgbg_data.layout import suffixes
 from fgbg_data.manifest import Manifest, Record
 from fgbg_data.plan import sample_key
-from fgbg_data.sample import PIXEL_FIELDS, Array, Meta, Sample, sample_digest
+from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array, Meta, Sample, sample_digest
 from fgbg_data.shards import ShardReader, load_format
 from fgbg_data.shards.base import Shapes, ShardIndex
 from fgbg_data.sums import Sums
@@ -28,11 +28,6 @@ META_TYPES: dict[str, type | tuple[type, ...]] = {
     "scale": (int, float),
     "attempt": int,
     "mask_area_px": int,
-}
-DEPTH_META_TYPES: dict[str, type | tuple[type, ...]] = {
-    "depth_min": (int, float),
-    "depth_max": (int, float),
-    "depth_bits": int,
 }
 
 
@@ -225,7 +220,7 @@ def _read_sample(
     reader: ShardReader, index: ShardIndex, place: int, key: str, prefix: str
 ) -> tuple[Sample | None, list[str]]:
     """Decode every field of a sample; return it if all do, and what is wrong."""
-    values: dict[str, Any] = {"depth": None, "meta": {}}
+    values: dict[str, Any] = {"meta": {}}
     problems = []
     for name in index.fields:
         try:
@@ -242,7 +237,9 @@ def _read_sample(
 def sample_problems(sample: Sample) -> list[str]:
     """Return what is wrong with a sample by itself: meta, mask, depth."""
     meta = sample.meta
-    types = META_TYPES | (DEPTH_META_TYPES if sample.depth is not None else {})
+    depths = {name: codes for name in DEPTH_FIELDS if (codes := sample.array(name)) is not None}
+    types = META_TYPES | {f"{name}_{end}": (int, float) for name in depths for end in ("min", "max")}
+    types |= {"depth_bits": int} if depths else {}
     wrong = [name for name, kind in types.items() if not isinstance(meta.get(name), kind)]
     if wrong:
         return [f"its meta lacks {', '.join(wrong)}, or of another type"]
@@ -251,8 +248,8 @@ def sample_problems(sample: Sample) -> list[str]:
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
         problems.append(f"its meta is that of {expected}")
     problems += _mask_problems(sample.mask, meta)
-    if sample.depth is not None:
-        problems += _depth_problems(sample.depth, meta)
+    for name, codes in depths.items():
+        problems += _depth_problems(name, codes, meta)
     return problems
 
 
@@ -278,18 +275,18 @@ def _mask_problems(mask: Array, meta: Meta) -> Iterator[str]:
         )
 
 
-def _depth_problems(codes: Array, meta: Meta) -> Iterator[str]:
-    bits, low, high = meta["depth_bits"], meta["depth_min"], meta["depth_max"]
+def _depth_problems(name: str, codes: Array, meta: Meta) -> Iterator[str]:
+    bits, low, high = meta["depth_bits"], meta[f"{name}_min"], meta[f"{name}_max"]
     if not 1 <= bits <= 16 or not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        yield f"its meta gives the depth {bits} bits from {low} to {high}"
+        yield f"its meta gives the {name} {bits} bits from {low} to {high}"
         return
     if np.any(codes & np.uint16((1 << (16 - bits)) - 1)):
-        yield f"its depth holds codes that are none of {bits} bits"
+        yield f"its {name} holds codes that are none of {bits} bits"
         return
     levels = codes >> np.uint16(16 - bits)
     span = (0, 2**bits - 1 if high > low else 0)
     if (int(levels.min()), int(levels.max())) != span:
-        yield f"its depth spans levels {levels.min()} to {levels.max()}, expected {span[0]} to {span[1]}"
+        yield f"its {name} spans levels {levels.min()} to {levels.max()}, expected {span[0]} to {span[1]}"
 
 
 def _source_problems(task: ShardTask, meta: Meta) -> Iterator[str]:

@@ -12,8 +12,8 @@ from rich.console import Console
 from fgbg_data.errors import ConfigError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.origin import Origin, open_origin, same_sources
-from fgbg_data.sample import Meta
-from fgbg_data.shards import FORMATS
+from fgbg_data.sample import Meta, max_key_bytes
+from fgbg_data.shards import FORMATS, ShardSpec
 from fgbg_data.transfer import Part, ShardTask, Transfer, check_apart, history, run
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
@@ -78,7 +78,7 @@ def merge(
         ),
         spec=first.spec(),
     )
-    _check_keys(paths, transfer.parts, [origin.path for origin in origins for _ in origin.stores])
+    _check_keys(paths, transfer.parts, [origin.path for origin in origins for _ in origin.stores], first.spec())
     return run(transfer, _tasks(transfer, pool=pool), jobs=jobs, check=check, verb="merge", console=console)
 
 
@@ -109,6 +109,7 @@ def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
             ("image format", first.image_suffix, other.image_suffix),
             ("depth bits", first.depth_bits, other.depth_bits),
             ("estimator", _estimator(first), _estimator(other)),
+            ("kind of depth", _label(first), _label(other)),
         ]
         if "hdf5" in first.config["format"] and "hdf5" in other.config["format"]:
             pairs.append(("hdf5 layout", first.config.get("hdf5_layout"), other.config.get("hdf5_layout")))
@@ -129,6 +130,13 @@ def _estimator(origin: Origin) -> Any:
     """Return what tells one estimator from another; device and batch change its last digits only."""
     about = origin.manifest.identity["estimator"]
     return about and f"{about.get('name')}, weights {about.get('weights')}"
+
+
+def _label(origin: Origin) -> str:
+    """Return what tells one kind of depth from another."""
+    config = origin.config
+    mode = config.get("depth_mode", "infer")
+    return mode if mode == "infer" else f"{mode}, stand {config['stand']}, relief {config['relief']}"
 
 
 def _shown(value: Any) -> str:
@@ -272,18 +280,19 @@ def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[s
 # --- keys and shards --------------------------------------------------------------------------------------
 
 
-def _check_keys(paths: Sequence[str | Path], parts: Sequence[Part], names: Sequence[str]) -> None:
+def _check_keys(paths: Sequence[str | Path], parts: Sequence[Part], names: Sequence[str], spec: ShardSpec) -> None:
     """Refuse keys that would collide, or grow too long for a tar.
 
     Raises:
         ConfigError: the text names the first, and how many there are.
     """
+    longest = max_key_bytes(spec.suffixes.values())
     seen: dict[str, int] = {}
     colliding: list[tuple[str, int, int]] = []
     for number, part in enumerate(parts):
         for old in part.store.keys():  # noqa: SIM118 (a store is no dict)
             key = part.key(old)
-            if len(key.encode()) > 85:
+            if len(key.encode()) > longest:
                 raise ConfigError(f"{names[number]}: {key}: too long a key with its prefix; use a shorter --prefix")
             if key in seen:
                 colliding.append((key, seen[key], number))

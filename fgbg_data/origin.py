@@ -10,7 +10,7 @@ from fgbg_data.config import FORMAT_VERSION, fingerprint
 from fgbg_data.errors import ManifestError, ShardError
 from fgbg_data.layout import Layout, find_shards, find_splits
 from fgbg_data.manifest import Manifest
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta
+from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS, Meta
 from fgbg_data.shards import FORMATS, ShardSpec
 from fgbg_data.store import ShardStore
 
@@ -54,7 +54,7 @@ class Origin:
     @property
     def depth_bits(self) -> int:
         """Of its depth codes; 0 without depth."""
-        return int(self.config.get("depth_bits") or 16) if "depth" in self.shapes else 0
+        return int(self.config.get("depth_bits") or 16) if self.shapes.keys() & DEPTH_FIELDS else 0
 
     def spec(self, *, image_format: str | None = None, encoded: bool | None = None) -> ShardSpec:
         """Return what samples of it have in common, but for their number.
@@ -125,7 +125,7 @@ def _manifest_told_by(stores: dict[str, ShardStore], image_format: str) -> Manif
     for name in ("image", "mask", "meta"):
         if name not in index.fields:
             raise ShardError(f"{store.place(0)}: has no {name}; only datasets of image, mask and meta can be converted")
-    bits = (reader.depth_bits(0) or 16) if "depth" in index.fields else 0
+    bits = (reader.depth_bits(0) or 16) if set(index.fields) & set(DEPTH_FIELDS) else 0
     spec = ShardSpec(
         samples=0,
         image_format=image_format,

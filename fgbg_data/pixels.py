@@ -22,7 +22,7 @@ def decode_field(
     """Decode the file of one pixel field, checked before and after.
 
     Args:
-        field: image, mask or depth.
+        field: one of PIXEL_FIELDS.
         data: the encoded file, as bytes or a view of them.
         where: shard and key, for the error text.
         shape: of the array, as the dataset declares it; None where nothing does.
@@ -41,7 +41,7 @@ def decode_field(
         array = _decode_scaled(data, where, found, size)
     else:
         array = _decode_whole(field, data, where, parts)
-    if field == "depth" or size is None:
+    if FIELDS[field].depth or size is None:
         return array
     return resize_field(field, array, size, halved=array.shape[:2] != found)
 
@@ -65,7 +65,7 @@ def resize_field(field: str, array: Array, size: tuple[int, int], *, halved: boo
     halving leaves it.
 
     Args:
-        field: image, mask or depth.
+        field: one of PIXEL_FIELDS.
         array: (H, W, 3) uint8, (H, W) uint8, or for depth (H, W) float32.
         size: (height, width).
         halved: this is an image that was decoded at a smaller scale.

@@ -224,6 +224,14 @@ def place_box(
     )
 
 
+def drawn_stand(config: BuildConfig, placement: Placement) -> float:
+    """Return how far in front of its floor a cut-out stands in composed depth, in [0, 1]; twins stand alike."""
+    if config.stand == "floor":
+        return 0.0
+    twin = sample_key(placement.background, placement.foreground, placement.position, mirrored=False)
+    return draw(config.seed, twin, "stand", 2**32) / (2**32 - 1)
+
+
 def box_size(foreground: Source, canvas: tuple[int, int], scale: float) -> tuple[int, int]:
     """Return the (height, width) that a foreground takes at `scale`, proportions kept, at least 1 px."""
     factor = scale / max(foreground.height / canvas[0], foreground.width / canvas[1])

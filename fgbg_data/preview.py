@@ -2,7 +2,7 @@
 
 import difflib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from fgbg_data.dataset import Dataset, open_dataset
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.manifest import Record
-from fgbg_data.sample import Array, Meta
+from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array, Meta
 from fgbg_data.shards import load_format
 
 PREVIEW_ROWS = 6
@@ -55,13 +55,14 @@ def preview(
         raise ConfigError(f"--count {count}: expected at least 1")
     if Path(out).suffix.lower() != ".png":
         raise ConfigError(f"{out}: the sheet is a PNG; expected a name that ends in .png")
-    dataset = open_dataset(path, split, fields=("image", "mask", "depth"), depth="codes")
+    dataset = open_dataset(path, split, fields=PIXEL_FIELDS, depth="codes")
     chosen = keys or _choose(dataset, count, seed, background, foreground)
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]
     rows, titles = [], []
     for sample in samples:
-        pictures = sample_pictures(sample.image, sample.mask, sample.depth)
+        depths = {name: getattr(sample, name) for name in DEPTH_FIELDS}
+        pictures = sample_pictures(sample.image, sample.mask, depths)
         pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
@@ -156,18 +157,19 @@ def contact_sheet(rows: Sequence[Sequence[Array]], titles: Sequence[str], captio
     return sheet
 
 
-def sample_pictures(image: Array, mask: Array, codes: Array | None) -> dict[str, Array]:
-    """Return image, mask and depth of a sample as (H, W, 3) uint8 pictures of one size.
+def sample_pictures(image: Array, mask: Array, depths: Mapping[str, Array | None]) -> dict[str, Array]:
+    """Return image, mask and depths of a sample as (H, W, 3) uint8 pictures of one size.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8.
-        codes: (h, w) uint16, or None without depth.
+        depths: field -> (h, w) uint16 codes; None where there are none.
     """
     pictures = {"image": image, "mask": mask[..., None].repeat(3, -1)}
-    if codes is not None:
-        shown = Image.fromarray(colour_depth(codes))
-        pictures["depth"] = np.asarray(shown.resize(image.shape[1::-1], Image.Resampling.NEAREST))
+    for name, codes in depths.items():
+        if codes is not None:
+            shown = Image.fromarray(colour_depth(codes))
+            pictures[name] = np.asarray(shown.resize(image.shape[1::-1], Image.Resampling.NEAREST))
     return pictures
 
 
@@ -193,9 +195,9 @@ def draw_shard(
     reader = form.open_reader(place, index)
     rows, titles = [], []
     for number in places:
-        codes = reader.read(number, "depth") if "depth" in index.fields else None
+        depths = {name: reader.read(number, name) for name in DEPTH_FIELDS if name in index.fields}
         pictures = beside(reader.read(number, "meta"))
-        pictures |= sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), codes)
+        pictures |= sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), depths)
         titles = list(pictures)
         rows.append(list(pictures.values()))
     save_sheet(contact_sheet(rows, titles), out / "preview.png")

@@ -11,7 +11,8 @@ from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, war
 from fgbg_data.errors import ConfigError, SourceError, StorageError
 from fgbg_data.manifest import Manifest, identity_fingerprint
 from fgbg_data.parallel import num_cores
-from fgbg_data.plan import Plan
+from fgbg_data.plan import Plan, sample_key
+from fgbg_data.sample import max_key_bytes
 from fgbg_data.sources import SourceFile, bad_sources_text, check_ids, find_pictures, no_transparency_text, scan
 from fgbg_data.worker import Job
 
@@ -69,6 +70,7 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         batch_size=estimator.batch_size if estimator else 16,
     )
     plan = job.plan()
+    _check_keys(job)
     manifest = Manifest(
         complete=False,
         fingerprint=stamp,
@@ -110,6 +112,17 @@ def _check_folders(config: BuildConfig) -> None:
         raise StorageError(f"--out {config.out}: no permission to write in {there}. Choose another folder")
 
 
+def _check_keys(job: Job) -> None:
+    """Refuse sources whose names make keys that a tar cannot hold together with the suffixes of the fields."""
+    background, foreground = (max((s.id for s in found), key=len) for found in (job.backgrounds, job.foregrounds))
+    key, suffixes = sample_key(background, foreground, job.config.positions - 1, True), job.spec(0).suffixes.values()
+    if len(key) > max_key_bytes(suffixes):
+        raise ConfigError(
+            f"{key}: too long a key with the suffix {max(suffixes, key=len)}; expected at most "
+            f"{max_key_bytes(suffixes)} characters. Rename the longest pictures, or leave out --depth-mode both"
+        )
+
+
 def _scan_sources(
     config: BuildConfig, console: Console
 ) -> tuple[list[SourceFile], list[SourceFile], list[dict[str, str]]]:
@@ -145,7 +158,9 @@ def _scan_sources(
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """Name what differs between two identities, options by their names."""
     names = []
-    old_config, new_config = found.get("config", {}), wanted["config"]
+    old_config, new_config = (
+        {"depth_mode": "infer"} | config for config in (found.get("config", {}), wanted["config"])
+    )
     for key in sorted(old_config.keys() | new_config.keys()):
         old, new = old_config.get(key), new_config.get(key)
         # None: an option of a field that is not there, which another option says; or all samples

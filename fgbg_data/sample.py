@@ -5,7 +5,7 @@ A new field is one row of FIELDS: every writer, every reader, verify and preview
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,17 +30,23 @@ class Field:
     channels: int
     """3 for (H, W, 3), 0 for (H, W); meta has no array."""
     optional: bool = False
+    depth: bool = False
+    """Codes of relative inverse depth; meta holds their range, `NAME_min` and `NAME_max`."""
 
 
 FIELDS: dict[str, Field] = {
     "image": Field(name="image", suffix="{image}", dtype="uint8", channels=3),
     "mask": Field(name="mask", suffix="mask.png", dtype="uint8", channels=0),
-    "depth": Field(name="depth", suffix="depth.png", dtype="uint16", channels=0, optional=True),
+    "depth": Field(name="depth", suffix="depth.png", dtype="uint16", channels=0, optional=True, depth=True),
+    "depth_composed": Field(
+        name="depth_composed", suffix="depth_composed.png", dtype="uint16", channels=0, optional=True, depth=True
+    ),
     "meta": Field(name="meta", suffix="json", dtype="object", channels=0),
 }
+PIXEL_FIELDS = tuple(name for name in FIELDS if name != "meta")
+DEPTH_FIELDS = tuple(name for name, field in FIELDS.items() if field.depth)
 DEPTH_LEVEL = 3
 """Of zlib-ng. It and the options of other PNGs were chosen by size and by both speeds, in `benchmarks/png.py`."""
-PIXEL_FIELDS = ("image", "mask", "depth")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +57,19 @@ class Sample:
         key: unique in the dataset, `[a-z0-9_-]+`.
         image: (H, W, 3) uint8 RGB, exactly what a reader decodes.
         mask: (H, W) uint8, 255 where the foreground covers at least half of the pixel, else 0.
-        depth: (h, w) uint16 codes of relative inverse depth, larger = nearer; None without depth.
         meta: what `design.md` lists: enough to render the sample again.
         image_file: the encoded image that `image` was decoded from.
+        depth: (h, w) uint16 codes of relative inverse depth, larger = nearer; None without depth.
+        depth_composed: likewise, composed of the depth of the sources, beside a `depth` that an estimator inferred.
     """
 
     key: str
     image: Array
     mask: Array
-    depth: Array | None
     meta: Meta
     image_file: bytes
+    depth: Array | None = None
+    depth_composed: Array | None = None
 
     def array(self, field: str) -> Array | None:
         """Return the pixels of `field`."""
@@ -106,6 +114,15 @@ def suffixes(image_format: str, fields: Collection[str]) -> dict[str, str]:
     }
 
 
+def max_key_bytes(suffixes: Iterable[str]) -> int:
+    """Return how long a key may be: with its suffixes it stays under 100 bytes, which is what ustar holds.
+
+    >>> max_key_bytes(["jpg", "mask.png"])
+    90
+    """
+    return 98 - max(len(suffix) for suffix in suffixes)
+
+
 # --- bytes <-> pixels -------------------------------------------------------------------------------------
 # cv2 is imported where it is used: `import fgbg_data` and `--help` must not pay for it.
 
@@ -139,7 +156,7 @@ def decode_pixels(field: str, data: bytes, where: str) -> Array:
     """Decode the file of one pixel field into the array that FIELDS declares.
 
     Args:
-        field: image, mask or depth.
+        field: one of PIXEL_FIELDS.
         data: the encoded file.
         where: shard and key, for the error text.
 

@@ -241,6 +241,11 @@ class SourceCache:
         self._kept: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
         self._bytes = 0
 
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) of the canvas, in pixels."""
+        return self._config.canvas
+
     def background(self, name: str) -> Array:
         """(H, W, 3) uint8 RGB at the size of the canvas."""
         pixels: Array = self._get("background", name)

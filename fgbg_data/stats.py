@@ -120,14 +120,7 @@ def _recompute(task: _Task) -> _Part:
     sums = Sums()
     for place in range(len(index.keys)):
         arrays = {name: reader.read(place, name) for name in PIXEL_FIELDS if name in index.fields}
-        sample = Sample(
-            key=str(index.keys[place], "utf-8"),
-            image=arrays["image"],
-            mask=arrays["mask"],
-            depth=arrays.get("depth"),
-            meta={},
-            image_file=b"",
-        )
+        sample = Sample(key=str(index.keys[place], "utf-8"), meta={}, image_file=b"", **arrays)
         sums.add_sample(sample, reader.depth_bits(place) or 16)
     return _Part(len(index.keys), sums, index.stored_bytes())
 

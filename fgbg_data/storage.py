@@ -19,7 +19,8 @@ from fgbg_data.errors import StorageError
 PARTIAL = ".partial"
 LOCK = ".lock"
 WORKERS_LOCK = ".workers.lock"
-NOT_DATA = {LOCK, WORKERS_LOCK, "build.log"}
+SOURCE_DEPTH = ".source-depth"
+NOT_DATA = {LOCK, WORKERS_LOCK, SOURCE_DEPTH, "build.log"}
 """Files beside a dataset that are no part of it."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

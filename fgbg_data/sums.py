@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fgbg_data.sample import Array, Sample
+from fgbg_data.sample import DEPTH_FIELDS, Array, Sample
 
 
 @dataclass
@@ -55,10 +55,12 @@ class Sums:
         self._add("image", _image_sums(sample.image))
         area = int(np.count_nonzero(sample.mask))
         self._add("mask", FieldSums(255, sample.mask.size, [255 * area], [255 * 255 * area]))
-        if sample.depth is not None:
-            levels = (sample.depth >> np.uint16(16 - depth_bits)).astype(np.uint64)
-            squares = int((levels * levels).sum())
-            self._add("depth", FieldSums(2**depth_bits - 1, levels.size, [int(levels.sum())], [squares]))
+        for name in DEPTH_FIELDS:
+            codes = sample.array(name)
+            if codes is not None:
+                levels = (codes >> np.uint16(16 - depth_bits)).astype(np.uint64)
+                squares = int((levels * levels).sum())
+                self._add(name, FieldSums(2**depth_bits - 1, levels.size, [int(levels.sum())], [squares]))
 
     def add(self, other: "Sums") -> None:
         """Add the sums of other samples."""

@@ -18,6 +18,7 @@ from fgbg_data.preview import PREVIEW_ROWS, draw_shard
 from fgbg_data.production import Production
 from fgbg_data.progress import Tally, format_bytes
 from fgbg_data.sample import (
+    DEPTH_FIELDS,
     Array,
     Meta,
     Sample,
@@ -143,7 +144,7 @@ class Copier:
         key = str(part.store.index(shard).keys[place], "utf-8")
         where = f"{part.store.place(shard)}: {key}"
         values = {name: reader.read(place, name) for name in self.transfer.spec.suffixes}
-        sample = Sample(key=key, image_file=b"", **({"depth": None} | values))
+        sample = Sample(key=key, image_file=b"", **values)
         self._check(sample, where, reader, place)
         record = self._record(part.store, shard)
         if record is not None and sample_digest(sample) != record.digests[place]:
@@ -175,8 +176,10 @@ class Copier:
         except ValueError as error:
             raise ShardError(f"{where}: its meta holds a number that JSON has not ({error})") from error
         files["mask"] = reader.read_file(place, "mask") or encode_mask(sample.mask)
-        if sample.depth is not None:
-            files["depth"] = reader.read_file(place, "depth") or encode_depth(sample.depth)
+        for name in DEPTH_FIELDS:
+            codes = sample.array(name)
+            if codes is not None:
+                files[name] = reader.read_file(place, name) or encode_depth(codes)
         wanted, data = self.transfer.spec.suffixes["image"], reader.read_file(place, "image")
         if data is None or codec(data) != wanted:
             if wanted == "jpg" and self.transfer.reencode is None:
@@ -256,7 +259,8 @@ def _check_space(transfer: Transfer, samples: int) -> None:
     each = 0
     for name in transfer.formats:
         pixels = not load_format(name).needs_files(transfer.spec)
-        each += values + int(np.prod(transfer.spec.shapes.get("depth", (0,)))) if pixels else values // 3
+        wide = sum(int(np.prod(shape)) for field, shape in transfer.spec.shapes.items() if field in DEPTH_FIELDS)
+        each += values + wide if pixels else values // 3
     needed, free = each * samples, storage.free_bytes(transfer.out)
     if needed > free:
         raise StorageError(

@@ -137,7 +137,7 @@ def export(path: str | Path, out: str | Path, *, count: int = 200, seed: int = 0
         key = gallery.keys[number]
         pictures = {}
         for layer in layers:
-            data, kind = gallery.picture(key, layer, EXPORT_SIDE_PX)  # type: ignore[arg-type]
+            data, kind = gallery.picture(key, layer, EXPORT_SIDE_PX)
             pictures[layer] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
         rows.append(gallery.row(number) | {"pictures": pictures, "details": gallery.details(key)})
     text = json.dumps({"header": gallery.header(), "rows": rows}, ensure_ascii=True)

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from fgbg_data.depth import DepthEstimator, load_estimator
 from fgbg_data.depth.server import Address, RemoteEstimator
 from fgbg_data.errors import EstimatorError, PlacementError
 from fgbg_data.manifest import Record, ShardFile, shard_stem
-from fgbg_data.plan import Placement, Plan, Shard
+from fgbg_data.plan import Placement, Plan, Shard, drawn_stand
 from fgbg_data.progress import Tally
+from fgbg_data.relief import compose_depth
 from fgbg_data.sample import (
+    DEPTH_FIELDS,
     Array,
     Meta,
     Sample,
@@ -29,6 +32,7 @@ from fgbg_data.sample import (
     sample_digest,
 )
 from fgbg_data.shards import ShardSpec, load_format
+from fgbg_data.source_depth import SourceDepth
 from fgbg_data.sources import SourceCache, SourceFile
 
 MAX_ATTEMPTS = 1000
@@ -47,6 +51,7 @@ class Job:
         batch_size: pictures in one call of the estimator.
         threads: torch threads of one worker process; 0 leaves the number as it is.
         server: where another process runs the estimator, or None.
+        source_depth: folder with the depth of the sources, for composed depth.
         tally: file where the worker counts its samples.
     """
 
@@ -58,6 +63,7 @@ class Job:
     batch_size: int = 16
     threads: int = 0
     server: Address | None = None
+    source_depth: Path | None = None
     tally: Path | None = None
 
     def open(self) -> Callable[[Shard, int], Record]:
@@ -72,17 +78,25 @@ class Job:
             [s.planned for s in self.foregrounds],
         )
 
+    def sources(self) -> SourceCache:
+        """Return a cache of the decoded sources."""
+        return SourceCache(
+            self.config,
+            {source.id: source.file for source in self.backgrounds},
+            {source.id: source.file for source in self.foregrounds},
+        )
+
     def spec(self, samples: int) -> ShardSpec:
         """Return what the samples of a shard have in common."""
         config = self.config
         shapes: dict[str, tuple[int, ...]] = {"image": (*config.canvas, 3), "mask": config.canvas}
         if config.depth_shape is not None:
-            shapes["depth"] = config.depth_shape
+            shapes |= dict.fromkeys(config.labels, config.depth_shape)
         return ShardSpec(
             samples=samples,
             image_format=config.image_format,
             shapes=shapes,
-            depth_bits=config.depth_bits if "depth" in shapes else 0,
+            depth_bits=config.depth_bits if config.labels else 0,
             encoded=config.hdf5_layout == "encoded",
         )
 
@@ -93,11 +107,10 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._plan = job.plan()
-        self._cache = SourceCache(
-            job.config,
-            {source.id: source.file for source in job.backgrounds},
-            {source.id: source.file for source in job.foregrounds},
-        )
+        self._cache = job.sources()
+        fields = {label: field for field, label in job.config.labels.items()}
+        self._inferred, self._composed = fields.get("inferred"), fields.get("composed")
+        self._source_depth = SourceDepth(job.source_depth) if job.source_depth else None
         self._tally = Tally(job.tally) if job.tally else None
         self._estimator: DepthEstimator | None = None
 
@@ -121,14 +134,14 @@ class Worker:
         """Render the samples of a shard, in order, batches cut at fixed places."""
         for places in batched_places(shard, self.job.batch_size):
             rendered = [self.render(shard.split, place) for place in places]
-            if self.job.config.depth_shape is None:
+            if self._inferred is None:
                 yield from rendered
             else:
-                depth = self._estimate(rendered)
-                yield from (self._with_depth(sample, guess) for sample, guess in zip(rendered, depth, strict=False))
+                for sample, depth in zip(rendered, self._estimate(rendered), strict=False):
+                    yield self._with_depth(sample, self._inferred, depth)
 
     def render(self, split: str, place: int) -> Sample:
-        """Compose one sample, without depth; a placement that shows no mask pixel is drawn again."""
+        """Compose one sample, without inferred depth; a placement that shows no mask pixel is drawn again."""
         config = self.job.config
         for attempt in range(MAX_ATTEMPTS):
             placement = self._plan.placement(split, place, attempt)
@@ -138,7 +151,7 @@ class Worker:
                 placement,
             )
             if composite.mask.any():
-                return finish_sample(config, placement, composite)
+                return self._with_composed(finish_sample(config, placement, composite), placement)
         raise PlacementError(
             f"{placement.key}: {MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. "
             "It may be too faint or too thin for this --size and --scale; remove it, or use a larger --scale"
@@ -157,18 +170,36 @@ class Worker:
         images += [images[-1]] * (job.batch_size - len(images))
         return self._estimator.estimate(np.stack(images))
 
-    def _with_depth(self, sample: Sample, depth: Array) -> Sample:
-        """Add depth codes and their range."""
+    def _with_composed(self, sample: Sample, placement: Placement) -> Sample:
+        """Add composed depth, where it is asked for."""
+        if self._composed is None or self._source_depth is None:
+            return sample
+        config = self.job.config
+        composed = compose_depth(
+            self._source_depth.background(placement.background),
+            self._source_depth.relief(placement.foreground),
+            placement,
+            sample.mask,
+            share=config.relief,
+            drawn=drawn_stand(config, placement),
+        )
+        return self._with_depth(sample, self._composed, composed)
+
+    def _with_depth(self, sample: Sample, field: str, depth: Array) -> Sample:
+        """Add the codes of a field of depth, and their range."""
         config = self.job.config
         if not np.isfinite(depth).all():
             raise EstimatorError(f"{sample.key}: --depth {config.depth} gave a depth that is not finite")
         if config.depth_shape != depth.shape and config.depth_shape is not None:
             import cv2
 
-            depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=cv2.INTER_AREA)
+            # An average over an edge would be a depth at which there is nothing, so composed depth takes samples.
+            how = cv2.INTER_NEAREST_EXACT if field == self._composed else cv2.INTER_AREA
+            depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=how)
         codes, low, high = quantise_depth(depth, config.depth_bits)
-        meta = sample.meta | {"depth_min": low, "depth_max": high, "depth_bits": config.depth_bits}
-        return replace(sample, depth=codes, meta=meta)
+        meta = sample.meta | {f"{field}_min": low, f"{field}_max": high, "depth_bits": config.depth_bits}
+        changed: dict[str, Any] = {field: codes, "meta": meta}
+        return replace(sample, **changed)
 
 
 def batched_places(shard: Shard, size: int) -> Iterator[range]:
@@ -193,7 +224,7 @@ def finish_sample(config: BuildConfig, placement: Placement, composite: Composit
         "mask_area_px": int(np.count_nonzero(composite.mask)),
     }
     image = decode_pixels("image", data, placement.key)
-    return Sample(key=placement.key, image=image, mask=composite.mask, depth=None, meta=meta, image_file=data)
+    return Sample(key=placement.key, image=image, mask=composite.mask, meta=meta, image_file=data)
 
 
 def encode_files(sample: Sample) -> dict[str, bytes]:
@@ -201,8 +232,10 @@ def encode_files(sample: Sample) -> dict[str, bytes]:
     from fgbg_data.sample import canonical_json
 
     files = {"image": sample.image_file, "mask": encode_mask(sample.mask)}
-    if sample.depth is not None:
-        files["depth"] = encode_depth(sample.depth)
+    for name in DEPTH_FIELDS:
+        codes = sample.array(name)
+        if codes is not None:
+            files[name] = encode_depth(codes)
     files["meta"] = canonical_json(sample.meta).encode()
     return files
 

@@ -19,7 +19,7 @@ from fgbg_data.storage import Location, open_bytes, open_stream
 
 
 class Hdf5Format:
-    """Datasets `key`, `meta` (UTF-8), `image`, `mask`, `depth`: pixels, or with `encoded` the tar's files."""
+    """Datasets `key`, `meta` (UTF-8), `image`, `mask`, `depth` ...: pixels, or with `encoded` the tar's files."""
 
     suffix = ".h5"
 
@@ -155,7 +155,7 @@ class Hdf5Reader:
             data = np.asarray(self._stored(place, field)).tobytes()
             return decode_field(field, data, where, self._shapes.get(field), size)
         pixels = self._pixels(place, field)
-        if size is not None and field != "depth" and pixels.shape[:2] != size:
+        if size is not None and not FIELDS[field].depth and pixels.shape[:2] != size:
             return resize_field(field, pixels, size)
         return pixels.copy()
 

@@ -16,7 +16,8 @@ from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, par
 from fgbg_data.storage import Location, open_bytes, open_stream
 
 _BLOCK = 512
-FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image", "mask.png": "mask", "depth.png": "depth", "json": "meta"}
+FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image"}
+FIELD_OF |= {field.suffix: name for name, field in FIELDS.items() if name != "image"}
 """Suffix of a member -> field."""
 
 
