@@ -72,7 +72,7 @@ def relief_of(depth: Array, mask: Array) -> Array:
     return relief
 
 
-def stand(background: Array, mask: Array, drawn: float = 0.0) -> float:
+def stand(background: Array, mask: Array) -> float:
     """Return the inverse depth at which a thing stands whose pixels are those of `mask`.
 
     It stands on the floor: the median of the background along the lowest row in which the thing is seen. Where it
@@ -80,16 +80,14 @@ def stand(background: Array, mask: Array, drawn: float = 0.0) -> float:
     nearer than what it covers.
 
     Args:
-        background: (H, W) float32, inverse depth.
-        mask: (H, W) uint8, above 0 where the thing is seen; at least one pixel.
-        drawn: in [0, 1]: how far it is moved from there to the nearest depth of the background.
+        background: (h, w) float32, inverse depth; no more of it is needed than the thing's box.
+        mask: (h, w) uint8, above 0 where the thing is seen; at least one pixel.
     """
-    row = int(np.flatnonzero(mask.any(axis=1))[-1])
-    hidden = background[mask > 0]
+    seen = mask > 0
+    row = int(np.flatnonzero(seen.any(axis=1))[-1])
+    hidden = background[seen]
     place = (len(hidden) - 1) * HIDDEN // 100
-    floor = float(np.median(background[row][mask[row] > 0]))
-    depth = max(floor, float(np.partition(hidden, place)[place]))
-    return depth + drawn * max(0.0, float(background.max()) - depth)
+    return max(float(np.median(background[row][seen[row]])), float(np.partition(hidden, place)[place]))
 
 
 def compose_depth(
@@ -103,7 +101,7 @@ def compose_depth(
         placement: where the cut-out is, how large, and whether it is flipped.
         mask: (H, W) uint8, above 0 where it is seen; at least one pixel.
         share: how much of the way from the farthest depth of the background to where it stands its relief takes.
-        drawn: see `stand`.
+        drawn: in [0, 1]: how far it is moved from where it stands to the nearest depth of the background.
 
     Returns:
         (H, W) float32 in the background's unit: that of the background outside of the mask, and inside nowhere
@@ -120,9 +118,11 @@ def compose_depth(
     rows = slice(max(0, placement.top), placement.top + placement.height)
     columns = slice(max(0, placement.left), placement.left + placement.width)
     composed = background.copy()
-    here, seen = composed[rows, columns], mask[rows, columns] > 0
-    at = stand(background, mask, drawn)
+    here, seen = composed[rows, columns], mask[rows, columns]
+    at = stand(here, seen)
+    if drawn:
+        at += drawn * (float(background.max()) - at)
     top, left = rows.start - placement.top, columns.start - placement.left
     front = at + share * (at - float(background.min())) * sized[top : top + here.shape[0], left : left + here.shape[1]]
-    np.copyto(here, np.maximum(front, here), where=seen)
+    np.copyto(here, np.maximum(front, here), where=seen > 0)
     return composed

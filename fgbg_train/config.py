@@ -139,6 +139,8 @@ class FitConfig:
     """Compile the networks, once for every image size."""
     best: str = "auto"
     """The val metric that best.ckpt is chosen by; auto: mask_iou, or rmse where no mask is trained."""
+    depth_field: Literal["depth", "depth_composed"] = "depth"
+    """The field of the dataset that is learned as depth."""
     limit: int = 0
     """Use only so many samples of every split; 0: all."""
     depth_weights: str = ""

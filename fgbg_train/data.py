@@ -108,12 +108,14 @@ class SplitReader:
         split: which part.
         limit: read only so many samples; 0: all.
         caches: of resized samples, by size in px.
+        depth_field: the field that is read as depth.
     """
 
     path: str
     split: str
     limit: int = 0
     caches: dict[int, SizeCache] = field(default_factory=dict)
+    depth_field: str = "depth"
 
     def __post_init__(self) -> None:
         self._datasets: dict[int, Any] = {}
@@ -124,7 +126,8 @@ class SplitReader:
             raise DataError(f"{self.path}: the split {self.split!r} has no samples")
         self.unfinished = dataset.info["complete"] is False
         there = dataset.info["fields"]
-        self.fields = tuple(name for name in ("image", "mask", "depth") if name in there)
+        self.available = tuple(sorted(there))
+        self.fields = tuple(name for name in ("image", "mask", self.depth_field) if name in there)
         if "image" not in self.fields:
             raise DataError(f"{self.path}: holds no images")
         self.full: tuple[int, int] = tuple(there["image"]["shape"][:2])
@@ -137,7 +140,20 @@ class SplitReader:
     @property
     def has_depth(self) -> bool:
         """Whether samples have depth."""
-        return "depth" in self.fields
+        return self.depth_field in self.fields
+
+    def check_depth(self, *, asked: bool) -> None:
+        """Refuse a field of depth that is not there, if it was asked for or there is another that may be meant.
+
+        Raises:
+            DataError: the text names the fields that there are.
+        """
+        others = any(name.startswith("depth") for name in self.available)
+        if not self.has_depth and (asked or others):
+            raise DataError(
+                f"{self.path}: holds no {self.depth_field}, only {', '.join(self.available)}. Choose another "
+                "--depth-field, or build the dataset with --depth-mode both"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_datasets": {}}
@@ -167,7 +183,9 @@ class SplitReader:
 
     def _decode(self, index: int, size_px: int) -> Pixels:
         sample = self._dataset(size_px)[index]
-        depth = np.round(sample.depth * 65535).astype(np.uint16) if self.has_depth else None
+        depth = None
+        if self.has_depth:
+            depth = np.round(getattr(sample, self.depth_field) * 65535).astype(np.uint16)
         mask = sample.mask if self.has_mask else np.zeros(sample.image.shape[:2], np.uint8)
         return Pixels(sample.image, mask, depth)
 

@@ -113,7 +113,8 @@ def evaluate(
         splits: which; none: all of the dataset's but train.
         size_px: shorter side of the images that the networks see; 0: that of the training.
         batch: images at once.
-        options: settings of `FitConfig` on how to compute: device, workers, limit, precision, on_error.
+        options: settings of `FitConfig` on how to compute: device, workers, limit, precision, on_error; and
+            depth_field, where the depth is to be measured by another than it was trained on.
 
     Returns:
         For every split its metrics and losses, and beside them what `fgbg_train.baseline` guesses without a model.
@@ -130,11 +131,15 @@ def evaluate(
     fabric = make_fabric(config)
     fabric.launch()
     model = checkpoint.model_of(path, state).to(fabric.device)
-    readers = [SplitReader(str(data), split, config.limit) for split in wanted]
-    skip = config.on_error == "skip"
-    mean = baseline.mean_depth(SplitReader(str(data), "train"), skip_errors=skip) if "train" in there else None
+    field, skip = config.depth_field, config.on_error == "skip"
+    readers = [SplitReader(str(data), split, config.limit, depth_field=field) for split in wanted]
+    mean = None
+    if "train" in there:
+        mean = baseline.mean_depth(SplitReader(str(data), "train", depth_field=field), skip_errors=skip)
     found = {}
     for reader in readers:
+        if config.model.networks != "mask":
+            reader.check_depth(asked="depth_field" in (options or {}))
         if not reader.has_depth and config.model.networks == "depth":
             raise DataError(f"{data}: the split {reader.split} has no depth to measure a depth network by")
         tally = score_split(model, reader, fabric, config, size_px=size_px or state["size_px"], batch=batch)

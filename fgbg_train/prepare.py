@@ -61,7 +61,9 @@ def prepare(data: Path | str, config: FitConfig, *, out: Path | None = None, res
     splits, fingerprint = splits_of(data, TRAIN)
     if TRAIN not in splits:
         raise DataError(f"{data}: no split 'train' among {', '.join(splits)}")
-    readers = {s: SplitReader(str(data), s, config.limit) for s in (TRAIN, VAL) if s in splits}
+    readers = {
+        s: SplitReader(str(data), s, config.limit, depth_field=config.depth_field) for s in (TRAIN, VAL) if s in splits
+    }
     notes = [] if VAL in splits else [f"{data} has no split 'val': no best.ckpt, the last weights are tested"]
     if readers[TRAIN].unfinished:
         notes.append(f"{data}: its build is not finished; the samples that are there are used")
@@ -111,12 +113,13 @@ def _with_depth_weights(config: FitConfig) -> tuple[FitConfig, dict[str, Any] | 
 
 
 def _fit_to_fields(data: Path | str, config: FitConfig, train: SplitReader, notes: list[str]) -> FitConfig:
-    """Leave out the depth network where there is no depth to learn."""
+    """Leave out the depth network where there is no depth to learn; refuse a field that is asked for and not there."""
     model = config.model
     if not train.has_mask and model.networks != "depth" and model.objective == "supervised":
         raise DataError(f'{data}: holds no masks; `networks = "depth"` trains the depth network alone')
     if train.has_depth or model.objective == "saliency" or model.networks == "mask":
         return config
+    train.check_depth(asked=config.depth_field != "depth")
     if model.networks == "depth":
         raise DataError(f"{data}: holds no depth to train a depth network with")
     notes.append(f"{data} holds no depth: the mask network is trained alone")
@@ -176,7 +179,8 @@ def _plan_caches(readers: dict[str, SplitReader], schedule: Schedule, config: Fi
     for demand in plan_caches(demands, budget_bytes=config.cache_gb * 1e9, folder=folder):
         reader = readers[demand.split]
         size = height_width(reader.full, demand.size_px)
-        path = folder / run.CACHE / f"{demand.split}-{demand.size_px}px.rows"
+        label = "" if config.depth_field == "depth" else f"-{config.depth_field}"
+        path = folder / run.CACHE / f"{demand.split}-{demand.size_px}px{label}.rows"
         reader.caches[demand.size_px] = SizeCache(path, reader.num_samples, size, reader.has_depth)
 
 
@@ -188,6 +192,8 @@ def describe(plan: Plan) -> str:
     tests = f"; tested at the end: {', '.join(plan.test_splits)}" if plan.test_splits else ""
     lines.append(f"samples   {train.num_samples} train, {plan.num_val} val{tests}")
     lines.append(f"networks  {', '.join(plan.config.model.used)} ({plan.config.model.combine})")
+    if train.has_depth and plan.config.model.networks != "mask":
+        lines.append(f"depth     {train.depth_field}")
     epoch = 0
     for stage in schedule.stages:
         step = schedule.step(schedule.first_step(epoch))

@@ -285,7 +285,7 @@ def finish(plan: Plan, state: State, fabric: Fabric, log: Log, progress: Progres
     skip = plan.config.on_error == "skip"
     mean = baseline.mean_depth(plan.readers["train"], skip_errors=skip) if fabric.is_global_zero else None
     for split in plan.test_splits:
-        reader = SplitReader(plan.data, split, plan.config.limit)
+        reader = SplitReader(plan.data, split, plan.config.limit, depth_field=plan.config.depth_field)
         tally = score_split(model, reader, fabric, plan.config, size_px=size_px, batch=TEST_BATCH)
         tests[split] = tally.compute()
         log.add({"epoch": epoch, "step": state.step, "split": split, "size_px": size_px, **tests[split]})

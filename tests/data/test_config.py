@@ -31,6 +31,14 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"quality": 101}, "--quality 101: expected 1 to 100"),
     ({"depth_bits": 0}, "--depth-bits 0: expected 1 to 16"),
     ({"depth_bits": 17}, "--depth-bits 17: expected 1 to 16"),
+    (
+        {"depth_mode": "composed"},
+        "--depth-mode 'composed': expected one of infer, compose, both; did you mean 'compose'?",
+    ),
+    ({"depth_mode": "both", "depth": "none"}, "--depth-mode both: needs an estimator; --depth none is none"),
+    ({"stand": "flor"}, "--stand 'flor': expected one of floor, drawn; did you mean 'floor'?"),
+    ({"relief": 1.1}, "--relief 1.1: expected a share of at least 0 and at most 1"),
+    ({"relief": float("nan")}, "--relief nan: expected a share of at least 0 and at most 1"),
     ({"truncate": -0.1}, "--truncate -0.1: expected a share of at least 0 and below 1"),
     ({"truncate": 1.0}, "--truncate 1.0: expected a share of at least 0 and below 1"),
     ({"truncate": float("nan")}, "--truncate nan: expected a share of at least 0 and below 1"),
@@ -144,6 +152,9 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         seed = 5
         depth = "none"
         device = "cpu"
+        depth-mode = "infer"
+        stand = "drawn"
+        relief = 1
         depth-bits = 8
         depth_size = 48
         estimator-batch = 2
@@ -254,16 +265,33 @@ NO_CHANGE: dict[str, Any] = {
     "skip_bad": True,  # what was skipped counts
     "overwrite": True,
     "hdf5_layout": "encoded",  # without hdf5
+    "stand": "drawn",  # without composed depth
+    "relief": 0.5,  # likewise
 }
+APART = {"depth_mode"}
+"""Cannot be combined with `depth = "none"`."""
 
 
 def test_every_field_is_known_to_change_the_dataset_or_not() -> None:
-    assert OTHER_VALUES.keys() | NO_CHANGE.keys() == {field.name for field in dataclasses.fields(BuildConfig)}
+    assert OTHER_VALUES.keys() | NO_CHANGE.keys() | APART == {field.name for field in dataclasses.fields(BuildConfig)}
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
 def test_what_changes_the_dataset_changes_the_fingerprint(name: str) -> None:
     assert stamp(**{name: OTHER_VALUES[name]}) != stamp()
+
+
+def test_options_of_composed_depth_count_where_there_is_any() -> None:
+    composed = [
+        stamp(),
+        stamp(depth_mode="compose"),
+        stamp(depth_mode="both"),
+        stamp(depth_mode="both", stand="drawn"),
+        stamp(depth_mode="both", relief=0.5),
+    ]
+    assert len(set(composed)) == len(composed)
+    assert stamp(depth_mode="infer", stand="drawn", relief=1) == stamp()
+    assert stamp(depth_mode="both", relief=0) == stamp(depth_mode="both", relief=0.0)
 
 
 def test_layout_counts_where_there_is_hdf5() -> None:

@@ -28,6 +28,7 @@ from fgbg_data.dataset import open_dataset
 from fgbg_data.errors import ConfigError, FgbgError, FingerprintError, ManifestError, ShardError
 from fgbg_data.manifest import Manifest, Record
 from fgbg_data.origin import codec, open_origin
+from fgbg_data.sample import PIXEL_FIELDS
 from fgbg_data.verify import verify
 
 SPLITS = ("train", "val", "test")
@@ -35,11 +36,11 @@ SPLITS = ("train", "val", "test")
 
 @pytest.fixture(scope="module")
 def tars(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small dataset with depth, as tar alone."""
+    """A small dataset with depth of both kinds, as tar alone."""
     out = tmp_path_factory.mktemp("tars") / "shards"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
-        build(config_for(pictures, out, depth="fake", positions=1))
+        build(config_for(pictures, out, depth="fake", depth_mode="both", positions=1))
     return out
 
 
@@ -57,8 +58,10 @@ def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:
     for split in SPLITS:
         for sample in open_dataset(folder, split, depth="codes"):
             assert sample.depth is not None
+            assert sample.depth_composed is not None
+            depths = sample.depth.tobytes() + sample.depth_composed.tobytes()
             image = sample.image.tobytes() if pixels else b""
-            found[sample.key] = (split, sample.mask.tobytes(), sample.depth.tobytes(), sample.meta, image)
+            found[sample.key] = (split, sample.mask.tobytes(), depths, sample.meta, image)
     return found
 
 
@@ -123,7 +126,7 @@ def test_hdf5_of_tar_is_the_twin_that_build_writes(tars: Path, pictures: Path, t
     convert(tars, tmp_path / "h5", format="hdf5")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
-        build(config_for(pictures, tmp_path / "built", depth="fake", positions=1, format="hdf5"))
+        build(config_for(pictures, tmp_path / "built", depth="fake", depth_mode="both", positions=1, format="hdf5"))
     for path in (tmp_path / "built").rglob("*.h5"):
         assert (tmp_path / "h5" / path.relative_to(tmp_path / "built")).read_bytes() == path.read_bytes()
 
@@ -136,7 +139,7 @@ def test_index_csv_names_every_loose_file(tars: Path, tmp_path: Path) -> None:
     assert {row["key"]: row["split"] for row in rows} == {key: sample[0] for key, sample in samples(tars).items()}
     for row in rows:
         assert row["image"] == f"{row['split']}/image/{row['key']}.jpg"
-        for field in ("image", "mask", "depth"):
+        for field in PIXEL_FIELDS:
             assert (tmp_path / "files" / row[field]).is_file()
     assert {"background", "foreground", "mask_area_px", "top", "height"} <= rows[0].keys()
 
