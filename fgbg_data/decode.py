@@ -21,7 +21,7 @@ def decode(name: str, data: bytes) -> Any:
         data: the file.
 
     Returns:
-        image: (H, W, 3) uint8 RGB; mask: (H, W) uint8, 0 or 255; depth: (h, w) uint16 codes, which
+        image: (H, W, 3) uint8 RGB; mask: (H, W) uint8, 0 or 255; depths: (h, w) uint16 codes, which
         `fgbg_data.dequantise_depth(codes, meta["depth_bits"])` maps to [0, 1]; meta: a dictionary; and None for
         any other file, which leaves it to webdataset.
 

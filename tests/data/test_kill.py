@@ -16,15 +16,19 @@ from fgbg_data import storage
 KILLS = 10
 
 
-def command(pictures: Path, out: Path, jobs: int) -> list[str]:
-    options = f"--size 64 --positions 150 --depth none --shard-size 50 --val 0.2 --test 0.2 --format tar,hdf5 -j {jobs}"
+NO_DEPTH = "--positions 150 --depth none"
+COMPOSED = "--positions 20 --depth tiny --depth-mode compose --estimator-batch 2"
+
+
+def command(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> list[str]:
+    options = f"--size 64 {plan} --shard-size 50 --val 0.2 --test 0.2 --format tar,hdf5 -j {jobs}"
     sources = ["--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(out)]
     return [sys.executable, "-m", "fgbg_data.cli", "build", *sources, *options.split()]
 
 
-def start(pictures: Path, out: Path, jobs: int) -> subprocess.Popen[str]:
+def start(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(pictures, out, jobs),
+        command(pictures, out, jobs, plan),
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -90,6 +94,25 @@ def test_killed_and_restarted_at_once(whom: str, pictures: Path, tmp_path: Path,
     assert contents(out) == whole
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive, f"left behind: {alive}"
+
+
+def test_killed_while_the_sources_are_looked_at_and_after(pictures: Path, tmp_path: Path) -> None:
+    """With composed depth: what the estimator said of the sources is kept, and the bytes are the same."""
+    subprocess.run(command(pictures, tmp_path / "whole", 1, COMPOSED), check=True, capture_output=True)
+    out = tmp_path / "out"
+    for wanted in (".source-depth/*/background/*.npy", "*/*.json"):
+        build = start(pictures, out, 2, COMPOSED)
+        deadline = time.monotonic() + 120
+        while build.poll() is None and not list(out.glob(wanted)) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.killpg(build.pid, signal.SIGKILL)
+        assert build.wait() == -signal.SIGKILL, wanted
+        assert build.stderr
+        build.stderr.close()
+        assert list(out.glob(".source-depth/*/background/*.npy"))
+    subprocess.run(command(pictures, out, 2, COMPOSED), check=True, capture_output=True)
+    assert contents(out) == contents(tmp_path / "whole")
+    assert not (out / ".source-depth").exists()
 
 
 def test_workers_die_with_a_killed_parent(pictures: Path, tmp_path: Path) -> None:
