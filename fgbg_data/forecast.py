@@ -100,10 +100,9 @@ def check_space(project: Project, samples: int) -> None:
     if config.depth_shape is not None:
         each = ("tar" in config.format) + 2 * ("hdf5" in config.format)
         needed += each * len(config.labels) * config.depth_shape[0] * config.depth_shape[1] * samples
-    if "composed" in config.labels.values():  # what the estimator says of the sources, as float32, until all is made
-        needed += (
-            4 * (len(project.job.backgrounds) + len(project.job.foregrounds)) * config.canvas[0] * config.canvas[1]
-        )
+    if "composed" in config.labels.values():  # float32 depth of the sources, until all shards are made
+        sources = len(project.job.backgrounds) + len(project.job.foregrounds)
+        needed += 4 * sources * config.canvas[0] * config.canvas[1]
     free = storage.free_bytes(config.out)
     if needed > free:
         raise StorageError(

@@ -96,6 +96,7 @@ def test_killed_and_restarted_at_once(whom: str, pictures: Path, tmp_path: Path,
     assert not alive, f"left behind: {alive}"
 
 
+@pytest.mark.slow
 def test_killed_while_the_sources_are_looked_at_and_after(pictures: Path, tmp_path: Path) -> None:
     """With composed depth: what the estimator said of the sources is kept, and the bytes are the same."""
     subprocess.run(command(pictures, tmp_path / "whole", 1, COMPOSED), check=True, capture_output=True)
