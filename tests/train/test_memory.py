@@ -1,0 +1,83 @@
+"""Peak memory does not grow with the number of samples."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import config_for, draw_pictures
+
+from fgbg_data.build import build
+
+READ = """
+import sys
+import torch
+torch.set_num_threads(1)
+from fgbg_train.data import Loader, SplitReader, Stream, StreamDataset
+from fgbg_train.cache import SizeCache
+from fgbg_train.schedule import Schedule, parse
+from pathlib import Path
+data, folder, cached, leak = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "cache", sys.argv[4] == "leak"
+reader = SplitReader(data, "train")
+if cached:
+    reader.caches[48] = SizeCache(folder / "rows", reader.num_samples, (48, 48), depth=False)
+    reader.caches[48].create()
+stream = Stream(schedule=Schedule(parse("2@48x16"), reader.num_samples), seed=0, num_val=0)
+loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=0)
+kept, peak = [], 0
+for batch in loader.read(stream):
+    if leak:
+        kept.append(batch.image.clone())
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    peak = max(peak, int(status["RssAnon"].split()[0]) * 1024)
+print(peak)
+"""
+FEW, MANY = 600, 2400
+"""Samples of 7 kB at 48 px: to keep each, two epochs long, would take 25 MB more for MANY."""
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("memory")
+    pictures = draw_pictures(folder)
+    for samples in (FEW, MANY):
+        options = {
+            "samples": samples,
+            "positions": 110,
+            "shard_size": 100,
+            "holdout": "sample",
+            "val": 0.0,
+            "test": 0.0,
+        }
+        build(config_for(pictures, folder / str(samples), **options))
+    return {samples: folder / str(samples) for samples in (FEW, MANY)}
+
+
+def peak(data: Path, folder: Path, *, cached: bool, leak: bool = False) -> int:
+    """Most bytes that a process has of its own while it reads two epochs.
+
+    Pages of files that it maps are not its own: the system takes them back when it needs them.
+    """
+    folder.mkdir()
+    arguments = [str(data), str(folder), "cache" if cached else "none", "leak" if leak else "sound"]
+    return int(subprocess.run([sys.executable, "-c", READ, *arguments], capture_output=True, check=True).stdout)
+
+
+LINUX = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="Linux tells what of its memory is a process's own"
+)
+
+
+@LINUX
+@pytest.mark.slow  # two datasets are built, and each is read by processes of their own
+@pytest.mark.parametrize("cached", [False, True])
+def test_reading_takes_no_more_memory_for_more_samples(datasets: dict[int, Path], tmp_path: Path, cached: bool) -> None:
+    few, many = (peak(datasets[n], tmp_path / str(n), cached=cached) for n in (FEW, MANY))
+    assert many - few < 10e6
+
+
+@LINUX
+@pytest.mark.slow
+def test_keeping_samples_would_show(datasets: dict[int, Path], tmp_path: Path) -> None:
+    few, many = (peak(datasets[n], tmp_path / str(n), cached=False, leak=True) for n in (FEW, MANY))
+    assert many - few > 10e6
