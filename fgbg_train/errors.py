@@ -9,6 +9,7 @@ FgbgError
 +-- TrainError           training cannot go on
     +-- LossError        the loss is not finite
     +-- MemoryLimitError a batch does not fit into memory
+    +-- CompileError     the networks cannot be compiled on this machine
 """
 
 from fgbg_data.errors import ConfigError, FgbgError
@@ -42,8 +43,13 @@ class MemoryLimitError(TrainError):
     """A batch does not fit into memory."""
 
 
+class CompileError(TrainError):
+    """The networks cannot be compiled on this machine."""
+
+
 __all__ = [
     "CheckpointError",
+    "CompileError",
     "ConfigError",
     "DataError",
     "FgbgError",

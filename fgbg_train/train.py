@@ -29,7 +29,7 @@ from fgbg_train.data import (
     val_batches,
 )
 from fgbg_train.devices import describe_machine, gather, make_fabric, sum_over_processes
-from fgbg_train.errors import LossError, MemoryLimitError
+from fgbg_train.errors import CompileError, LossError, MemoryLimitError
 from fgbg_train.evaluate import checked, score, score_split
 from fgbg_train.log import Log, RunLog, read_rows
 from fgbg_train.metrics import better
@@ -177,6 +177,7 @@ def train_step(
     Raises:
         LossError: the loss is not finite; the weights are left as they were.
         MemoryLimitError: the batch does not fit into memory.
+        CompileError: `--compile` does not work on this machine.
     """
     torch.manual_seed(step_seed(config.seed, step.index, fabric.global_rank))
     network.train()
@@ -197,6 +198,11 @@ def train_step(
             total += loss.detach()
             tally.add(prediction, part, terms)
     except RuntimeError as error:
+        if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise CompileError(
+                f"--compile: the networks cannot be compiled on this machine ({type(error).__name__}: "
+                f"{next(iter(str(error).splitlines()), '')}). Install a newer C++ compiler, or leave --compile out"
+            ) from error
         if not is_out_of_memory(error):
             raise
         raise MemoryLimitError(
