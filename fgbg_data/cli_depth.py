@@ -8,7 +8,7 @@ import click
 from fgbg_data.cli_base import print_table, user_errors
 
 
-@click.command()
+@click.command(short_help="Guess the depth of pictures with any estimator.")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--depth", default="tiny", metavar="NAME", help="Depth estimator, as in build.  [tiny]")
@@ -28,7 +28,7 @@ def depth(
     depth_bits: int,
     overwrite: bool,
 ) -> None:
-    r"""Guess the depth of pictures, or of folders of them, with any estimator.
+    """Guess the depth of pictures, or of folders of them, with any estimator.
 
     Writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (its range, and which estimator)
     and NAME.preview.png to look at.
@@ -70,7 +70,7 @@ def depth(
     click.echo(f"{out}: depth of {counted(count, 'picture')}")
 
 
-@click.command()
+@click.command(short_help="List the depth estimators: licence, size, output.")
 @user_errors
 def estimators() -> None:
     """List the depth estimators: licence, size, output, and whether they are on this machine."""
