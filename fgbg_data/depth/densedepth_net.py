@@ -1,7 +1,7 @@
 """The network of DenseDepth in torch, as its published weights have it.
 
 Source: Alhashim & Wonka, High Quality Monocular Depth Estimation via Transfer Learning, arXiv 1812.11941. Where the
-published weights differ from the published code, the weights win: `docs/depth.md` says where.
+published weights differ from the published code, the weights win: `docs/estimators.md` says where.
 """
 
 from typing import Any

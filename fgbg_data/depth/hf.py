@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NEAREST_M = 0.01
 """Metric depth below this counts as this: nothing that a camera sees is nearer, and its inverse would be boundless."""
 OUTPUTS: dict[str, Output] = {"depth_pro": "inverse", "glpn": "metric", "zoedepth": "metric"}
-"""Type of a model -> what its raw output means, where the type alone decides. Source: `docs/depth.md`."""
+"""Type of a model -> what its raw output means, where the type alone decides. Source: `docs/estimators.md`."""
 
 
 class HfEstimator:

@@ -43,7 +43,7 @@ PRESETS: dict[str, Preset] = {
     "zoedepth": Preset(repo="Intel/zoedepth-nyu-kitti", licence="MIT", params_m=345, output="metric"),
     "depth-pro": Preset(repo="apple/DepthPro-hf", licence="apple-amlr", params_m=952, output="inverse"),
 }
-"""Name -> model. Source of licences, sizes and outputs: `docs/depth.md`."""
+"""Name -> model. Source of licences, sizes and outputs: `docs/estimators.md`."""
 
 
 def is_non_commercial(licence: str) -> bool:

@@ -60,7 +60,7 @@ RECIPES: dict[str, Recipe] = {
     "depth-anything-v2": Recipe(**IMAGENET, output="inverse", size=(518, 518), multiple=14, resize="cubic"),
     "tiny": Recipe(**IMAGENET, output="inverse", short_side=224, licence="Apache-2.0"),
 }
-"""Preset -> recipe of published exports. Source: `docs/depth.md`."""
+"""Preset -> recipe of published exports. Source: `docs/estimators.md`."""
 
 _FILES = {
     r"model-small|midas_?v?2_?1_?small.*": "midas-v2.1-small",
@@ -88,7 +88,7 @@ def read_recipe(model: Path) -> tuple[Recipe, bool]:
             raise EstimatorError(
                 f"{model}: how it wants its pictures is not known; write {toml} with, for instance, the line "
                 f'preset = "{next(iter(RECIPES))}" (or {others}), or the lines mean = [0.485, 0.456, 0.406], '
-                'std = [0.229, 0.224, 0.225] and output = "inverse" (or "metric"); docs/depth.md has the rest'
+                'std = [0.229, 0.224, 0.225] and output = "inverse" (or "metric"); docs/estimators.md has the rest'
             )
         return RECIPES[preset], True
     try:
