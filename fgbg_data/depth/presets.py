@@ -38,8 +38,8 @@ PRESETS: dict[str, Preset] = {
         for place in ("Indoor", "Outdoor")
         for size, licence, params in _ANYTHING_SIZES
     },
-    "dpt-large": Preset(repo="Intel/dpt-large", licence="Apache-2.0", params_m=342, output="inverse"),
-    "dpt-hybrid-midas": Preset(repo="Intel/dpt-hybrid-midas", licence="Apache-2.0", params_m=123, output="inverse"),
+    "dpt-large": Preset(repo="Intel/dpt-large", licence="Apache-2.0", params_m=343, output="inverse"),
+    "dpt-hybrid-midas": Preset(repo="Intel/dpt-hybrid-midas", licence="Apache-2.0", params_m=122, output="inverse"),
     "zoedepth": Preset(repo="Intel/zoedepth-nyu-kitti", licence="MIT", params_m=345, output="metric"),
     "depth-pro": Preset(repo="apple/DepthPro-hf", licence="apple-amlr", params_m=952, output="inverse"),
 }
