@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Iterator
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +53,18 @@ class HfEstimator:
         self._model, self._processor = _load(self._files, self.name, self.dtype)
         self._model.to(device)
         self.output = _output(self._model.config, said, self.name)
-        self._weights_sha256 = self._files.weights_sha256()
+
+    @cached_property
+    def _weights_sha256(self) -> str:
+        """Taken when it is asked for: it reads gigabytes, and only the parent of a build asks."""
+        return self._files.weights_sha256()
 
     def identity(self) -> Identity:
-        """Return what decides the output, and the licence of the model."""
+        """Return what decides the output, and the licence of the model.
+
+        Raises:
+            EstimatorError: weights in the hub's cache are damaged.
+        """
         config = sha256((self._files.folder / CONFIG).read_bytes()).hexdigest()[:16]
         return {
             "name": self.name,

@@ -140,6 +140,7 @@ def normalises_itself(path: Path) -> bool:
 def _open_session(path: Path, name: str, device: str) -> Any:
     """Open a file with onnxruntime, and check that it is one picture in and something out."""
     import onnxruntime
+    import torch
 
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise EstimatorError(
@@ -148,6 +149,7 @@ def _open_session(path: Path, name: str, device: str) -> Any:
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
+    options.intra_op_num_threads = torch.get_num_threads()  # a worker of a build has its share of the cores
     try:
         session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])
     except Exception as error:
