@@ -207,7 +207,8 @@ def modes(options: argparse.Namespace, folder: Path) -> None:
     if bg is None or fg is None:
         from fgbg_data.demo import write_demo
 
-        bg, fg = write_demo(folder / "demo")
+        paths = write_demo(folder / "demo")
+        bg, fg = paths.backgrounds, paths.foregrounds
     best: dict[str, float] = {}
     for _ in range(ROUNDS):
         for mode in ("infer", "compose"):
