@@ -12,7 +12,7 @@ from fgbg_data.errors import ConfigError, ShardError
 from fgbg_data.info import describe
 from fgbg_data.layout import find_shards
 from fgbg_data.manifest import Manifest
-from fgbg_data.pixels import resize_field
+from fgbg_data.pixels import mask_coverage, resize_field
 from fgbg_data.sample import FIELDS, Array, Meta, dequantise_depth
 from fgbg_data.shards import FORMATS
 from fgbg_data.storage import locate
@@ -20,6 +20,7 @@ from fgbg_data.store import ShardStore
 
 OnError = Literal["raise", "skip"]
 DepthForm = Literal["unit", "codes", "raw"]
+MaskForm = Literal["binary", "coverage"]
 
 
 def open_dataset(
@@ -30,6 +31,7 @@ def open_dataset(
     on_error: OnError = "raise",
     depth: DepthForm = "unit",
     format: str | None = None,
+    mask: MaskForm = "binary",
 ) -> "Dataset":
     """Open one split of a dataset for reading.
 
@@ -44,6 +46,8 @@ def open_dataset(
         depth: of both fields of depth: `unit` is float32 in [0, 1] by the sample's own range, `raw` is float32 in
             the estimator's units, both of the size of the image; `codes` is uint16 as stored, at its stored size.
         format: which format to read where a dataset holds several; None takes the fastest.
+        mask: at another size than the stored one, `binary` is 255 where the foreground covers at least half of the
+            pixel; `coverage` is 255 times the share of it that it covers, which keeps outlines finer than a pixel.
 
     Raises:
         FgbgError: there is no dataset, no such split, or a shard is missing or truncated.
@@ -58,12 +62,13 @@ def open_dataset(
         one_of("fields", name, tuple(FIELDS))
     one_of("on_error", on_error, get_args(OnError))
     one_of("depth", depth, get_args(DepthForm))
+    one_of("mask", mask, get_args(MaskForm))
     if format is not None:
         one_of("format", format, tuple(FORMATS))
     layout = find_shards(locate(path), split)
     layout.warn(stacklevel=2)
     store = ShardStore(layout, format, skip=on_error == "skip")
-    return Dataset(store, range(len(store)), names, _size(size), on_error, depth)
+    return Dataset(store, range(len(store)), names, _size(size), on_error, depth, mask)
 
 
 class LoadedSample:
@@ -72,7 +77,7 @@ class LoadedSample:
     Attributes:
         key: unique in the dataset.
         image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, 0 or 255.
+        mask: (H, W) uint8, 0 or 255 (or coverage).
         depth: (H, W) float32 in [0, 1], larger = nearer (or codes, or raw); None where the dataset has none.
         depth_composed: likewise, composed of the depth of the sources.
         meta: the sample's JSON object.
@@ -113,6 +118,7 @@ class Dataset:
         size: tuple[int, int] | None,
         on_error: OnError,
         depth: DepthForm,
+        mask: MaskForm = "binary",
     ) -> None:
         self._store = store
         self._numbers = numbers
@@ -120,6 +126,7 @@ class Dataset:
         self.size = size
         self.on_error = on_error
         self.depth = depth
+        self.mask = mask
 
     @property
     def split(self) -> str:
@@ -167,7 +174,7 @@ class Dataset:
 
     def __getitem__(self, item: int | str | slice) -> "LoadedSample | Self":
         if isinstance(item, slice):
-            return type(self)(self._store, self._numbers[item], self.fields, self.size, self.on_error, self.depth)
+            return self._like(self._numbers[item], self.size)
         if isinstance(item, str):
             number = self._store.find(item)
             if number not in self._numbers:
@@ -199,12 +206,15 @@ class Dataset:
 
     def resized(self, size: int | str | tuple[int, int] | None) -> Self:
         """Return the same samples at another size, with the same open files and what is known of the shards."""
-        return type(self)(self._store, self._numbers, self.fields, _size(size), self.on_error, self.depth)
+        return self._like(self._numbers, _size(size))
 
     def __repr__(self) -> str:
         return f"Dataset({self.split!r}, {len(self)} samples, fields={self.fields}, size={self.size})"
 
     # --- reading one sample -------------------------------------------------------------------------------
+
+    def _like(self, numbers: range, size: tuple[int, int] | None) -> Self:
+        return type(self)(self._store, numbers, self.fields, size, self.on_error, self.depth, self.mask)
 
     def _load(self, number: int) -> LoadedSample:
         shard, place = self._store.locate(number)
@@ -220,6 +230,8 @@ class Dataset:
                 values[field] = None
             elif FIELDS[field].depth:
                 values[field] = self._depth(field, shard, place, values.get("image"))
+            elif field == "mask" and self.mask == "coverage" and self.size is not None:
+                values[field] = mask_coverage(reader.read(place, field), self.size)
             else:
                 values[field] = reader.read(place, field, self.size)
         shapes = {name: values[name].shape[:2] for name in ("image", "mask") if name in values}

@@ -88,6 +88,17 @@ def resize_field(field: str, array: Array, size: tuple[int, int], *, halved: boo
     return resized
 
 
+def mask_coverage(mask: Array, size: tuple[int, int]) -> Array:
+    """Resize a mask, (H, W) uint8 of 0 and 255, to the share that it covers of each pixel: (h, w) uint8, 255 is all."""
+    import cv2
+
+    if mask.shape == size:
+        return mask
+    shrinks = size[0] <= mask.shape[0] and size[1] <= mask.shape[1]
+    covered: Array = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return covered
+
+
 def _decode_scaled(data: Any, where: str, found: tuple[int, int], size: tuple[int, int]) -> Array:
     """Decode a JPEG at the smallest scale that is not below `size`; libjpeg skips the rest of the work."""
     import cv2

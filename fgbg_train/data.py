@@ -57,7 +57,7 @@ class Batch(NamedTuple):
     image: Tensor
     """(B, H, W, 3) uint8 RGB."""
     mask: Tensor
-    """(B, h, w) uint8, 0 or 255; all 0 where the dataset has no masks."""
+    """(B, h, w) uint8, 255 x the share of the pixel that the mask covers; all 0 where the dataset has no masks."""
     depth: Tensor | None
     """(B, h, w) uint16, 65535 x relative inverse depth."""
     error: str = ""
@@ -203,7 +203,8 @@ def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size
 
     with warnings.catch_warnings():  # a run says it once, not every worker at every size
         warnings.filterwarnings("ignore", message=".*is not finished", category=UserWarning)
-        return open_dataset(path, split=split, fields=fields, size=size)
+        # Coverage: at a small size, outlines are finer than its pixels.
+        return open_dataset(path, split=split, fields=fields, size=size, mask="coverage")
 
 
 class StreamDataset(Dataset[Batch]):

@@ -118,8 +118,23 @@ class Hu2019(nn.Module):
         return resize(out, height_width(image))
 
 
+class LightUp(nn.Module):
+    """Narrow at the size that there is, enlarge, then refine by two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.narrow = conv_norm(in_channels, out_channels, 1)
+        self.enter = conv_norm(out_channels, out_channels, 3)
+        self.refine = conv_norm(out_channels, out_channels, 3)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, in, h, w) -> (B, out, *size), not negative."""
+        x = resize(self.narrow(x), size)
+        return F.relu(self.refine(F.relu(self.enter(x))) + x)
+
+
 class LightDecoder(nn.Module):
-    """D with fixed narrow widths and 3x3 kernels."""
+    """D with fixed narrow widths."""
 
     WIDTHS = (64, 48, 32, 24, 16)
 
@@ -127,7 +142,7 @@ class LightDecoder(nn.Module):
         super().__init__()
         widths = self.WIDTHS
         self.enter = conv_norm(channels, widths[0], 1)
-        self.up = nn.ModuleList(UpProjection(a, b, 3) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(LightUp(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.out_channels = widths[-1]
 
     def forward(self, features: list[Tensor]) -> Tensor:
@@ -146,7 +161,7 @@ class LightFusion(nn.Module):
     def __init__(self, channels: list[int]) -> None:
         super().__init__()
         self.narrow = nn.ModuleList(conv_norm(c, self.NARROW, 1) for c in channels)
-        self.fuse = conv_norm(self.NARROW * len(channels), self.WIDTH, 3)
+        self.fuse = conv_norm(self.NARROW * len(channels), self.WIDTH, 1)
         self.out_channels = self.WIDTH
 
     def forward(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:

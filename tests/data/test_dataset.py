@@ -483,3 +483,16 @@ def test_raw_depth_needs_its_range(copy: Path) -> None:
     assert open_dataset(copy)[0].depth is not None
     with pytest.raises(ShardError, match='tells no range of the depth; open with depth="unit"'):
         open_dataset(copy, depth="raw")[0]
+
+
+@pytest.mark.parametrize("form", ["tar", "hdf5"])
+def test_coverage_is_the_mean_of_the_mask(dataset: Path, form: str) -> None:
+    whole = open_dataset(dataset, fields=("mask",), format=form)
+    height, width = whole[0].mask.shape
+    half = open_dataset(dataset, fields=("mask",), size=(height // 2, width // 2), format=form, mask="coverage")
+    for number in range(4):
+        blocks = whole[number].mask.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(half[number].mask, blocks, atol=0.51)
+        np.testing.assert_array_equal(half[:4].resized(None)[number].mask, whole[number].mask)
+    with pytest.raises(ConfigError, match="mask"):
+        open_dataset(dataset, mask="soft")  # type: ignore[arg-type]

@@ -16,7 +16,9 @@ from fgbg_train.evaluate import evaluate
 from fgbg_train.log import read_rows
 from fgbg_train.train import fit
 
-ONE = {"schedule": "1@16x6"}
+# Not smaller: at 16 px maps of one pixel remain, on which oneDNN's gradient of a 5x5 depthwise convolution in bfloat16
+# holds what was in memory before (seen with torch 2.15).
+ONE = {"schedule": "1@32x6"}
 
 
 @pytest.fixture(scope="module")
