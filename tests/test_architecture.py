@@ -1,4 +1,4 @@
-"""The walls of the house: who imports whom, what an import costs, what README says is there."""
+"""The walls of the house: who imports whom, what an import costs, what docs/structure.md says is there."""
 
 import ast
 import subprocess
@@ -122,11 +122,11 @@ def test_public_names() -> None:
         fgbg_data.nothing  # noqa: B018
 
 
-def test_readme_tree_is_the_tree() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_tree_of_the_docs_is_the_tree() -> None:
+    tree = (ROOT / "docs" / "structure.md").read_text()
     for package in ("fgbg_data", "fgbg_train"):
         for path in (ROOT / package).iterdir():
             if path.suffix == ".py" and path.name not in ("__init__.py",):
-                assert f"{path.name} " in readme, f"{package}/{path.name} is not in README"
+                assert f"{path.name} " in tree, f"{package}/{path.name} is not in docs/structure.md"
             if path.is_dir() and (path / "__init__.py").is_file():
-                assert f"{path.name}/ " in readme, f"{package}/{path.name}/ is not in README"
+                assert f"{path.name}/ " in tree, f"{package}/{path.name}/ is not in docs/structure.md"
