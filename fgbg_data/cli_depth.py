@@ -71,13 +71,31 @@ def depth(
 
 
 @click.command(short_help="List the depth estimators: licence, size, output.")
+@click.option("--speed", multiple=True, metavar="NAME", help="Measure this estimator here instead; give it again.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where it is measured.  [auto]")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="How long, for each.")
 @user_errors
-def estimators() -> None:
-    """List the depth estimators: licence, size, output, and whether they are on this machine."""
+def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
+    """List the depth estimators: licence, size, output, and whether they are on this machine.
+
+    \b
+      fgbg-data estimators
+      fgbg-data estimators --speed tiny --speed depth-anything-v2-small
+    """
     from rich.table import Column, Table
 
-    from fgbg_data.depth.catalogue import catalogue
+    from fgbg_data.depth import load_estimator
+    from fgbg_data.depth.catalogue import SPEED_SIDE_PX, catalogue, pictures_per_s
 
+    if speed:
+        for name in speed:
+            estimator = load_estimator(name, device)
+            rate = pictures_per_s(estimator, seconds)
+            click.echo(
+                f"{name}: {rate:.1f} pictures/s of {SPEED_SIDE_PX} x {SPEED_SIDE_PX} px, batches of "
+                f"{estimator.batch_size}, {estimator.identity()['device']}"
+            )
+        return
     table = Table(Column("--depth", no_wrap=True), "licence", "parameters", "gives", "on this machine")
     for row in catalogue():
         table.add_row(row.name, row.licence, row.size, row.output, row.state)

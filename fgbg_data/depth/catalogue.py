@@ -1,10 +1,16 @@
 """The table of estimators that there are, and what of them is on this machine."""
 
 import importlib.util
+import time
 from typing import NamedTuple
 
-from fgbg_data.depth import FORMS, Form
+import numpy as np
+
+from fgbg_data.depth import FORMS, DepthEstimator, Form
 from fgbg_data.depth.presets import PRESETS, is_non_commercial
+
+SPEED_SIDE_PX = 224
+"""Side of the pictures on which speed is measured."""
 
 
 class Row(NamedTuple):
@@ -29,6 +35,18 @@ def catalogue() -> list[Row]:
     rows.append(Row(FORMS["onnx"].shown, "its TOML's", "", "by its TOML", _state(FORMS["onnx"])))
     rows.append(Row(FORMS["densedepth"].shown, "GPL-3.0", "42.7 M", "inverse depth", "bring FILE"))
     return [*rows, Row("none", "", "", "no depth", "")]
+
+
+def pictures_per_s(estimator: DepthEstimator, seconds: float) -> float:
+    """Measure an estimator on this machine: batches of noise that are ready, after one that is not counted."""
+    shape = (estimator.batch_size, SPEED_SIDE_PX, SPEED_SIDE_PX, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    estimator.estimate(images)
+    started, done = time.perf_counter(), 0
+    while not done or time.perf_counter() - started < seconds:
+        estimator.estimate(images)
+        done += len(images)
+    return done / (time.perf_counter() - started)
 
 
 def _state(form: Form, repo: str | None = None) -> str:

@@ -1,6 +1,7 @@
 """`fgbg-data depth` and `fgbg-data estimators` as a user types them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -160,3 +161,20 @@ def test_table_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
     assert states["zoedepth"] == states["hf:REPO_OR_FOLDER"] == "pip install 'fgbg[hf]'"
     assert states["onnx:FILE"] == "pip install 'fgbg[onnx]'"
     assert states["tiny"] == "in the package"
+
+
+def test_speed_of_estimators_on_request(fake_estimator: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, ...]] = []
+    estimate = FakeEstimator.estimate
+    monkeypatch.setattr(
+        FakeEstimator, "estimate", lambda self, images: (calls.append(images.shape), estimate(self, images))[1]
+    )
+    arguments = ["estimators", "--speed", "fake", "--seconds", "0.05", "--device", "cpu"]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 0, result.output
+    assert re.fullmatch(r"fake: [0-9.]+ pictures/s of 224 x 224 px, batches of \d+, cpu\n", result.stdout), (
+        result.stdout
+    )
+    assert len(calls) >= 2  # the first is not counted
+    assert {shape[1:] for shape in calls} == {(224, 224, 3)}
+    assert CliRunner().invoke(cli.main, ["estimators", "--speed", "tinny"]).exit_code == 2
