@@ -8,6 +8,8 @@ from support import config_for, draw_pictures
 from fgbg_data import depth
 from fgbg_data.build import build
 
+collect_ignore = ["keras_densedepth.py"]  # runs where TensorFlow is, in a process of its own
+
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
