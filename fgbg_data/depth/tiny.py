@@ -9,18 +9,16 @@ import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from fgbg_data.depth.frames import check_batch_size, check_images, resize, size_within
 from fgbg_data.errors import EstimatorError
+from fgbg_data.sample import Array
 
 if TYPE_CHECKING:
     import torch
-
-Array = npt.NDArray[Any]
 
 WEIGHTS = "tiny.safetensors"
 SHORT_SIDE_PX = 224
@@ -49,8 +47,7 @@ class TinyEstimator:
             raise EstimatorError(f"tiny: unknown device {device!r}; use 'cpu' or 'cuda'")
         if device == "cuda" and not torch.cuda.is_available():
             raise EstimatorError("tiny: no CUDA device is available; use device 'cpu'")
-        if batch_size < 1:
-            raise EstimatorError(f"tiny: batch_size must be at least 1, got {batch_size}")
+        check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
         self.load(read_weights())
@@ -103,17 +100,16 @@ class TinyEstimator:
         Raises:
             EstimatorError: the array is not (N, H, W, 3) uint8 with at least one pixel.
         """
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-            raise EstimatorError(f"tiny: expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
+        check_images(self.name, images)
         count, height, width, _ = images.shape
         out = np.empty((count, height, width), np.float32)
         inner = network_size(height, width)
         pixels = inner[0] * inner[1] / SHORT_SIDE_PX**2
         step = max(1, min(self.batch_size, int(4 * self.batch_size / pixels)))
         for start in range(0, count, step):
-            small = self._forward(np.stack([_resize(i, inner) for i in images[start : start + step]]))
+            small = self._forward(np.stack([resize(i, inner) for i in images[start : start + step]]))
             for k, depth in enumerate(small):
-                out[start + k] = cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
+                out[start + k] = resize(depth, (height, width), "linear")
         return out
 
     def _forward(self, images: Array) -> Array:
@@ -135,17 +131,7 @@ def network_size(height: int, width: int) -> tuple[int, int]:
     >>> network_size(224, 224), network_size(480, 640), network_size(100, 3000)
     ((224, 224), (224, 288), (224, 896))
     """
-    scale = SHORT_SIDE_PX / min(height, width)
-    sides = [round(side * scale / STRIDE_PX) * STRIDE_PX for side in (height, width)]
-    return min(sides[0], MAX_SIDE_PX), min(sides[1], MAX_SIDE_PX)
-
-
-def _resize(image: Array, size: tuple[int, int]) -> Array:
-    if image.shape[:2] == size:
-        return image
-    shrinking = image.shape[0] * image.shape[1] > size[0] * size[1]
-    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return cv2.resize(image, (size[1], size[0]), interpolation=how)
+    return size_within(height, width, short_side=SHORT_SIDE_PX, longest=MAX_SIDE_PX, multiple=STRIDE_PX)
 
 
 def _weights_bytes() -> bytes:
