@@ -72,6 +72,8 @@ def resize_field(field: str, array: Array, size: tuple[int, int], *, halved: boo
     """
     if array.shape[:2] == size:
         return array
+    if field == "mask":
+        return (mask_coverage(array, size) >= 128) * np.uint8(255)
     import cv2
 
     if field == "image" and not halved:
@@ -80,23 +82,22 @@ def resize_field(field: str, array: Array, size: tuple[int, int], *, halved: boo
             if height >= size[0] and width >= size[1] and array.shape[:2] == (height * divisor, width * divisor):
                 array, halved = cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA), True
                 break
-    near = halved and array.shape[0] < 2 * size[0] and array.shape[1] < 2 * size[1]
-    by_area = size[0] <= array.shape[0] and size[1] <= array.shape[1] and not near
-    resized: Array = cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if by_area else cv2.INTER_LINEAR)
-    if field == "mask":
-        resized = (resized >= 128) * np.uint8(255)
-    return resized
+    if halved and array.shape[0] < 2 * size[0] and array.shape[1] < 2 * size[1]:
+        return cv2.resize(array, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return _averaged(array, size)
 
 
 def mask_coverage(mask: Array, size: tuple[int, int]) -> Array:
     """Resize a mask, (H, W) uint8 of 0 and 255, to the share that it covers of each pixel: (h, w) uint8, 255 is all."""
+    return mask if mask.shape == size else _averaged(mask, size)
+
+
+def _averaged(array: Array, size: tuple[int, int]) -> Array:
+    """Resize by area where pixels shrink, linearly where they grow."""
     import cv2
 
-    if mask.shape == size:
-        return mask
-    shrinks = size[0] <= mask.shape[0] and size[1] <= mask.shape[1]
-    covered: Array = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return covered
+    shrinks = size[0] <= array.shape[0] and size[1] <= array.shape[1]
+    return cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _decode_scaled(data: Any, where: str, found: tuple[int, int], size: tuple[int, int]) -> Array:
