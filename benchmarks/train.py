@@ -29,11 +29,13 @@ from torch.utils.data import DataLoader, Dataset
 from fgbg_data import open_dataset
 from fgbg_train import losses
 from fgbg_train.config import FitConfig, LossConfig, build
-from fgbg_train.data import EpochOrder, Item, Loader, Segment, SplitReader, StreamDataset
+from fgbg_train.data import SplitReader, StreamDataset
 from fgbg_train.devices import resolve_device
+from fgbg_train.loader import Loader
 from fgbg_train.log import read_rows
 from fgbg_train.models import build_cascade
 from fgbg_train.prepare import prepare
+from fgbg_train.stream import EpochOrder, Item, Segment
 from fgbg_train.train import fit
 
 ROUNDS = 3

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from fgbg_train.data import FULL_SIZE, Item, SplitReader, StreamDataset, Targets, to_device, val_batches
+from fgbg_train.data import FULL_SIZE, SplitReader, StreamDataset, Targets, to_device
 from fgbg_train.errors import DataError
+from fgbg_train.stream import Item, val_batches
 
 MOST_SAMPLES = 2000
 """Of a split that are looked at. The order of a split is a permutation, so that its first samples are a fair subset."""

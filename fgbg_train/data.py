@@ -1,53 +1,24 @@
-"""From shards to batches, as one stream for a whole run.
+"""From shards to batches: samples of a split at any size, and what a device gets of them."""
 
-The stream is a pure function of (seed, schedule, dataset): for every epoch its training batches, then
-the val batches. Its position is the index of a training step, so a run goes on exactly where it stopped,
-with any number of workers; where several devices train, each takes its part of every batch.
-
-    stream of Items  ->  workers: decode at the size  ->  Batch (uint8)  ->  tensors on the device
-                     ->  or here, once the cache has them  ->
-
-What is cached is read in this process: handing pixels over from a worker costs more than reading them.
-"""
-
-import hashlib
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from fgbg_train.cache import Pixels, SizeCache
 from fgbg_train.errors import DataError, FgbgError
-from fgbg_train.schedule import Schedule
+from fgbg_train.stream import Item
 
 FULL_SIZE = 0
 """The size in px that stands for the dataset's own."""
-BLOCK, WINDOW = 512, 16
-"""Samples that stay neighbours when blocks are shuffled; blocks whose samples are shuffled together."""
 WARM_FRAC = 0.9
 """Share of samples that a cache must hold to be read without workers; an epoch leaves out up to a batch of them."""
-
-
-class Item(NamedTuple):
-    """One sample to read: image at one size, mask and depth at another; both in px of the shorter side."""
-
-    split: str
-    sample: int
-    size_px: int
-    target_px: int
 
 
 class Batch(NamedTuple):
@@ -249,180 +220,6 @@ class StreamDataset(Dataset[Batch]):
         depth = torch.from_numpy(np.stack(known)) if known else None
         image, mask = torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
         return Batch(tuple(keys), image, mask, depth, skipped=tuple(skipped))
-
-
-class EpochOrder:
-    """The order of samples in an epoch: a pure function of (number of samples, seed, epoch).
-
-    Blocks of neighbours are shuffled, then samples within a window of blocks, so that reading stays
-    near in the files and memory does not grow with the dataset. Up to BLOCK * WINDOW samples that is
-    a shuffle of everything. Bits come from Philox, whose stream NumPy promises to keep (NEP 19).
-    """
-
-    def __init__(self, num_samples: int, seed: int, epoch: int) -> None:
-        self._num_samples = num_samples
-        self._key = f"{seed}|{epoch}"
-        self._blocks = self._permutation(-(-num_samples // BLOCK), "blocks")
-        lengths = np.minimum(BLOCK, num_samples - self._blocks * BLOCK)
-        window_lengths = np.add.reduceat(lengths, np.arange(0, len(lengths), WINDOW))
-        self._starts = np.concatenate([[0], np.cumsum(window_lengths)])
-        self._window = -1
-        self._order = np.empty(0, np.int64)
-
-    def take(self, places: range) -> list[int]:
-        """Return the sample indices at some places of the order."""
-        return [self._at(place) for place in places]
-
-    def _at(self, place: int) -> int:
-        if not (self._window >= 0 and self._starts[self._window] <= place < self._starts[self._window + 1]):
-            self._window = int(np.searchsorted(self._starts, place, side="right")) - 1
-            blocks = self._blocks[self._window * WINDOW : (self._window + 1) * WINDOW]
-            ranges = [np.arange(b * BLOCK, min((b + 1) * BLOCK, self._num_samples)) for b in blocks]
-            samples = np.concatenate(ranges)
-            self._order = samples[self._permutation(len(samples), f"window {self._window}")]
-        return int(self._order[place - self._starts[self._window]])
-
-    def _permutation(self, count: int, name: str) -> npt.NDArray[np.int64]:
-        digest = hashlib.blake2b(f"{self._key}|{name}".encode(), digest_size=16).digest()
-        bits = np.random.Philox(key=int.from_bytes(digest, "big")).random_raw(count)
-        return np.argsort(bits, kind="stable")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Which part of every batch this process takes."""
-
-    rank: int = 0
-    world: int = 1
-
-
-class Segment(NamedTuple):
-    """Consecutive batches of one split at one size."""
-
-    split: str
-    sizes: frozenset[int]
-    """Of images and targets, in px."""
-    batches: Iterable[list[Item]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stream:
-    """The batches of a whole run: per epoch the training steps, then val.
-
-    Val images have the size of the epoch's training images; their predictions are enlarged to the
-    largest training size and compared there, so that all epochs are measured alike.
-    """
-
-    schedule: Schedule
-    seed: int
-    num_val: int
-    """0: no val."""
-    start_step: int = 0
-    part: Part = field(default_factory=Part)
-
-    def __iter__(self) -> Iterator[Segment]:
-        for epoch in range(self.schedule.epochs):
-            steps = range(self.schedule.first_step(epoch), self.schedule.first_step(epoch + 1))
-            if self.start_step >= steps.stop:
-                continue
-            stage, order = self.schedule.stage(epoch), EpochOrder(self.schedule.num_samples, self.seed, epoch)
-            todo = steps[max(0, self.start_step - steps.start) :]
-            training = (self._training_items(index, order) for index in todo)
-            yield Segment("train", frozenset({stage.size_px}), training)
-            if self.num_val:
-                places = val_batches(self.num_val, stage.batch)
-                batches = [self._val_items(some, stage.size_px) for some in places]
-                yield Segment("val", frozenset({stage.size_px, self.schedule.largest_px}), batches)
-
-    def _training_items(self, index: int, order: EpochOrder) -> list[Item]:
-        step = self.schedule.step(index)
-        places = self.schedule.indices(step)
-        share = len(places) // self.part.world
-        mine = places[self.part.rank * share : (self.part.rank + 1) * share]
-        return [Item("train", i, step.size_px, step.size_px) for i in order.take(mine)]
-
-    def _val_items(self, places: range, size_px: int) -> list[Item]:
-        mine = places[self.part.rank :: self.part.world]
-        return [Item("val", i, size_px, self.schedule.largest_px) for i in mine]
-
-
-def val_batches(num_samples: int, batch: int) -> list[range]:
-    """Cut the indices of a split into batches, the last one smaller; none for no samples."""
-    return [range(i, min(i + batch, num_samples)) for i in range(0, num_samples, batch)]
-
-
-def start_worker(_worker: int) -> None:
-    """Keep a worker to one thread; leave Ctrl-C to the run, but end with it when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Wait for the end of the process that reads from this worker.
-
-    torch's own watch looks at the process that started it, which here is the fork server, and that outlives a run
-    that is killed.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-class Loader:
-    """Reads segments of a stream: what is cached here, the rest by worker processes.
-
-    Args:
-        dataset: reads a batch.
-        workers: processes, started when they are first needed; 0: all is read here.
-        pin: put batches of workers into pinned memory.
-    """
-
-    def __init__(self, dataset: StreamDataset, *, workers: int, pin: bool = False) -> None:
-        self._dataset, self._workers, self._pin = dataset, workers, pin
-        self._handed = Handed()
-        self._loader: DataLoader[Batch] | None = None
-
-    def read(self, segments: Iterable[Segment]) -> Iterator[Batch]:
-        """Give the batches of segments, in their order; whether one is cached is looked at when it begins."""
-        for segment in segments:
-            if not self._workers or self._dataset.readers[segment.split].is_cached(segment.sizes):
-                yield from map(self._dataset.__getitems__, segment.batches)
-            else:
-                self._handed.batches = segment.batches
-                if self._loader is None:
-                    self._loader = self._make()
-                yield from self._loader
-
-    def _make(self) -> "DataLoader[Batch]":
-        """Workers are started by a fork server: a fork of this process could inherit locked locks of its threads."""
-        return DataLoader(
-            self._dataset,
-            batch_sampler=self._handed,
-            num_workers=self._workers,
-            collate_fn=same,
-            pin_memory=self._pin,
-            worker_init_fn=start_worker,
-            prefetch_factor=4,
-            multiprocessing_context="forkserver",
-            persistent_workers=True,
-        )
-
-
-class Handed(Sampler[list[Item]]):
-    """Batches for workers, handed to them segment by segment."""
-
-    batches: Iterable[list[Item]] = ()
-
-    def __iter__(self) -> Iterator[list[Item]]:
-        return iter(self.batches)
-
-
-def same(batch: Any) -> Any:
-    """Return what `__getitems__` has already put together."""
-    return batch
 
 
 def splits_of(path: Path | str, *guesses: str) -> tuple[tuple[str, ...], str]:

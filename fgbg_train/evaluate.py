@@ -10,23 +10,13 @@ from torch import Tensor
 
 from fgbg_train import baseline, checkpoint, losses
 from fgbg_train.config import FitConfig, LossConfig, from_table, merge, to_table
-from fgbg_train.data import (
-    FULL_SIZE,
-    Batch,
-    Item,
-    Loader,
-    Segment,
-    SplitReader,
-    StreamDataset,
-    Targets,
-    splits_of,
-    to_device,
-    val_batches,
-)
+from fgbg_train.data import FULL_SIZE, Batch, SplitReader, StreamDataset, Targets, splits_of, to_device
 from fgbg_train.devices import gather, make_fabric
 from fgbg_train.errors import ConfigError, DataError
+from fgbg_train.loader import Loader
 from fgbg_train.models.blocks import height_width, resize
 from fgbg_train.models.cascade import Cascade, Prediction
+from fgbg_train.stream import Item, Segment, val_batches
 from fgbg_train.tally import Tally
 
 

@@ -17,20 +17,11 @@ from fgbg_train import baseline, checkpoint, losses
 from fgbg_train.augment import augment
 from fgbg_train.clock import Clock, Timed
 from fgbg_train.config import FitConfig
-from fgbg_train.data import (
-    Batch,
-    Loader,
-    Part,
-    SplitReader,
-    Stream,
-    StreamDataset,
-    Targets,
-    to_device,
-    val_batches,
-)
+from fgbg_train.data import Batch, SplitReader, StreamDataset, Targets, to_device
 from fgbg_train.devices import describe_machine, gather, make_fabric, sum_over_processes
 from fgbg_train.errors import CompileError, LossError, MemoryLimitError
 from fgbg_train.evaluate import checked, score, score_split
+from fgbg_train.loader import Loader
 from fgbg_train.log import Log, RunLog, read_rows
 from fgbg_train.metrics import better
 from fgbg_train.models.blocks import height_width, resize
@@ -43,6 +34,7 @@ from fgbg_train.run import BEST, CACHE, LAST, SUMMARY, Resume, write_config, wri
 from fgbg_train.schedule import Step, learning_rate
 from fgbg_train.state import State, average, build_state, merged, save
 from fgbg_train.stopping import Stopped, StopSignal
+from fgbg_train.stream import Part, Stream, val_batches
 from fgbg_train.tally import Tally
 
 NUM_PICTURES = 8  # val samples in the picture of an epoch

@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 from fgbg_data import open_dataset
 from fgbg_train.cache import Demand, Pixels, SizeCache, plan_caches
-from fgbg_train.data import (
-    FULL_SIZE,
-    Batch,
-    EpochOrder,
-    Item,
-    Loader,
-    Part,
-    Segment,
-    SplitReader,
-    Stream,
-    StreamDataset,
-    to_device,
-)
+from fgbg_train.data import FULL_SIZE, Batch, SplitReader, StreamDataset, to_device
 from fgbg_train.errors import DataError, FgbgError
+from fgbg_train.loader import Loader
 from fgbg_train.schedule import Schedule, parse
+from fgbg_train.stream import EpochOrder, Item, Part, Segment, Stream
 
 
 @given(st.integers(1, 20_000), st.integers(0, 99), st.integers(0, 99))

@@ -13,7 +13,9 @@ READ = """
 import sys
 import torch
 torch.set_num_threads(1)
-from fgbg_train.data import Loader, SplitReader, Stream, StreamDataset
+from fgbg_train.data import SplitReader, StreamDataset
+from fgbg_train.loader import Loader
+from fgbg_train.stream import Stream
 from fgbg_train.cache import SizeCache
 from fgbg_train.schedule import Schedule, parse
 from pathlib import Path
