@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.depth import DepthEstimator, load_estimator
+from fgbg_data.depth import DepthEstimator, load_estimator, pick_device
+from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import FgbgError
 
 ROUNDS = 3
@@ -104,7 +105,7 @@ def changed_tiny(options: argparse.Namespace, *, compiled: bool) -> DepthEstimat
     """The embedded estimator with its network compiled, or in bfloat16."""
     import torch
 
-    estimator: Any = load_estimator("tiny", options.device, options.batch)
+    estimator: Any = TinyEstimator(pick_device(options.device), options.batch)
     network = estimator._net
     if compiled:
         estimator._net = torch.compile(network)
@@ -119,7 +120,7 @@ def tiny_onnx(folder: Path, batch: int) -> Path:
     import torch
 
     path = folder / "exported.onnx"
-    network: Any = load_estimator("tiny", "cpu")
+    network: Any = TinyEstimator()
     example = torch.zeros(batch, 3, SIZE_PX, SIZE_PX)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter, which is quick

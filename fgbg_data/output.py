@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fgbg_data import storage
 from fgbg_data.card import card
@@ -107,14 +109,18 @@ def finish(
 
 @contextlib.contextmanager
 def log_to(out: Path) -> Iterator[None]:
-    """Append what happens, with times and machine, to `build.log`, which is no part of the dataset."""
+    """Append what happens, with times and machine, to `build.log`, which is no part of the dataset.
+
+    A warning is shown once and stands there too, from whatever process it comes.
+    """
     handler = logging.FileHandler(out / "build.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
     log.addHandler(handler)
     level = log.level
     log.setLevel(logging.INFO)
     try:
-        yield
+        with _warnings_logged():
+            yield
     except BaseException as error:
         log.info("stopped: %s", error or type(error).__name__)
         raise
@@ -122,6 +128,23 @@ def log_to(out: Path) -> Iterator[None]:
         log.setLevel(level)
         log.removeHandler(handler)
         handler.close()
+
+
+@contextlib.contextmanager
+def _warnings_logged() -> Iterator[None]:
+    show, said = warnings.showwarning, set[str]()
+
+    def log_and_show(message: Warning | str, *rest: Any, **named: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            log.info("warning: %s", message)
+            show(message, *rest, **named)
+
+    warnings.showwarning = log_and_show
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _lost_its_manifest(out: Path, wanted: Manifest) -> bool:

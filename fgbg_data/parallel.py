@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -70,7 +71,10 @@ def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: 
         initargs=(work, out, os.getpid()),
     )
     try:
-        yield from parallel(delayed(_run)(task, slot) for slot, task in enumerate(todo))
+        for result, said in parallel(delayed(_run)(task, slot) for slot, task in enumerate(todo)):
+            for warning in said:
+                warnings.warn(warning, stacklevel=2)
+            yield result
     except TerminatedWorkerError as error:
         raise BuildError(
             f"{out}: a worker was killed, most likely for want of memory. Finished shards are whole; run "
@@ -98,11 +102,13 @@ def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
     _do = work.open()
 
 
-def _run(task: Any, slot: int) -> Any:
-    """Do one task in the worker that `_start` made of this process."""
+def _run(task: Any, slot: int) -> tuple[Any, list[str]]:
+    """Do one task in the worker that `_start` made of this process; return its warnings too, for the parent to show."""
     if _do is None:  # joblib starts every worker by `_start`
         raise RuntimeError("the worker was not started")
-    return _do(task, slot)
+    with warnings.catch_warnings(record=True) as caught:
+        result = _do(task, slot)
+    return result, [str(each.message) for each in caught]
 
 
 def _die_with_parent(parent: int) -> None:

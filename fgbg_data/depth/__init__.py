@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from fgbg_data.depth.memory import Halving
 from fgbg_data.depth.presets import PRESETS, is_non_commercial
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
@@ -72,7 +73,7 @@ FORMS: dict[str, Form] = {
 
 
 def load_estimator(name: str, device: str = "auto", batch_size: int | None = None) -> DepthEstimator:
-    """Build the estimator of that name.
+    """Build the estimator of that name; where a batch does not fit into memory, it goes on in halves of it.
 
     Args:
         name: a key of ESTIMATORS, a preset, or FAMILY:SOURCE.
@@ -92,7 +93,7 @@ def load_estimator(name: str, device: str = "auto", batch_size: int | None = Non
     module, _, attribute = target.partition(":")
     factory = getattr(importlib.import_module(module), attribute)
     estimator: DepthEstimator = factory(device=pick_device(device), **options)
-    return estimator
+    return Halving(estimator)
 
 
 def check_estimator(name: str) -> None:

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fgbg_data.depth import Identity, shown_name
-from fgbg_data.depth.frames import (
-    check_batch_size,
-    check_images,
-    memory_advice,
-    pad_to_multiple,
-    resize,
-    size_within,
-    unpad,
-)
+from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
 from fgbg_data.storage import file_sha256
@@ -77,7 +69,7 @@ class DenseDepthEstimator:
         A picture is padded to multiples of 32 by its last rows and columns, and shrunk where it is longer than 1280 px.
 
         Raises:
-            EstimatorError: other arrays, or too little memory.
+            EstimatorError: other arrays.
         """
         check_images(self.name, images)
         count, height, width, _ = images.shape
@@ -86,9 +78,7 @@ class DenseDepthEstimator:
         for start in range(0, count, self.batch_size):
             batch = np.stack([resize(image, inner) for image in images[start : start + self.batch_size]])
             padded = pad_to_multiple(batch, STRIDE_PX)
-            with memory_advice(self.name, self.batch_size):
-                halves = self._forward(padded)
-            for place, half in enumerate(halves, start):
+            for place, half in enumerate(self._forward(padded), start):
                 out[place] = unpad(half, padded.shape[1:3], inner, (height, width))
         return out
 

@@ -1,8 +1,5 @@
 """Pictures on their way into a network and depth on its way out: checks, sizes, padding."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import cv2
 import numpy as np
 
@@ -76,23 +73,3 @@ def size_within(height: int, width: int, *, short_side: int | None, longest: int
     scale = short_side / min(height, width)
     tall, wide = (max(1, round(side * scale / multiple)) * multiple for side in (height, width))
     return min(tall, longest), min(wide, longest)
-
-
-@contextmanager
-def memory_advice(name: str, batch_size: int) -> Iterator[None]:
-    """Turn "out of memory" of torch into an error that says what to do.
-
-    The batch is not halved here: floats depend on it, so it is part of a dataset's fingerprint.
-
-    Raises:
-        EstimatorError: the device has too little memory.
-    """
-    import torch
-
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        smaller = f"--estimator-batch {batch_size // 2}" if batch_size > 1 else "a smaller --size, or --device cpu"
-        raise EstimatorError(
-            f"{name}: out of memory with {batch_size} pictures in one call; run again with {smaller}"
-        ) from error

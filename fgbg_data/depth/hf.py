@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fgbg_data.depth import Identity, shown_name
-from fgbg_data.depth.frames import check_batch_size, check_images, memory_advice
+from fgbg_data.depth.frames import check_batch_size, check_images
 from fgbg_data.depth.hub import CONFIG, ModelFiles, find_model
 from fgbg_data.depth.presets import PRESETS, Output
 from fgbg_data.errors import EstimatorError
@@ -83,13 +83,12 @@ class HfEstimator:
         """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, unitless, larger = nearer.
 
         Raises:
-            EstimatorError: other arrays, too little memory, or a model that gives no depth map.
+            EstimatorError: other arrays, or a model that gives no depth map.
         """
         check_images(self.name, images)
         out = np.empty(images.shape[:3], np.float32)
         for start in range(0, len(images), self.batch_size):
-            with memory_advice(self.name, self.batch_size):
-                out[start : start + self.batch_size] = self._forward(images[start : start + self.batch_size])
+            out[start : start + self.batch_size] = self._forward(images[start : start + self.batch_size])
         return out
 
     def _forward(self, images: Array) -> Array:

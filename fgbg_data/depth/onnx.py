@@ -10,6 +10,7 @@ import numpy as np
 
 from fgbg_data.depth import Identity, shown_name
 from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
+from fgbg_data.depth.memory import is_out_of_memory
 from fgbg_data.depth.recipe import Recipe, read_recipe
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
@@ -89,6 +90,8 @@ class OnnxEstimator:
             (result,) = self._session.run([self._session.get_outputs()[0].name], {entry.name: self._prepared(images)})
         # onnxruntime's errors share no class of their own
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             reason = str(error).strip().splitlines()[0]
             raise EstimatorError(
                 f"{self.name}: cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px "
@@ -148,7 +151,7 @@ def _open_session(path: Path, name: str, device: str) -> Any:
             "or use --device cpu"
         )
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 4  # what is fatal: errors are raised
     options.intra_op_num_threads = torch.get_num_threads()  # a worker of a build has its share of the cores
     try:
         session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])

@@ -1,0 +1,75 @@
+"""Batches that do not fit into memory: an estimator goes on in halves of them, and says so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fgbg_data.errors import EstimatorError, counted
+from fgbg_data.sample import Array
+
+if TYPE_CHECKING:
+    from fgbg_data.depth import DepthEstimator, Identity
+
+TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate memory", "bad alloc")
+"""What errors without a class of their own say: torch on a CPU (Linux, Windows), onnxruntime, C++."""
+
+
+class Halving:
+    """An estimator that computes a batch in halves where the whole does not fit into memory: quarters, ... down to one.
+
+    The batch that a build cuts, and so its fingerprint, stays as it is. What was too large once is not tried again.
+
+    Args:
+        estimator: asked for parts of a batch; its errors of memory may be of any library.
+    """
+
+    def __init__(self, estimator: DepthEstimator) -> None:
+        self.name = estimator.name
+        self.batch_size = estimator.batch_size
+        self._estimator = estimator
+        self._part = estimator.batch_size
+
+    def identity(self) -> Identity:
+        """Return that of the estimator."""
+        return self._estimator.identity()
+
+    def estimate(self, images: Array) -> Array:
+        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, as the estimator gives it; warns where it halves.
+
+        Raises:
+            EstimatorError: one picture alone does not fit, or as the estimator raises it.
+        """
+        while True:
+            size = min(self._part, max(1, len(images)))
+            try:
+                if len(images) <= size:
+                    return self._estimator.estimate(images)
+                parts = (images[start : start + size] for start in range(0, len(images), size))
+                return np.concatenate([self._estimator.estimate(part) for part in parts])
+            # onnxruntime's errors share no class of their own
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise EstimatorError(
+                        f"{self.name}: out of memory with 1 picture in one call; run again with a smaller --size, or "
+                        "--device cpu"
+                    ) from error
+            self._part = size // 2  # out here the error is gone, and with it the tensors that its frames held
+            warnings.warn(
+                f"{self.name}: out of memory with {counted(size, 'picture')} in one call; going on with {self._part}. "
+                "Depth may differ in its last bits from that of a device with more memory; a new build with "
+                f"--estimator-batch {self._part} always computes it so",
+                stacklevel=2,
+            )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error of torch, onnxruntime or numpy says that memory is full, on a GPU or on the CPU."""
+    import torch
+
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in text for said in TEXTS)
