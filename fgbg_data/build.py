@@ -1,6 +1,8 @@
 """Build a dataset: the one place that joins sources, plan, workers, records and manifest."""
 
 import contextlib
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +12,21 @@ from rich.console import Console
 from fgbg_data import source_depth
 from fgbg_data.config import BuildConfig
 from fgbg_data.depth import DepthEstimator
+from fgbg_data.depth.server import EstimatorServer
 from fgbg_data.forecast import check_space
 from fgbg_data.manifest import MANIFEST, Manifest, Record, record_path
 from fgbg_data.parallel import num_cores
 from fgbg_data.plan import Shard
 from fgbg_data.preview import PREVIEW_ROWS, draw_shard, on_checkerboard
 from fgbg_data.production import Production
+from fgbg_data.progress import Tally
 from fgbg_data.project import Project, prepare
 from fgbg_data.sample import PIXEL_FIELDS, Array, Meta
 from fgbg_data.shards import FORMATS, load_format
 from fgbg_data.shards.folder import INDEX, FolderFormat, loose_files
 from fgbg_data.worker import Job
+
+log = logging.getLogger("fgbg_data")
 
 
 def build(config: BuildConfig, console: Console | None = None) -> Manifest:
@@ -62,18 +68,27 @@ def production(project: Project, console: Console | None = None) -> Production[S
 
 @contextlib.contextmanager
 def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> Iterator[Job]:
-    """Yield what workers are told; beside them, where they share one GPU, a server runs the estimator."""
+    """Yield what workers are told; beside them, where they share one GPU, a server runs the estimator.
+
+    At the end it is said for how much of the time the estimator was at work.
+    """
     job = replace(project.job, tally=tally, threads=max(1, num_cores() // jobs) if jobs > 1 else 0)
     labels = job.config.labels.values()
+    server: EstimatorServer | None = None
     with contextlib.ExitStack() as stack:
         if project.estimator is not None and "composed" in labels:
             job = replace(job, source_depth=_estimate_sources(project.job, project.estimator, console))
         if project.estimator is not None and "inferred" in labels and job.device == "cuda" and jobs > 1:
-            from fgbg_data.depth.server import EstimatorServer
-
             server = stack.enter_context(EstimatorServer(project.estimator))
             job = replace(job, server=server.address)
+        started = time.monotonic()
         yield job
+        if "inferred" in labels:
+            estimating_s = server.estimating_s if server else Tally(tally).estimating_s / jobs
+            share = estimating_s / (time.monotonic() - started)
+            text = f"depth: {job.config.depth} on {job.device} was at work {share:.0%} of the time"
+            log.info(text)
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
     source_depth.clear(job.config.out)  # all shards are made; after a stop it stays for the next run
 
 

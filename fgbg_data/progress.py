@@ -24,24 +24,29 @@ LINE_EVERY_S = 10.0
 
 
 class Tally:
-    """Counts of samples in a small memory-mapped file: one slot a shard, written by workers, read by the parent.
+    """What workers have done, in a small memory-mapped file: one slot a shard, written by workers, read by the parent.
 
     No lock, no queue, no helper process: a killed worker can neither block it nor spoil it.
     """
 
     def __init__(self, path: Path, slots: int | None = None) -> None:
         if slots is not None:
-            path.write_bytes(bytes(8 * max(1, slots)))
-        self._counts = np.memmap(path, np.int64, "r+")
+            path.write_bytes(bytes(16 * max(1, slots)))
+        self._slots = np.memmap(path, np.int64, "r+").reshape(-1, 2)  # samples, nanoseconds of the estimator
 
-    def count(self, slot: int, samples: int) -> None:
-        """Say that the shard of `slot` has this many samples by now."""
-        self._counts[slot] = samples
+    def count(self, slot: int, samples: int, estimating_s: float = 0) -> None:
+        """Say how many samples the shard of `slot` has by now, and how long its worker waited for their depth."""
+        self._slots[slot] = samples, round(estimating_s * 1e9)
 
     @property
     def total(self) -> int:
         """Samples over all slots."""
-        return int(self._counts.sum())
+        return int(self._slots[:, 0].sum())
+
+    @property
+    def estimating_s(self) -> float:
+        """Seconds that estimators took, over all slots."""
+        return float(self._slots[:, 1].sum()) / 1e9
 
 
 class BuildProgress:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,6 +114,7 @@ class Worker:
         self._source_depth = SourceDepth(job.source_depth) if job.source_depth else None
         self._tally = Tally(job.tally) if job.tally else None
         self._estimator: DepthEstimator | None = None
+        self._estimating_s = 0.0  # in the shard at hand
 
     def make_shard(self, shard: Shard, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record.
@@ -122,6 +124,7 @@ class Worker:
             slot: where the tally counts them.
         """
         job = self.job
+        self._estimating_s = 0.0
         spec = job.spec(shard.stop - shard.start)
         encode = any(load_format(name).needs_files(spec) for name in job.config.format)
         samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
@@ -159,7 +162,7 @@ class Worker:
 
     def _count(self, slot: int, samples: int) -> None:
         if self._tally:
-            self._tally.count(slot, samples)
+            self._tally.count(slot, samples, self._estimating_s)
 
     def _estimate(self, samples: list[Sample]) -> Array:
         """Return (batch, H, W) float32; a short batch is padded with its last picture, for floats depend on it."""
@@ -168,7 +171,10 @@ class Worker:
             self._estimator = _load_estimator(job)
         images = [sample.image for sample in samples]
         images += [images[-1]] * (job.batch_size - len(images))
-        return self._estimator.estimate(np.stack(images))
+        started = time.perf_counter()
+        depth = self._estimator.estimate(np.stack(images))
+        self._estimating_s += time.perf_counter() - started
+        return depth
 
     def _with_composed(self, sample: Sample, placement: Placement) -> Sample:
         """Add composed depth, where it is asked for."""

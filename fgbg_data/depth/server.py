@@ -3,6 +3,7 @@
 import secrets
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -33,6 +34,8 @@ class EstimatorServer:
         self.address = Address(str(Path(self._folder.name) / "estimator"), secrets.token_bytes(16))
         self._listener = Listener(self.address.path, "AF_UNIX", authkey=self.address.key)
         self._open = True
+        self.estimating_s = 0.0
+        """Seconds that the estimator was at work; what is left of the time, the device waited for workers."""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -59,7 +62,9 @@ class EstimatorServer:
                 images = np.frombuffer(bytearray(client.recv_bytes()), np.uint8).reshape(shape)  # writable
                 try:
                     with self._lock:  # one batch at a time on the device
+                        started = time.perf_counter()
                         depth = self._estimator.estimate(images)
+                        self.estimating_s += time.perf_counter() - started
                 except Exception as error:  # whatever it is, the worker must hear of it
                     client.send(str(error) or type(error).__name__)
                     continue

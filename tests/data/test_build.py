@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import tarfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,14 +13,15 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
+from rich.console import Console
 from support import FakeEstimator, config_for
 
-from fgbg_data import storage
+from fgbg_data import depth, storage
 from fgbg_data.build import build, production
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
 from fgbg_data.manifest import Manifest, Record
 from fgbg_data.project import prepare
-from fgbg_data.sample import dequantise_depth, suffixes
+from fgbg_data.sample import Array, dequantise_depth, suffixes
 from fgbg_data.worker import Worker
 
 
@@ -161,6 +164,32 @@ def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path,
     assert names
     for name in names:
         assert (tmp_path / "out" / name).read_bytes() == (dataset / name).read_bytes()
+
+
+class Slow(FakeEstimator):
+    """Takes a tenth of a second a call."""
+
+    def estimate(self, images: Array) -> Array:
+        time.sleep(0.1)
+        return super().estimate(images)
+
+
+@pytest.mark.parametrize(("device", "jobs"), [("cpu", 1), ("cuda", 2)])
+def test_a_build_says_how_busy_the_estimator_was(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, jobs: int
+) -> None:
+    """In this process, and in the server that a GPU's workers ask; neither waiting nor start-up counts as work."""
+    monkeypatch.setitem(depth.ESTIMATORS, "slow", f"{__name__}:Slow")
+    project = prepare(config_for(pictures, tmp_path / "out", depth="slow", val=0, test=0, jobs=jobs))
+    project = replace(project, job=replace(project.job, device=device))
+    shown = Console(file=io.StringIO())
+    started = time.monotonic()
+    production(project, shown).run(shown)
+    whole_s = time.monotonic() - started
+    found = re.search(rf"depth: slow on {device} was at work (\d+)% of the time\n", shown.file.getvalue())
+    assert found
+    assert found[0].strip() in (tmp_path / "out" / "build.log").read_text()
+    assert 12 * 0.1 / whole_s - 0.01 <= int(found[1]) / 100 < 1  # 48 samples in batches of 4
 
 
 def test_missing_shard_and_wrong_size_are_made_again(pictures: Path, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from fgbg_data.progress import BuildProgress, Tally, format_bytes, format_second
 
 def test_tally_counts_across_processes(tmp_path: Path) -> None:
     tally = Tally(tmp_path / "tally", slots=3)
-    tally.count(0, 5)
+    tally.count(0, 5, 1.5)
     code = """
 import sys; from fgbg_data.progress import Tally; from pathlib import Path
-Tally(Path(sys.argv[1])).count(2, 7)
+Tally(Path(sys.argv[1])).count(2, 7, 0.25)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "tally")], check=True)
     assert tally.total == 12
+    assert tally.estimating_s == 1.75
 
 
 def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
