@@ -7,7 +7,7 @@ from rich.console import Console
 
 from fgbg_data.config import one_of
 from fgbg_data.errors import ConfigError
-from fgbg_data.manifest import Manifest, identity_fingerprint
+from fgbg_data.manifest import Manifest
 from fgbg_data.origin import Origin, open_origin
 from fgbg_data.shards import FORMATS, ShardSpec, load_format
 from fgbg_data.transfer import Part, ShardTask, Transfer, check_apart, history, run
@@ -109,10 +109,8 @@ def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded
         "config": origin.config | layout,
         "history": history([origin], "convert", options),
     }
-    return Manifest(
-        complete=False,
-        fingerprint=identity_fingerprint(identity),
-        identity=identity,
+    return Manifest.begin(
+        identity,
         fields=spec.described(),
         splits={split: origin.manifest.splits[split] for split in origin.stores},
         provenance=origin.manifest.provenance,

@@ -124,6 +124,25 @@ class Manifest:
     statistics: dict[str, Meta] = field(default_factory=dict)
     provenance: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    @classmethod
+    def begin(
+        cls,
+        identity: dict[str, Any],
+        *,
+        fields: dict[str, Meta],
+        splits: dict[str, Meta],
+        provenance: dict[str, dict[str, str]],
+    ) -> Self:
+        """Return the manifest of a dataset of which no shard is made yet."""
+        return cls(
+            complete=False,
+            fingerprint=identity_fingerprint(identity),
+            identity=identity,
+            fields=fields,
+            splits=splits,
+            provenance=provenance,
+        )
+
     @property
     def samples(self) -> int:
         """Number of samples that the dataset has, or will have."""

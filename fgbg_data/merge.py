@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from fgbg_data.errors import ConfigError
-from fgbg_data.manifest import Manifest, identity_fingerprint
+from fgbg_data.manifest import Manifest
 from fgbg_data.origin import Origin, open_origin, same_sources
 from fgbg_data.sample import Meta, max_key_bytes
 from fgbg_data.shards import FORMATS, ShardSpec
@@ -62,10 +62,8 @@ def merge(
     first = origins[0]
     transfer = Transfer(
         out=out,
-        manifest=Manifest(
-            complete=False,
-            fingerprint=identity_fingerprint(identity),
-            identity=identity,
+        manifest=Manifest.begin(
+            identity,
             fields=first.manifest.fields,
             splits=splits,
             provenance=_provenance(origins, renamed),

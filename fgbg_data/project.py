@@ -60,21 +60,18 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         "skipped": skipped,
         "estimator": dict(estimator.identity()) if estimator else None,
     }
-    stamp = identity_fingerprint(identity)
     job = Job(
         config=config,
         backgrounds=tuple(backgrounds),
         foregrounds=tuple(foregrounds),
-        fingerprint=stamp,
+        fingerprint=identity_fingerprint(identity),
         device=str(identity["estimator"]["device"]) if estimator else "cpu",
         batch_size=estimator.batch_size if estimator else 16,
     )
     plan = job.plan()
     _check_keys(job)
-    manifest = Manifest(
-        complete=False,
-        fingerprint=stamp,
-        identity=identity,
+    manifest = Manifest.begin(
+        identity,
         fields=job.spec(0).described(),
         splits={
             split.name: {

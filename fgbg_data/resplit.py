@@ -11,7 +11,7 @@ from rich.console import Console
 
 from fgbg_data.config import Holdout, at_least, check_shares, one_of
 from fgbg_data.errors import ConfigError, ShardError
-from fgbg_data.manifest import Manifest, identity_fingerprint
+from fgbg_data.manifest import Manifest
 from fgbg_data.origin import Origin, open_origin, same_sources
 from fgbg_data.plan import Source, hold_out, permute
 from fgbg_data.sample import Array, Meta
@@ -98,10 +98,8 @@ def resplit(
     }
     transfer = Transfer(
         out=out,
-        manifest=Manifest(
-            complete=False,
-            fingerprint=identity_fingerprint(identity),
-            identity=identity,
+        manifest=Manifest.begin(
+            identity,
             fields=origin.manifest.fields,
             splits=splits,
             provenance=origin.manifest.provenance,

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from fgbg_data import storage
 from fgbg_data.config import BuildConfig
+from fgbg_data.plan import Placement
 from fgbg_data.sample import Array
 
 
@@ -61,3 +63,27 @@ def config_for(pictures: Path, out: Path, **options: Any) -> BuildConfig:
         "jobs": 1,
     }
     return BuildConfig(**(values | options))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a dataset, or of any folder; what is no part of a dataset is left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in storage.NOT_DATA
+    }
+
+
+def place(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> Placement:
+    """A placement of which only the box matters."""
+    return Placement(
+        key="k",
+        background="b",
+        foreground="f",
+        position=0,
+        mirrored=mirrored,
+        top=top,
+        left=left,
+        height=height,
+        width=width,
+    )

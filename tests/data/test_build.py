@@ -14,7 +14,7 @@ import pytest
 import webdataset
 from PIL import Image
 from rich.console import Console
-from support import FakeEstimator, config_for
+from support import FakeEstimator, config_for, contents
 
 from fgbg_data import depth, storage
 from fgbg_data.build import build, production
@@ -23,15 +23,6 @@ from fgbg_data.manifest import Manifest, Record
 from fgbg_data.project import prepare
 from fgbg_data.sample import Array, dequantise_depth, suffixes
 from fgbg_data.worker import Worker
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file of a dataset; what is no part of it is left out."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in storage.NOT_DATA
-    }
 
 
 def test_plain_tar_holds_what_design_says(dataset: Path) -> None:

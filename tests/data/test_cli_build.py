@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
+from support import contents
 
 from fgbg_data import cli
 from fgbg_data.storage import build_lock
@@ -340,15 +341,6 @@ def test_options_win_over_the_file(folder: Path) -> None:
 
 
 # --- another dataset in the folder --------------------------------------------------------------------------
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    aside = {"build.log", ".lock", ".workers.lock"}
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in aside
-    }
 
 
 def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -> None:

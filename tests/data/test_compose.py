@@ -8,25 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
+from support import place
 
 from fgbg_data.compose import compose, paste, resize_premultiplied
-from fgbg_data.plan import Placement
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def place(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> Placement:
-    return Placement(
-        key="k",
-        background="b",
-        foreground="f",
-        position=0,
-        mirrored=mirrored,
-        top=top,
-        left=left,
-        height=height,
-        width=width,
-    )
 
 
 def drawn_cutout() -> Image.Image:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import webdataset
 from click.testing import CliRunner
-from support import FakeEstimator, config_for
+from support import FakeEstimator, config_for, contents
 
 import fgbg_data
 from fgbg_data import depth, source_depth, storage
@@ -65,14 +65,6 @@ def both(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
         build(config_for(pictures, out, depth="fake", depth_mode="both", format=("tar", "hdf5")))
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in storage.NOT_DATA
-    }
 
 
 def tar_files(folder: Path, suffix: str) -> dict[str, bytes]:

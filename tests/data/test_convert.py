@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import config_for
+from support import config_for, contents
 
-from fgbg_data import depth, storage
+from fgbg_data import depth
 from fgbg_data.build import build
 from fgbg_data.cli import main
 from fgbg_data.convert import convert
@@ -42,14 +42,6 @@ def tars(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
         build(config_for(pictures, out, depth="fake", depth_mode="both", positions=1))
     return out
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in storage.NOT_DATA
-    }
 
 
 def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import contents
 
 from fgbg_data.demo import BACKGROUNDS, FOREGROUNDS, DemoPaths, write_demo
 from fgbg_data.demo.paint import Canvas, Linear
@@ -17,10 +18,6 @@ from fgbg_data.errors import StorageError
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoPaths:
     return write_demo(tmp_path_factory.mktemp("demo"))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_dozen_of_each_with_slugs_for_names(demo: DemoPaths) -> None:

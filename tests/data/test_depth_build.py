@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from depth_models import PLAIN, save_model, write_onnx
-from support import config_for
+from support import config_for, contents
 
 from fgbg_data import open_dataset
 from fgbg_data.build import build
@@ -17,14 +17,6 @@ from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError, FingerprintError
 
 SMALL: dict[str, Any] = {"samples": 12, "shard_size": 4, "val": 0, "test": 0}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.suffix in (".tar", ".json", ".md", ".png")
-    }
 
 
 @pytest.fixture

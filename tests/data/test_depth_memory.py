@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 from depth_models import save_model, write_onnx
 from onnx import helper, numpy_helper
+from support import contents
 
 from fgbg_data import cli, open_dataset
 from fgbg_data.depth import load_estimator
@@ -60,10 +61,6 @@ def depths(out: Path) -> dict[str, np.ndarray]:
     return {sample.key: sample.depth for sample in open_dataset(out, fields=("depth",)) if sample.depth is not None}
 
 
-def files(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.rglob("*.*") if path.name != "build.log"}
-
-
 @SHOWN
 @pytest.mark.parametrize("options", ["", "--jobs 2", "--depth-mode compose"])
 def test_a_build_goes_on_in_halves_and_says_so_once(pictures: Path, tmp_path: Path, options: str) -> None:
@@ -90,11 +87,11 @@ def test_a_build_goes_on_in_halves_and_says_so_once(pictures: Path, tmp_path: Pa
 def test_a_halved_build_is_resumed(pictures: Path, tmp_path: Path) -> None:
     depth, out = hungry_onnx(tmp_path / "hungry.onnx"), tmp_path / "out"
     run(pictures, out, depth, "--estimator-batch", "4")
-    whole = files(out)
+    whole = contents(out)
     (out / "train" / "fgbg-train-000001.json").unlink()
     (out / "train" / "fgbg-train-000001.tar").unlink()
     assert run(pictures, out, depth, "--estimator-batch", "4").exit_code == 0
-    assert files(out) == whole
+    assert contents(out) == whole
 
 
 @pytest.mark.parametrize("mode", ["infer", "compose"])

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from fgbg_data import storage
+from support import contents
 
 KILLS = 10
 
@@ -34,14 +33,6 @@ def start(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> subproc
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in storage.NOT_DATA
-    }
 
 
 def family(build: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -7,27 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support import place
 
-from fgbg_data.plan import Placement
 from fgbg_data.relief import compose_depth, neutral_box, relief_of, stand
 from fgbg_data.sample import Array
 
 DEPTHS = st.floats(-1000, 1000, width=32)
 SIDES = st.integers(1, 20)
-
-
-def place(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> Placement:
-    return Placement(
-        key="k",
-        background="b",
-        foreground="f",
-        position=0,
-        mirrored=mirrored,
-        top=top,
-        left=left,
-        height=height,
-        width=width,
-    )
 
 
 @st.composite

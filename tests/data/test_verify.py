@@ -14,9 +14,8 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from support import config_for
+from support import config_for, contents
 
-from fgbg_data import storage
 from fgbg_data.build import build
 from fgbg_data.errors import ConfigError, ShardError, StorageError
 from fgbg_data.manifest import MANIFEST, Manifest
@@ -37,14 +36,6 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def copy(dataset: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(dataset, tmp_path / "copy"))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in storage.NOT_DATA
-    }
 
 
 def test_nothing_on_healthy_data(dataset: Path, pictures: Path) -> None:
