@@ -1,11 +1,8 @@
-"""What every shard format promises, and what its files say to a stranger's damage."""
+"""What every shard format promises, and what HDF5 says to a stranger's file."""
 
 import contextlib
-import io
 import pickle
-import struct
 import tarfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,20 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from samples import make_sample, some_samples
 
-from fgbg_data import scans
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import (
-    DEPTH_FIELDS,
-    PIXEL_FIELDS,
-    Array,
-    Sample,
-    canonical_json,
-    decode_pixels,
-    encode_depth,
-    encode_image,
-    encode_mask,
-)
+from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Sample, canonical_json, encode_depth, encode_mask
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.shards.base import ShardReader
 from fgbg_data.shards.tar import ustar_header
@@ -45,27 +32,6 @@ JSON = st.recursive(
 )
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=60)
 SIDES = st.integers(8, 24)
-
-
-def make_sample(
-    key: str,
-    image: Array,
-    mask: Array,
-    depth: Array | None,
-    meta: dict[str, Any],
-    suffix: str,
-    depth_composed: Array | None = None,
-) -> Sample:
-    data = encode_image(image, suffix, 95)
-    return Sample(
-        key=key,
-        image=decode_pixels("image", data, key),
-        mask=mask,
-        depth=depth,
-        depth_composed=depth_composed,
-        meta=meta | {"key": key},
-        image_file=data,
-    )
 
 
 @st.composite
@@ -88,20 +54,6 @@ def shards(draw: st.DrawFn) -> tuple[list[Sample], str]:
             )
         )
     return samples, suffix
-
-
-def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width: int = 24) -> list[Sample]:
-    rng = np.random.default_rng(3)
-    samples = []
-    for number in range(count):
-        mask = np.zeros((height, width), np.uint8)
-        mask[4 : 8 + number, 5:20] = 255
-        codes = rng.integers(0, 4096, (height, width)).astype(np.uint16) << np.uint16(4)
-        image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
-        meta = {"depth_bits": 12} if depth else {}
-        both = (codes, codes[::-1].copy()) if depth else (None, None)
-        samples.append(make_sample(f"key-{number}", image, mask, both[0], meta, "jpg", both[1]))
-    return samples
 
 
 class ShardContract:
@@ -261,6 +213,17 @@ class TestTar(ShardContract):
         assert self.open(path).read_file(2, "image") == samples[2].image_file
 
 
+def test_record_of_another_tar_gives_no_other_sample(tmp_path: Path) -> None:
+    contract = TestTar()
+    samples = some_samples(4)
+    index = contract.write(tmp_path / "a.tar", samples)
+    contract.write(tmp_path / "b.tar", samples[::-1])
+    form = load_format("tar")
+    reader = form.open_reader(tmp_path / "b.tar", form.read_index(tmp_path / "b.tar", [s.key for s in samples], index))
+    with pytest.raises(ShardError, match="not where its record says"):
+        reader.read(0, "image")
+
+
 @given(
     name=st.text(min_size=1, max_size=130).filter(lambda text: "\0" not in text and not text.endswith("/")),
     size=st.integers(0, 8**11 - 1),
@@ -311,162 +274,6 @@ class TestHdf5Encoded(ShardContract):
 
 class TestFolder(ShardContract):
     form = "folder"
-
-
-# --- what strangers put into tars -------------------------------------------------------------------------
-
-
-def write_tar(path: Path, members: list[tuple[str, bytes]]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def members_of(sample: Sample, name: str | None = None) -> list[tuple[str, bytes]]:
-    name = name or sample.key
-    return [
-        (f"{name}.jpg", sample.image_file),
-        (f"{name}.mask.png", encode_mask(sample.mask)),
-        (f"{name}.json", canonical_json(sample.meta).encode()),
-    ]
-
-
-def png_of(width: int, height: int, bits: int = 8, colour: int = 0) -> bytes:
-    """A PNG whose header promises much and whose data is short."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
-    )
-
-
-def test_bad_tars_of_others(tmp_path: Path) -> None:
-    one, two = some_samples(2, depth=False)
-    cases = {
-        "key has a dot": members_of(one) + members_of(two, "bg.v1_fg2"),
-        "leads out of the folder": members_of(one, "../../etc/passwd"),
-        "'/abs.jpg' leads out of the folder": members_of(one, "/abs"),
-        "key-0: occurs twice": members_of(one) + members_of(two) + members_of(one),
-        "two files of image": [*members_of(one), ("key-0.png", b"")],
-        "key-1: has no mask": members_of(one) + [m for m in members_of(two) if "mask" not in m[0]],
-        "holds no samples": [("notes.txt", b"hello")],
-    }
-    for text, members in cases.items():
-        path = write_tar(tmp_path / "x.tar", members)
-        with pytest.raises(ShardError) as caught:
-            load_format("tar").read_index(path)
-        assert text in str(caught.value)
-        assert str(caught.value).startswith(f"{path}: ")
-
-
-def test_folders_long_names_and_other_files_in_tars_of_others(tmp_path: Path) -> None:
-    (sample,) = some_samples(1, depth=False)
-    for name in ("./plain", "deep/folder/key", "n" * 150):
-        path = write_tar(tmp_path / "x.tar", [("README", b"x"), *members_of(sample, name), (f"{name}.cls", b"3")])
-        index = load_format("tar").read_index(path)
-        assert index.keys.tolist() == [name.removeprefix("./").encode()]
-        assert np.array_equal(load_format("tar").open_reader(path, index).read(0, "mask"), sample.mask)
-
-
-def test_broken_header_in_the_middle_is_not_the_end(tmp_path: Path) -> None:
-    path = write_tar(tmp_path / "x.tar", [m for s in some_samples(3, depth=False) for m in members_of(s)])
-    data = bytearray(path.read_bytes())
-    data[data.find(b"key-2.jpg")] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(ShardError, match="broken header at byte"):
-        load_format("tar").read_index(path)
-
-
-@pytest.mark.parametrize(
-    ("mask", "text"),
-    [
-        (png_of(60000, 60000), "more than 8192 a side"),
-        (png_of(24, 20, colour=6), "colour type 6"),
-        (png_of(24, 20, bits=16), "16 bits"),
-        (png_of(24, 20), "cannot be decoded"),
-        (encode_mask(np.zeros((20, 24), np.uint8))[:-30], "damaged PNG"),
-        (b"GIF89a", "no PNG or damaged"),
-        (b"", "no PNG or damaged"),
-    ],
-)
-def test_masks_that_are_none(tmp_path: Path, capfd: pytest.CaptureFixture[str], mask: bytes, text: str) -> None:
-    (sample,) = some_samples(1, depth=False)
-    members = [("key-0.jpg", sample.image_file), ("key-0.mask.png", mask)]
-    path = write_tar(tmp_path / "x.tar", members)
-    reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
-    with pytest.raises(ShardError) as caught:
-        reader.read(0, "mask")
-    assert text in str(caught.value)
-    assert str(caught.value).startswith(f"{path}: key-0: the mask")
-
-
-def test_jpeg_cut_short_is_no_picture(tmp_path: Path) -> None:
-    """libjpeg would fill it up with grey."""
-    (sample,) = some_samples(1, depth=False)
-    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", sample.image_file[:-200])])
-    reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
-    for size in (None, (10, 12)):
-        with pytest.raises(ShardError, match=r"key-0: the image cannot be decoded"):
-            reader.read(0, "image", size)
-
-
-def test_jpeg_bomb_is_not_decoded(tmp_path: Path) -> None:
-    (sample,) = some_samples(1, depth=False)
-    data = bytearray(sample.image_file)
-    frame = data.find(b"\xff\xc0")
-    data[frame + 5 : frame + 9] = struct.pack(">HH", 65000, 65000)
-    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", bytes(data))])
-    reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
-    with pytest.raises(ShardError, match=r"x.tar: key-0: the image is 65000x65000 px, more than 8192 a side"):
-        reader.read(0, "image", (10, 12))
-
-
-@pytest.mark.parametrize(
-    ("meta", "text"),
-    [
-        (b"{not json", "meta is not JSON"),
-        (b"\xff\xfe", "meta is not JSON"),
-        (b"[1]", "a JSON list"),
-        (b'{"key": "other"}', "meta is that of 'other'"),
-        (b"[" * 100000, "meta is not JSON"),
-    ],
-)
-def test_metas_that_are_none(tmp_path: Path, meta: bytes, text: str) -> None:
-    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", b""), ("key-0.json", meta)])
-    reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
-    with pytest.raises(ShardError, match="x.tar: key-0: ") as caught:
-        reader.read(0, "meta")
-    assert text in str(caught.value)
-
-
-def test_record_of_another_tar_gives_no_other_sample(tmp_path: Path) -> None:
-    contract = TestTar()
-    samples = some_samples(4)
-    index = contract.write(tmp_path / "a.tar", samples)
-    contract.write(tmp_path / "b.tar", samples[::-1])
-    form = load_format("tar")
-    reader = form.open_reader(tmp_path / "b.tar", form.read_index(tmp_path / "b.tar", [s.key for s in samples], index))
-    with pytest.raises(ShardError, match="not where its record says"):
-        reader.read(0, "image")
-
-
-def test_scans_of_tars_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_tar(tmp_path / "x.tar", [m for s in some_samples(3, depth=False) for m in members_of(s)])
-    first = scans.scanned("tar", path)
-    monkeypatch.setattr("fgbg_data.shards.tar._scan", lambda place: pytest.fail("scanned again"))
-    again = scans.scanned("tar", path)
-    assert again.keys.tolist() == first.keys.tolist()
-    assert again.stored_bytes() == first.stored_bytes()
-    for kept in scans.cache_folder().iterdir():
-        kept.write_bytes(b"damaged")
-    monkeypatch.undo()
-    assert scans.scanned("tar", path).keys.tolist() == first.keys.tolist()
 
 
 # --- what strangers put into HDF5 -------------------------------------------------------------------------

@@ -1,7 +1,6 @@
-"""Sources: finding them, their ids, the cache, `sources.csv`, and what cannot be used."""
+"""Sources: finding them, the cache, `sources.csv`, and what cannot be used."""
 
 import gc
-import itertools
 import os
 import re
 import unicodedata
@@ -15,21 +14,11 @@ import cv2
 import numpy as np
 import pytest
 from drawn import cutout, photo, png, saved
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from support import config_for
 
 from fgbg_data.errors import SourceError
-from fgbg_data.sources import (
-    BadSource,
-    SourceCache,
-    bad_sources_text,
-    check_ids,
-    find_pictures,
-    scan,
-    source_id,
-)
+from fgbg_data.sources import BadSource, SourceCache, bad_sources_text, find_pictures, scan
 
 # --- finding -----------------------------------------------------------------------------------------------
 
@@ -82,91 +71,6 @@ def test_folders_without_pictures(kind: Any, option: str, tmp_path: Path) -> Non
         (tmp_path / "empty" / name).write_text("")
     with pytest.raises(SourceError, match=r"\(found 2 .heic, 1 without suffix\)"):
         find_pictures(tmp_path / "empty", kind)
-
-
-# --- ids ---------------------------------------------------------------------------------------------------
-
-SEGMENT = st.text(
-    st.one_of(st.sampled_from("abcxyzABC019 -_.()éßÄ部屋🎈"), st.characters(exclude_characters="/\0", codec="utf-8")),
-    min_size=1,
-    max_size=60,
-)
-FILE = st.builds(
-    lambda parts, suffix: "/".join(parts) + suffix,
-    st.lists(SEGMENT, min_size=1, max_size=3),
-    st.sampled_from([".png", ".jpg", ".PNG", ".jpeg", ".webp"]),
-)
-KIND: Any = st.sampled_from(["background", "foreground"])
-
-
-@settings(max_examples=120, deadline=None)
-@given(file=FILE, kind=KIND)
-def test_id_alphabet_length_and_purity(file: str, kind: Any) -> None:
-    found = source_id(file, kind)
-    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", found)
-    assert len(found) <= 40
-    assert source_id(file, kind) == found
-    for form in ("NFC", "NFD"):  # two systems write one name in two ways
-        assert source_id(unicodedata.normalize(form, file), kind) == found
-
-
-@settings(max_examples=50, deadline=None)
-@given(files=st.sets(FILE.map(lambda name: unicodedata.normalize("NFC", name)), max_size=30), kind=KIND)
-def test_distinct_paths_have_distinct_ids(files: set[str], kind: Any) -> None:
-    assert len({source_id(file, kind) for file in files}) == len(files)
-
-
-@settings(max_examples=120, deadline=None)
-@given(file=FILE | st.from_regex(r"[a-z0-9-]{1,45}\.(png|jpg|webp)", fullmatch=True), kind=KIND)
-@example(file="a" * 40 + ".png", kind="foreground")
-@example(file="a" * 41 + ".png", kind="foreground")
-@example(file="-a.jpg", kind="background")
-@example(file="a--b.jpg", kind="background")
-def test_bare_slug_only_for_exact_names(file: str, kind: Any) -> None:
-    suffix = "png" if kind == "foreground" else "jpg"
-    slug = re.fullmatch(rf"([a-z0-9]+(?:-[a-z0-9]+)*)\.{suffix}", file)
-    if slug and len(slug[1]) <= 40:
-        assert source_id(file, kind) == slug[1]
-    else:
-        assert re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{6}", source_id(file, kind))
-
-
-def test_ids_of_like_names_differ() -> None:
-    names = [
-        "hall.jpg",
-        "Hall.jpg",
-        "hall.JPG",
-        "hall.jpeg",
-        "hall.png",
-        "a/hall.jpg",
-        "hall .jpg",
-        "háll.jpg",
-        "ha-ll.jpg",
-    ]
-    assert len({source_id(name, "background") for name in names}) == len(names)
-    cases = itertools.product(*((letter, letter.upper()) for letter in "abcdefghij"))
-    assert len({source_id("".join(name) + ".jpg", "background") for name in cases}) == 1024  # all slug alike
-    assert source_id("hall.jpg", "background") == "hall"
-    assert source_id("hall.png", "foreground") == "hall"
-    assert source_id("部屋.png", "foreground").startswith("x-")
-    assert source_id("Äpfel & Birnen.png", "foreground").startswith("apfel-birnen-")
-
-
-def test_ids_are_stable() -> None:
-    """Keys of existing datasets hang on these."""
-    assert source_id("sub/Big Room (2).jpeg", "background") == "sub-big-room-2-130180"
-    assert source_id("部屋.png", "foreground") == "x-89285c"
-
-
-def test_two_spellings_of_one_name_are_an_error(tmp_path: Path) -> None:
-    for form in ("NFC", "NFD"):
-        saved(photo())(tmp_path / unicodedata.normalize(form, "é.png"))
-    sources, bad = scan(tmp_path, "background")
-    if len(sources) == 1:
-        pytest.skip("this file system takes both for one name")
-    assert not bad
-    with pytest.raises(SourceError, match=r"\.png and .*\.png both get the id 'e-[0-9a-f]{6}'; rename one"):
-        check_ids(sources)
 
 
 # --- the cache ---------------------------------------------------------------------------------------------

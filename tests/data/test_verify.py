@@ -33,11 +33,6 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
-
-
 def test_nothing_on_healthy_data(dataset: Path, pictures: Path) -> None:
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in dataset.rglob("*")}
     for quick in (False, True):

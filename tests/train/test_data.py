@@ -1,67 +1,17 @@
-import multiprocessing
+"""Samples of a split, batches of them, and the cache of resized ones."""
+
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fgbg_data import open_dataset
 from fgbg_train.cache import Demand, Pixels, SizeCache, plan_caches
 from fgbg_train.data import FULL_SIZE, Batch, SplitReader, StreamDataset, to_device
 from fgbg_train.errors import DataError, FgbgError
-from fgbg_train.loader import Loader
-from fgbg_train.schedule import Schedule, parse
-from fgbg_train.stream import EpochOrder, Item, Part, Segment, Stream
-
-
-@given(st.integers(1, 20_000), st.integers(0, 99), st.integers(0, 99))
-def test_an_epoch_visits_every_sample_once(count: int, seed: int, epoch: int) -> None:
-    assert sorted(EpochOrder(count, seed, epoch).take(range(count))) == list(range(count))
-
-
-@given(st.integers(0, 9999), st.integers(0, 9999))
-def test_any_place_can_be_reached_alone(a: int, b: int) -> None:
-    whole = EpochOrder(10_000, 1, 2).take(range(10_000))
-    order = EpochOrder(10_000, 1, 2)
-    assert order.take(range(a, a + 1)) == [whole[a]]
-    assert order.take(range(b, b + 1)) == [whole[b]]
-
-
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    orders = {tuple(EpochOrder(500, s, e).take(range(500))) for s in range(3) for e in range(3)}
-    assert len(orders) == 9
-
-
-def stream(start_step: int = 0, part: Part | None = None, num_val: int = 5) -> list[list[Item]]:
-    schedule = Schedule(parse("1@16x6,2@24x4"), 26)
-    segments = Stream(schedule=schedule, seed=3, num_val=num_val, start_step=start_step, part=part or Part())
-    return [items for segment in segments for items in segment.batches]
-
-
-def test_a_stream_started_later_is_the_rest_of_the_stream() -> None:
-    whole = stream()
-    sizes = [{item.split for item in items} for items in whole]
-    assert sizes == [{"train"}] * 4 + [{"val"}] + ([{"train"}] * 6 + [{"val"}] * 2) * 2
-    assert stream(start_step=2) == whole[2:]
-    assert stream(start_step=4) == whole[5:]  # the val of a finished epoch is not repeated
-    assert stream(start_step=12) == whole[15:]
-    assert stream(start_step=16) == []
-
-
-def test_parts_of_a_batch_are_the_batch() -> None:
-    parts = [stream(part=Part(rank=rank, world=2)) for rank in range(2)]
-    for whole, *shares in zip(stream(), *parts, strict=True):
-        assert sorted(item for share in shares for item in share) == sorted(whole)
-        if whole[0].split == "train":
-            assert [item for share in shares for item in share] == whole
-
-
-def test_val_is_scored_at_the_largest_training_size() -> None:
-    val = [item for items in stream() for item in items if item.split == "val"]
-    assert {(item.size_px, item.target_px) for item in val} == {(16, 24), (24, 24)}
+from fgbg_train.stream import Item
 
 
 def test_a_reader_gives_what_the_dataset_holds(shards: Path) -> None:
@@ -154,26 +104,3 @@ def test_what_is_read_most_is_cached_first(tmp_path: Path) -> None:
     ]
     chosen = plan_caches(demands, budget_bytes=250, folder=tmp_path / "not there yet")
     assert [(d.split, d.size_px) for d in chosen] == [("val", 24), ("train", 24)]
-
-
-def test_what_is_cached_is_read_without_workers(shards: Path, tmp_path: Path) -> None:
-    reader = SplitReader(str(shards), "train")
-    reader.caches[16] = SizeCache(tmp_path / "train-16px.rows", reader.num_samples, (16, 16), depth=True)
-    reader.caches[16].create()
-    loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=1)
-    batches = [[Item("train", i, 16, 16) for i in range(first, first + 6)] for first in range(0, 24, 6)]
-
-    def read() -> list[Batch]:
-        return list(loader.read([Segment("train", frozenset({16}), batches)]))
-
-    assert not reader.is_cached({16})
-    cold = read()
-    assert len(multiprocessing.active_children()) == 1
-    assert reader.is_cached({16})
-    assert not reader.is_cached({16, FULL_SIZE})
-    loader._loader = None  # ends its worker, without which the rest must do
-    assert multiprocessing.active_children() == []
-    for one, other in zip(cold, read(), strict=True):
-        assert one.keys == other.keys
-        assert all(torch.equal(a, b) for a, b in zip(one[1:4], other[1:4], strict=True))
-    assert multiprocessing.active_children() == []

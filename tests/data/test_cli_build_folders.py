@@ -1,0 +1,176 @@
+"""`fgbg-data build` and its folders: sources that are not there, and an output that holds something else."""
+
+import re
+from pathlib import Path
+
+import pytest
+from build_command import build, refused, said, snapshot
+from click.testing import CliRunner
+from support import contents
+
+from fgbg_data import cli
+from fgbg_data.storage import build_lock
+
+
+@pytest.mark.parametrize(("option", "kind"), [("bg", "background"), ("fg", "foreground")])
+def test_missing_and_empty_folders(option: str, kind: str, folder: Path) -> None:
+    none, empty, file = folder / "none", folder / "empty", folder / "file"
+    empty.mkdir()
+    (empty / "notes.txt").write_text("x")
+    file.write_text("x")
+    expected = f"--{option} expects the folder of the {kind} pictures"
+    assert refused(folder, **{option: none}) == f"{none}: there is no such folder; {expected}"
+    assert refused(folder, **{option: file}) == f"{file}: is a file; {expected}"
+    assert refused(folder, **{option: empty}) == (
+        f"{empty}: holds no picture (found 1 .txt); --{option} expects files .bmp, .gif, .jpeg, .jpg, .png, .tif, "
+        ".tiff, .webp, here or in subfolders"
+    )
+
+
+def test_the_second_folder_is_looked_at_before_the_first_is_decoded(folder: Path) -> None:
+    (folder / "bg" / "bad.png").write_text("x")
+    assert refused(folder, fg=folder / "none").startswith(f"{folder / 'none'}: there is no such folder")
+
+
+def test_folders_that_are_not_given(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.main, ["build", "--bg", str(tmp_path)])
+    assert said(result) == "--fg and --out missing: say where the folder is; see fgbg-data build --help"
+
+
+def test_out_inside_the_sources_and_the_other_way_round(folder: Path) -> None:
+    for option in ("bg", "fg"):
+        source = folder / option
+        for out in (source, source / "shards", folder / "x" / ".." / option / "deep" / "shards"):
+            assert refused(folder, out=out) == (
+                f"--out {out}: lies inside --{option} {source}, where the next build would take its pictures for "
+                "sources. Choose a folder outside"
+            )
+    assert refused(folder, out=folder) == f"--bg {folder / 'bg'}: lies inside --out {folder}. Choose another --out"
+    (folder / "link").symlink_to(folder / "bg")
+    assert "lies inside --bg" in refused(folder, out=folder / "link" / "shards")
+
+
+def test_a_neighbour_with_a_like_name_is_no_part_of_the_sources(folder: Path) -> None:
+    assert build(folder, "--samples", "2", out=folder / "bg-shards").exit_code == 0
+
+
+def test_out_is_a_file_or_below_one(folder: Path) -> None:
+    file = folder / "file"
+    file.write_text("x")
+    assert refused(folder, out=file) == f"--out {file}: is a file. Choose another folder"
+    below = file / "deep" / "shards"
+    assert refused(folder, out=below) == f"--out {below}: {file} is a file. Choose another folder"
+
+
+def test_out_that_is_no_dataset_and_not_empty(folder: Path) -> None:
+    out = folder / "out"
+    out.mkdir()
+    for name in ("thesis.doc", "a.txt", "b.txt", "c.txt"):
+        (out / name).write_text("precious")
+    for options in ((), ("--overwrite",), ("--dry-run",)):
+        assert refused(folder, *options) == (
+            f"{out}: is not empty and holds no dataset.json (found a.txt, b.txt, c.txt). Choose a new folder for --out"
+        )
+
+
+def test_an_empty_folder_is_taken(folder: Path) -> None:
+    (folder / "out").mkdir()
+    assert build(folder).exit_code == 0
+
+
+def test_another_build_on_the_same_folder(folder: Path) -> None:
+    assert build(folder).exit_code == 0
+    before = snapshot(folder)
+    with build_lock(folder / "out"):
+        message = said(build(folder))
+    assert message == (
+        f"{folder / 'out'}: another build is running on this folder. Wait for it, or stop it, or choose another --out"
+    )
+    assert {name: value[1] for name, value in snapshot(folder).items()} == {
+        name: value[1] for name, value in before.items()
+    }
+    assert build(folder).exit_code == 0
+
+
+# --- another dataset in the folder --------------------------------------------------------------------------
+
+
+def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -> None:
+    """`--overwrite` replaces the dataset, and deletes only files that it names."""
+    out = folder / "out"
+    other = (
+        "--seed",
+        "1",
+        "--no-mirror",
+        "--samples",
+        "9",
+        "--shard-size",
+        "4",
+        "--format",
+        "tar,hdf5",
+        "--val",
+        "0.3",
+    )
+    assert build(folder, *other).exit_code == 0
+    (folder / "bg" / "new.jpg").write_bytes((folder / "bg" / "room1.jpg").read_bytes())
+    message = refused(folder)
+    assert message.startswith(f"{out}: holds another dataset (fingerprint ")
+    for part in (
+        "--seed (1 there, 0 here)",
+        "--mirror (no there, yes here)",
+        "--samples (9 there, all here)",
+        "--shard-size (4 there, 1000 here)",
+        "--format (tar,hdf5 there, tar here)",
+        "--val (0.3 there, 0.0 here)",
+        "backgrounds (0 gone or changed, 1 new)",
+    ):
+        assert part in message
+    assert "--quality" not in message
+    assert "hdf5-layout" not in message  # follows from --format
+    assert message.endswith("Use a new folder, or --overwrite to replace it")
+
+    for name in ("notes.txt", "val/mine.tar", "train/mine/precious.tar"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+    result = build(folder, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert build(folder, out=folder / "fresh").exit_code == 0
+    mine = {"notes.txt": b"mine", "val/mine.tar": b"mine", "train/mine/precious.tar": b"mine"}
+    assert contents(out) == contents(folder / "fresh") | mine
+    again = contents(out)
+    assert build(folder, "--overwrite").exit_code == 0  # nothing to replace: it is this dataset
+    assert contents(out) == again
+
+
+def test_what_differs_in_depth_is_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fgbg_data import depth
+
+    monkeypatch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+    assert build(folder, "--depth", "fake").exit_code == 0
+    assert "differs in: --depth (fake there, none here))." in refused(folder)
+    message = refused(folder, "--depth", "fake", "--estimator-batch", "2")
+    assert "differs in: estimator's batch_size (4 there, 2 here))." in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        '{"format_version": 1}',
+        '{"format_version": 99}',
+        '{"format_version": 1, "complete": true, "fingerprint": "x", "identity": null, "fields": {}, "splits": {}}',
+        '{"format_version": 1, "complete": true, "fingerprint": 7, "identity": {}, "fields": {}, "splits": []}',
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--overwrite",)], ids=["plain", "overwrite"])
+def test_a_damaged_manifest(text: str, options: tuple[str, ...], folder: Path) -> None:
+    assert build(folder, "--samples", "2").exit_code == 0
+    (folder / "out" / "dataset.json").write_text(text)
+    message = refused(folder, "--samples", "2", *options)
+    assert str(folder / "out") in message
+    assert "dataset.json" in message
+    assert re.search("new folder|anew|Install the version", message), message
