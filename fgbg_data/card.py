@@ -108,7 +108,7 @@ def _labels(manifest: Manifest) -> str:
 
 
 def _licence(estimator: dict[str, Any]) -> str:
-    """Name the licence of a model that is not part of this package."""
+    """Name the licence of the model."""
     licence = estimator.get("licence")
     if licence is None:
         return ""

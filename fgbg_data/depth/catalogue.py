@@ -8,6 +8,7 @@ import numpy as np
 
 from fgbg_data.depth import FORMS, DepthEstimator, Form
 from fgbg_data.depth.presets import PRESETS, is_non_commercial
+from fgbg_data.depth.tiny import LICENCE
 
 SPEED_SIDE_PX = 224
 """Side of the pictures on which speed is measured."""
@@ -25,7 +26,7 @@ class Row(NamedTuple):
 
 def catalogue() -> list[Row]:
     """Return a row for each estimator and each family, loading no model."""
-    rows = [Row("tiny", "Apache-2.0", "3.3 M", "inverse depth", "in the package")]
+    rows = [Row("tiny", LICENCE, "3.3 M", "inverse depth", "in the package")]
     for name, preset in PRESETS.items():
         limit = " *" if is_non_commercial(preset.licence) else ""
         output = "inverse depth" if preset.output == "inverse" else "metres, inverted"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = "tiny.safetensors"
+LICENCE = "Apache-2.0"  # that of this package
 SHORT_SIDE_PX = 224
 STRIDE_PX = 32
 MAX_SIDE_PX = 896  # of the network's input: bounds memory for panoramas
@@ -78,9 +79,10 @@ class TinyEstimator:
         self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def identity(self) -> dict[str, str | int]:
-        """Return what decides the output: weights, preprocessing, kind of device, dtype, batch size."""
+        """Return what decides the output, and the licence of the weights."""
         return {
             "name": self.name,
+            "licence": LICENCE,
             "weights_sha256": weights_digest(),
             "preprocessing": PREPROCESSING,
             "device": self.device,

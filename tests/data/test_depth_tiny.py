@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,6 +111,7 @@ def test_weights_are_small_and_named_in_the_identity(estimator: TinyEstimator) -
     data = resources.files("fgbg_data.depth").joinpath(tiny.WEIGHTS).read_bytes()
     assert len(data) <= 8_000_000
     assert estimator.identity()["weights_sha256"] == hashlib.sha256(data).hexdigest()
+    assert estimator.identity()["licence"] == metadata.metadata("fgbg")["License-Expression"]
 
 
 def test_encoder_weights_load_into_timm() -> None:
