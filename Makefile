@@ -39,7 +39,7 @@ format: $(VENV)/ready
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/ready  ## the tables of docs/benchmarks.md; let nothing else run
+bench: $(VENV)/ready  ## what building costs, by demo pictures (docs/benchmarks.md); let nothing else run
 	$(BIN)/fgbg-data demo $(DEMO)
 	$(BIN)/python benchmarks/build.py --bg $(DEMO)/bg --fg $(DEMO)/fg
 

@@ -70,9 +70,9 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
 @_option(
     "--scale",
     kind=Choices("LOW:HIGH|native"),
-    help="Larger side of the box as a share of the canvas.  [0.4:0.7]",
+    help="Larger side of the cut-out's box as a share of the canvas; native keeps its own pixels.  [0.4:0.7]",
 )
-@_option("--truncate", kind=float, help="Share of the box's area that may lie outside the canvas.  [0]")
+@_option("--truncate", kind=float, help="Share of the box's area that may be cut off by the canvas.  [0]")
 @_option(
     "--fit",
     kind=Choices("cover|stretch"),
@@ -91,11 +91,23 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     kind=Choices("infer|compose|both"),
     help="Ask the estimator about every composite; or once about every source, and compose.  [infer]",
 )
-@_option("--stand", kind=Choices("floor|drawn"), help="Where a cut-out stands in composed depth.  [floor]")
-@_option("--relief", kind=float, help="Share of its distance that a cut-out's relief takes in it.  [0.2]")
+@_option(
+    "--stand",
+    kind=Choices("floor|drawn"),
+    help="In composed depth a cut-out stands on the floor under it, or at a drawn depth in front of that.  [floor]",
+)
+@_option(
+    "--relief",
+    kind=float,
+    help="In composed depth, a cut-out's own relief: a share of the way from the farthest background to it.  [0.2]",
+)
 @_option("--depth-bits", kind=int, help="Levels of stored depth: 2 to this power.  [12]")
 @_option("--depth-size", kind=Choices("full|half|WxH"), help="Size of stored depth.  [full]")
-@_option("--estimator-batch", kind=int, help="Pictures in one estimator call.  [the estimator's own]")
+@_option(
+    "--estimator-batch",
+    kind=int,
+    help="Pictures in one estimator call; depth depends on it in its last bits.  [the estimator's own]",
+)
 @_option("--format", kind=Choices("tar|hdf5|tar,hdf5"), help="Shard formats, all in one pass.  [tar]")
 @_option("--shard-size", kind=int, help="Samples in a shard.  [1000]")
 @_option("--image-format", kind=Choices("jpg|png"), help="How images are encoded.  [jpg]")
@@ -105,12 +117,12 @@ def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
     kind=Choices("pixels|encoded"),
     help="HDF5 of pixels (fast) or of the tar's files (small).  [pixels]",
 )
-@_option("--val", kind=float, help="Share of the held-out sources in val.  [0.1]")
-@_option("--test", kind=float, help="Share of the held-out sources in test.  [0.1]")
+@_option("--val", kind=float, help="Share of the sources (see --holdout) whose samples are val.  [0.1]")
+@_option("--test", kind=float, help="Share of the sources whose samples are test.  [0.1]")
 @_option(
     "--holdout",
     kind=Choices("background|foreground|both|sample"),
-    help="What val and test never share with train.  [background]",
+    help="Sources that val and test never share with train; sample: they share all.  [background]",
 )
 @_option("--jobs", "-j", kind=int, help="Worker processes; 0 is one a core.  [0]")
 @_option("--check/--no-check", help="On resume, compare sha256 of finished shards, not only sizes.")

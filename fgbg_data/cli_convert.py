@@ -69,8 +69,8 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
 @click.command(short_help="Share samples out to splits anew, by their sources.")
 @click.argument("shards")
 @OUT
-@click.option("--val", default=0.1, help="Share of the held-out sources in val.  [0.1]")
-@click.option("--test", default=0.1, help="Share of the held-out sources in test.  [0.1]")
+@click.option("--val", default=0.1, help="Share of the sources (see --holdout) whose samples are val.  [0.1]")
+@click.option("--test", default=0.1, help="Share of the sources whose samples are test.  [0.1]")
 @click.option(
     "--holdout", default="background", metavar="background|foreground|both|sample", help="As in build.  [background]"
 )

@@ -71,7 +71,9 @@ def depth(
 
 
 @click.command(short_help="List the depth estimators: licence, size, output.")
-@click.option("--speed", multiple=True, metavar="NAME", help="Measure this estimator here instead; give it again.")
+@click.option(
+    "--speed", multiple=True, metavar="NAME", help="Measure this estimator instead of listing; may be given again."
+)
 @click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where it is measured.  [auto]")
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="How long, for each.")
 @user_errors
