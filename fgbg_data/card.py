@@ -31,10 +31,11 @@ def _yaml(manifest: Manifest) -> str:
 
 def _heading(manifest: Manifest) -> str:
     sources = manifest.identity["sources"]
+    size = "" if manifest.bytes is None else f"; {format_bytes(manifest.bytes)}"
     return (
         f"# {manifest.samples:,} composites with mask{' and depth' if 'depth' in manifest.fields else ''}\n\n"
         f"{len(sources['foregrounds'])} foregrounds pasted on {len(sources['backgrounds'])} backgrounds by "
-        f"`fgbg-data build`; {format_bytes(manifest.bytes)}. Fingerprint `{manifest.fingerprint}`. "
+        f"`fgbg-data build`{size}. Fingerprint `{manifest.fingerprint}`. "
         "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
     )
 

@@ -1,6 +1,5 @@
 """The command `fgbg-data`: parse, call one function, print. Heavy imports happen inside the commands."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fgbg_data import __version__
-from fgbg_data.cli_base import print_table, user_errors
+from fgbg_data.cli_base import make_dataset, print_made, print_table, user_errors
 from fgbg_data.cli_convert import COMMANDS as MAKING
 from fgbg_data.cli_depth import COMMANDS as GUESSING
 from fgbg_data.cli_read import COMMANDS as READING
@@ -145,16 +144,13 @@ def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
     from fgbg_data.build import build as build_dataset
 
     config = _config(toml, {name: value for name, value in options.items() if value is not None})
-    console = Console(stderr=True)
     if dry_run:
-        _print_plan(config, console)
+        _print_plan(config, Console(stderr=True))
         return
-    try:
-        manifest = build_dataset(config, console)
-    except KeyboardInterrupt:
-        click.echo(f"\nstopped. Finished shards in {config.out} are whole; run the same command to go on", err=True)
-        sys.exit(130)
-    _print_summary(config.out, manifest)
+    manifest = make_dataset(config.out, lambda console: build_dataset(config, console))
+    _print_fields(manifest)
+    print_made(config.out, manifest)
+    click.echo(f"look at {config.out / 'preview.png'}; what it is stands in {config.out / 'README.md'}")
 
 
 def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
@@ -213,10 +209,8 @@ def _print_plan(config: "BuildConfig", console: "Console") -> None:
     click.echo("nothing was written (--dry-run)")
 
 
-def _print_summary(out: Path, manifest: "Manifest") -> None:
+def _print_fields(manifest: "Manifest") -> None:
     from rich.table import Table
-
-    from fgbg_data.progress import format_bytes
 
     table = Table("field", "type", "count", "size", "mean", "std")
     for name, field in manifest.statistics.items():
@@ -225,9 +219,6 @@ def _print_summary(out: Path, manifest: "Manifest") -> None:
         mean, std = (" ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
         table.add_row(name, about["dtype"], f"{field['count']:,}", shape, mean, std)
     print_table(table)
-    splits = ", ".join(f"{name} {split['samples']:,}" for name, split in manifest.splits.items())
-    click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
-    click.echo(f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}")
 
 
 for _command in (*READING, *MAKING, *GUESSING):

@@ -1,16 +1,14 @@
 """The commands that make a dataset of datasets, convert, merge and split; and view."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli_base import user_errors
+from fgbg_data.cli_base import make_dataset, print_made, user_errors
 
 if TYPE_CHECKING:
-    from fgbg_data.manifest import Manifest
+    pass
 
 OUT = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder that becomes the dataset.")
 JOBS = click.option("--jobs", "-j", default=0, help="Worker processes; 0 is one a core.  [0]")
@@ -19,7 +17,7 @@ CHECK = click.option("--check", is_flag=True, help="When going on, compare sha25
 
 @click.command(short_help="Write a dataset in another format: tar, hdf5, loose files.")
 @click.argument("shards")
-@click.option("--format", "form", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="What to write.")
+@click.option("--format", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="What to write.")
 @OUT
 @click.option("--image-format", metavar="jpg|png", help="Of image files.  [as they are]")
 @click.option("--reencode", is_flag=True, help="Allow JPEGs to be made of pixels: a new generation, other pixels.")
@@ -28,7 +26,7 @@ CHECK = click.option("--check", is_flag=True, help="When going on, compare sha25
 @JOBS
 @CHECK
 @user_errors
-def convert(shards: str, form: str, out: Path, **options: Any) -> None:
+def convert(shards: str, out: Path, **options: Any) -> None:
     """Write a dataset in another format: tar, hdf5, or a folder of loose files, each to each.
 
     Masks, depth and meta stay as they are, and image files too, byte by byte, where the codec stays. The same
@@ -41,7 +39,7 @@ def convert(shards: str, form: str, out: Path, **options: Any) -> None:
     """
     from fgbg_data.convert import convert as convert_dataset
 
-    _run(out, lambda console: convert_dataset(shards, out, format=form, console=console, **options))
+    print_made(out, make_dataset(out, lambda console: convert_dataset(shards, out, console=console, **options)))
 
 
 @click.command(short_help="Join datasets of equal fields and shapes into one.")
@@ -63,7 +61,7 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     """
     from fgbg_data.merge import merge as merge_datasets
 
-    _run(out, lambda console: merge_datasets(shards, out, console=console, **options))
+    print_made(out, make_dataset(out, lambda console: merge_datasets(shards, out, console=console, **options)))
 
 
 @click.command(short_help="Share samples out to splits anew, by their sources.")
@@ -87,21 +85,7 @@ def split(shards: str, out: Path, **options: Any) -> None:
     """
     from fgbg_data.resplit import resplit
 
-    _run(out, lambda console: resplit(shards, out, console=console, **options))
-
-
-def _run(out: Path, command: Callable[[Any], "Manifest"]) -> None:
-    from rich.console import Console
-
-    from fgbg_data.progress import format_bytes
-
-    try:
-        manifest = command(Console(stderr=True))
-    except KeyboardInterrupt:
-        click.echo(f"\nstopped. Finished shards in {out} are whole; run the same command to go on", err=True)
-        sys.exit(130)
-    splits = ", ".join(f"{name} {about['samples']:,}" for name, about in manifest.splits.items())
-    click.echo(f"{out}: {manifest.samples:,} samples ({splits}), {format_bytes(manifest.bytes)}")
+    print_made(out, make_dataset(out, lambda console: resplit(shards, out, console=console, **options)))
 
 
 @click.command(short_help="Look at a dataset in the browser, or export it as one page.")

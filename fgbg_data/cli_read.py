@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fgbg_data.cli_base import print_table, user_errors
+from fgbg_data.errors import counted
 
 if TYPE_CHECKING:
     from fgbg_data.verify import Report
@@ -116,16 +117,16 @@ def _info_text(shards: str, about: dict[str, Any]) -> str:
     size = f", {format_bytes(about['bytes'])}" if about["bytes"] else ""
     lines = [f"{shards}: {about['samples']:,} samples as {' and '.join(about['formats'])}{size} ({state})"]
     for name, split in about["splits"].items():
-        counts = [
-            f"{split[kind]:,} {kind}" for kind in ("samples", "shards", "backgrounds", "foregrounds") if kind in split
-        ]
+        kinds = ("sample", "shard", "background", "foreground")
+        counts = [counted(split[f"{kind}s"], kind) for kind in kinds if f"{kind}s" in split]
         lines.append(f"  {name}: {', '.join(counts)}")
     for name, field in about["fields"].items():
         shape = " x ".join(str(side) for side in field["shape"])
         label = f" ({field['label']})" if "label" in field else ""
         lines.append(f"  {name}: {field['dtype']}{f' {shape}' if shape else ''}{label}")
     if about["estimator"]:
-        lines.append(f"  depth by {about['estimator']['name']}")
+        licence = about["estimator"].get("licence")
+        lines.append(f"  depth by {about['estimator']['name']}{f', licence {licence}' if licence else ''}")
     if about["config"]:
         shown = {name: value for name, value in about["config"].items() if value is not None}
         lines.append("  options: " + " ".join(f"{name}={_plain(value)}" for name, value in shown.items()))
@@ -143,12 +144,11 @@ def _print_report(report: "Report", *, quick: bool) -> None:
         click.echo(f"note: {note}")
     for path in report.condemned:
         click.echo(f"removed the record {path}")
-    checked = f"{report.samples:,} samples in {report.shards} shards"
+    checked = f"{counted(report.samples, 'sample')} in {counted(report.shards, 'shard')}"
     if report.ok:
         click.echo(f"{report.path}: {checked}: {'records and sizes are' if quick else 'all is'} as it should be")
         return
-    count = len(report.problems)
-    click.echo(f"{report.path}: {count} problem{'' if count == 1 else 's'} in {checked}")
+    click.echo(f"{report.path}: {counted(len(report.problems), 'problem')} in {checked}")
     if report.condemned:
         click.echo("run the same fgbg-data build command: it makes the condemned shards again")
     elif report.bad_shards:

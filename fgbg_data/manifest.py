@@ -149,9 +149,11 @@ class Manifest:
         return sum(split["samples"] for split in self.splits.values())
 
     @property
-    def bytes(self) -> int:
-        """Size of all finished shards."""
-        return sum(file["bytes"] for shard in self.shards for file in shard["files"].values())
+    def bytes(self) -> int | None:
+        """Size of all finished shards; None where they are loose files, which no record counts."""
+        if "folder" in self.identity["config"]["format"]:
+            return None
+        return sum(int(file["bytes"]) for shard in self.shards for file in shard["files"].values())
 
     @classmethod
     def read(cls, folder: storage.Location) -> Self:

@@ -103,7 +103,7 @@ def finish(
     draw_preview(records)
     storage.write_text(out / "README.md", text)
     manifest.write(out)
-    log.info("complete: %d samples, %d bytes", manifest.samples, manifest.bytes)
+    log.info("complete: %d samples", manifest.samples)
     return manifest
 
 

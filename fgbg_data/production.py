@@ -97,7 +97,7 @@ class Production(Generic[TaskT]):
                 self.manifest.write(self.out)
             log.info("%s: %d of %d shards to make; %s", self.verb, len(todo), len(self.tasks), platform.platform())
             if records and todo:
-                console.print(f"{len(records)} shards are finished, {len(todo)} to go", highlight=False)
+                console.print(f"{len(records)} of {len(self.tasks)} shards are finished", highlight=False)
             records += self._make(todo, sum(record.samples for record in records), console)
             return output.finish(self.out, self.manifest, records, self.draw_preview)
 

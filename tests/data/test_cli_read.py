@@ -22,7 +22,7 @@ def test_info(dataset: Path, copy: Path) -> None:
     assert "(complete)" in text
     assert "  train: 24 samples, 3 shards, 2 backgrounds, 3 foregrounds\n  val: 12 samples" in text
     assert "depth: uint16 48 x 48" in text
-    assert "depth by fake" in text
+    assert "depth by fake\n" in text
     assert "size=48x48" in text
     about = json.loads(run("info", dataset, "--json").stdout)
     assert (about["samples"], about["splits"]["test"]["samples"], about["estimator"]["name"]) == (48, 12, "fake")

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -266,6 +267,17 @@ def test_command_says_what_is_wrong_in_one_line(tars: Path, tmp_path: Path) -> N
     done = CliRunner().invoke(main, ["convert", str(tars), "--format", "hdf5", "--out", str(tmp_path / "o"), "-j1"])
     assert done.exit_code == 0, done.output
     assert f"{tmp_path / 'o'}: {Manifest.read(tars).samples} samples (" in done.output
+
+
+def test_no_size_is_told_of_loose_files(tars: Path, tmp_path: Path) -> None:
+    """A record knows the size of the table alone."""
+    out = tmp_path / "files"
+    done = CliRunner().invoke(main, ["convert", str(tars), "--format", "folder", "--out", str(out), "-j1"])
+    assert done.exit_code == 0, done.output
+    told = [done.stdout, (out / "README.md").read_text(), CliRunner().invoke(main, ["info", str(out)]).stdout]
+    assert not [text for text in told if re.search(r"\d [kMG]?B\b", text)]
+    told = [CliRunner().invoke(main, ["info", str(tars)]).stdout, (tars / "README.md").read_text()]
+    assert all(re.search(r"\d [kMG]?B\b", text) for text in told)
 
 
 def test_killed_and_run_again_is_never_killed(tars: Path, tmp_path: Path) -> None:

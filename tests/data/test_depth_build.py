@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from depth_models import PLAIN, save_model, write_onnx
 from support import config_for, contents
 
 from fgbg_data import open_dataset
 from fgbg_data.build import build
+from fgbg_data.cli import main
 from fgbg_data.depth import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError, FingerprintError
@@ -53,6 +55,9 @@ def test_manifest_and_card_name_the_model_and_its_licence(green: str, pictures: 
     assert str(tmp_path) not in text
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Licence of the model: CC-BY-NC-4.0. It is for non-commercial use." in card
+    told = CliRunner().invoke(main, ["info", str(tmp_path / "out")]).stdout
+    assert "  depth by onnx:green.onnx, licence CC-BY-NC-4.0\n" in told
+    assert "  train: 12 samples, 3 shards, 4 backgrounds, 3 foregrounds\n" in told
 
 
 @pytest.mark.filterwarnings("ignore:onnx.green.onnx. its licence")
