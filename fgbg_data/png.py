@@ -1,4 +1,4 @@
-"""The grey PNGs of masks and depth: depth encoded, and both decoded, faster than by libpng.
+"""The grey PNGs of masks and depth, encoded and decoded faster than by libpng.
 
 The package writes them with rows as they are or as differences from the row above. Those two are done and undone here,
 with a fast zlib; any other PNG is left to OpenCV.
@@ -50,14 +50,30 @@ def encode_grey(pixels: Array, level: int) -> bytes:
         pixels: at least one row.
         level: of zlib-ng, 1 to 9.
     """
-    height, width = pixels.shape
     rows = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"))).view(np.uint8)
-    table = np.empty((height, 1 + rows.shape[1]), np.uint8)
-    table[:, 0] = _FROM_ABOVE
-    table[0, 1:] = rows[0]  # above the first row all is zero
-    np.subtract(rows[1:], rows[:-1], out=table[1:, 1:])
+    table = _table(rows, _FROM_ABOVE)
+    np.subtract(rows[1:], rows[:-1], out=table[1:, 1:])  # above the first row all is zero
+    return _file(pixels, zlib_ng.compress(table, level))
+
+
+def encode_runs(pixels: Array) -> bytes:
+    """Encode (H, W) uint8 as a grey PNG, rows as they are, compressed by their runs of equal bytes alone."""
+    compressing = zlib_ng.compressobj(1, strategy=zlib_ng.Z_RLE)
+    return _file(pixels, compressing.compress(_table(pixels, _AS_IT_IS)) + compressing.flush())
+
+
+def _table(rows: Array, kind: int) -> Array:
+    """Return rows of bytes, each behind the byte that says its filter."""
+    table = np.empty((rows.shape[0], 1 + rows.shape[1]), np.uint8)
+    table[:, 0] = kind
+    table[:, 1:] = rows
+    return table
+
+
+def _file(pixels: Array, compressed: bytes) -> bytes:
+    height, width = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, GREY, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib_ng.compress(table, level)), (b"IEND", b"")
+    chunks = (b"IHDR", header), (b"IDAT", compressed), (b"IEND", b"")
     return SIGNATURE + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib_ng.crc32(data, zlib_ng.crc32(kind)))
         for kind, data in chunks

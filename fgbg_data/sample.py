@@ -139,12 +139,12 @@ def encode_image(image: Array, image_format: str, quality: int) -> bytes:
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
         ]
         return _imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    return _imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _png_options("image"))
+    return _imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _png_options())
 
 
 def encode_mask(mask: Array) -> bytes:
     """Encode (H, W) uint8 as PNG."""
-    return _imencode(".png", mask, _png_options("mask"))
+    return png.encode_runs(mask)
 
 
 def encode_depth(codes: Array) -> bytes:
@@ -216,19 +216,15 @@ def _imencode(suffix: str, array: Array, options: list[int]) -> bytes:
     return data.tobytes()
 
 
-def _png_options(field: str) -> list[int]:
-    """Return level, strategy and filter; how they were chosen stands at `DEPTH_LEVEL`."""
+def _png_options() -> list[int]:
+    """Return level, strategy and filter of images; how they were chosen stands at `DEPTH_LEVEL`."""
     import cv2
 
-    level, strategy, row_filter = {
-        "image": (3, cv2.IMWRITE_PNG_STRATEGY_DEFAULT, cv2.IMWRITE_PNG_FILTER_SUB),
-        "mask": (3, cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_FILTER_NONE),
-    }[field]
     return [
         cv2.IMWRITE_PNG_COMPRESSION,
-        level,
+        3,
         cv2.IMWRITE_PNG_STRATEGY,
-        strategy,
+        cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
         cv2.IMWRITE_PNG_FILTER,
-        row_filter,
+        cv2.IMWRITE_PNG_FILTER_SUB,
     ]

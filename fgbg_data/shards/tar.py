@@ -16,6 +16,8 @@ from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, par
 from fgbg_data.storage import Location, open_bytes, open_stream
 
 _BLOCK = 512
+_BUFFER_BYTES = 2**20
+"""Written at once; Python's own buffer would make every file of a sample a call of the system."""
 FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image"}
 FIELD_OF |= {field.suffix: name for name, field in FIELDS.items() if name != "image"}
 """Suffix of a member -> field."""
@@ -60,7 +62,7 @@ class TarWriter:
 
     def __init__(self, path: Path, spec: ShardSpec) -> None:
         self._suffixes = spec.suffixes
-        self._file = path.open("wb")
+        self._file = path.open("wb", buffering=_BUFFER_BYTES)
         self._place = 0
         self._offsets: dict[str, list[int]] = {field: [] for field in spec.suffixes}
         self._bytes: dict[str, list[int]] = {field: [] for field in spec.suffixes}

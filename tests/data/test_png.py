@@ -102,3 +102,11 @@ def test_encoded_pixels_come_back_from_every_decoder(pixels: Array, level: int) 
         assert found is not None
         np.testing.assert_array_equal(found, pixels)
         assert found.dtype == pixels.dtype
+
+
+@given(mask=arrays.arrays(np.bool_, SHAPES))
+def test_encoded_runs_come_back_from_every_decoder(mask: Array) -> None:
+    pixels = mask * np.uint8(255)
+    data = png.encode_runs(pixels)
+    for found in (by_opencv(data), decoded(data), np.asarray(Image.open(io.BytesIO(data)))):
+        np.testing.assert_array_equal(found, pixels)  # type: ignore[arg-type]
