@@ -138,7 +138,7 @@ def _draw_preview(project: Project, record: Record) -> None:
     def sources(meta: Meta) -> dict[str, Array]:
         return {
             "background": cache.background(meta["background"]),
-            "foreground": on_checkerboard(cache.foreground(meta["foreground"]), *config.canvas),
+            "foreground": on_checkerboard(cache.foreground(meta["foreground"])[0], *config.canvas),
         }
 
     draw_shard(config.out, record, config.format[0], _varied(record.keys, PREVIEW_ROWS), sources)

@@ -14,8 +14,11 @@ from fgbg_data.depth import shown_name
 from fgbg_data.errors import ConfigError
 from fgbg_data.sample import canonical_json
 
-FORMAT_VERSION = 1
-"""Rises with any change of pixels, plan or file layout; part of every fingerprint."""
+FORMAT_VERSION = 2
+"""Rises with any change of pixels, plan or file layout; part of every fingerprint. 2 resizes cut-outs by other filters
+than 1, and takes the digest of masks as bits."""
+READABLE_VERSIONS = (1, 2)
+"""Of files that this version reads: those of 1 are laid out alike."""
 
 Fit = Literal["cover", "stretch"]
 Holdout = Literal["background", "foreground", "both", "sample"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fgbg_data import storage
-from fgbg_data.config import FORMAT_VERSION, fingerprint
+from fgbg_data.config import FORMAT_VERSION, READABLE_VERSIONS, fingerprint
 from fgbg_data.errors import ManifestError
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta, canonical_json
 from fgbg_data.shards.base import Index
@@ -287,10 +287,10 @@ def read_json(path: storage.Location) -> dict[str, Any]:
     except ValueError as error:
         raise ManifestError(f"{path}: is not JSON ({error}); {_MEND}") from error
     version = value.get("format_version") if isinstance(value, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise ManifestError(
-            f"{path}: has format_version {version!r}, this fgbg reads {FORMAT_VERSION}. Install the version that "
-            "wrote it, or build the dataset anew"
+            f"{path}: has format_version {version!r}, this fgbg reads {' and '.join(map(str, READABLE_VERSIONS))}. "
+            "Install the version that wrote it, or build the dataset anew"
         )
     found: dict[str, Any] = value
     return found

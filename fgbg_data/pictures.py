@@ -134,15 +134,24 @@ def fit_background(picture: Image.Image, canvas: tuple[int, int], fit: str) -> A
     return np.asarray(picture)
 
 
-def shrink_foreground(picture: Image.Image, config: BuildConfig) -> Image.Image:
-    """Return a cut-out with premultiplied colour (mode RGBa), at most twice the largest box it will fill.
+def cutout_sizes(picture: Image.Image, config: BuildConfig) -> tuple[Array, ...]:
+    """Return a cut-out of mode RGBA at the sizes from which its boxes are made, each (h, w, 4) uint8 premultiplied.
 
-    Memory then depends on the canvas, not on the camera; twice leaves the final resampling its sharpness.
+    The first is its own size, or twice its largest box where that is smaller: memory then depends on the canvas, not on
+    the camera. Each other is half of the one before, down to the smallest box, so that a box is never less than half of
+    the size that it is made from. Here, once a source, pixels are averaged, by a filter without negative lobes.
     """
     picture = picture.convert("RGBa")
+    own = np.asarray(picture)
     if config.scale_range is None:
-        return picture
-    height, width = box_size(Source("", picture.height, picture.width), config.canvas, 2 * config.scale_range[1])
-    if height >= picture.height and width >= picture.width:
-        return picture
-    return picture.resize((width, height), Image.Resampling.HAMMING)
+        return (own,)
+    low, high = config.scale_range
+    height, width = config.canvas
+    scale = min(2 * high, max(picture.height / height, picture.width / width))
+    sizes: list[Array] = []
+    while not sizes or scale >= low:
+        box = box_size(Source("", picture.height, picture.width), config.canvas, scale)
+        same = box == (picture.height, picture.width)
+        sizes.append(own if same else np.asarray(picture.resize(box[::-1], Image.Resampling.HAMMING)))
+        scale /= 2
+    return tuple(sizes)

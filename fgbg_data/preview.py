@@ -123,12 +123,12 @@ def colour_depth(codes: Array) -> Array:
     return rgb
 
 
-def on_checkerboard(cutout: Image.Image, height: int, width: int, square_px: int = 8) -> Array:
-    """Show a cut-out of mode RGBa or RGBA on a checkerboard, fitted into (height, width)."""
+def on_checkerboard(cutout: Array, height: int, width: int, square_px: int = 8) -> Array:
+    """Show a cut-out, (h, w, 4) uint8 premultiplied, on a checkerboard, fitted into (height, width)."""
     squares = np.add.outer(np.arange(height) // square_px, np.arange(width) // square_px) % 2
     board = np.where(squares[..., None], 255, 225).astype(np.uint8).repeat(3, -1)
     sheet = Image.fromarray(board).convert("RGBA")
-    shown = cutout.convert("RGBA")
+    shown = Image.frombytes("RGBa", cutout.shape[1::-1], cutout.tobytes()).convert("RGBA")
     shown.thumbnail((width, height))
     sheet.alpha_composite(shown, ((width - shown.width) // 2, (height - shown.height) // 2))
     return np.asarray(sheet.convert("RGB"))

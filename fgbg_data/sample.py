@@ -49,6 +49,9 @@ DEPTH_LEVEL = 3
 """Of zlib-ng. It and the options of other PNGs were chosen by size and by both speeds, in `benchmarks/png.py`."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """One finished sample, as every shard format stores it.
@@ -83,17 +86,17 @@ def canonical_json(value: Any) -> str:
     >>> canonical_json({"b": 1, "a": [1.5, "é"]})
     '{"a":[1.5,"é"],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def sample_digest(sample: Sample) -> str:
-    """Return 32 hex digits of BLAKE2b over key, meta and pixels; equal for tar and hdf5 twins."""
+    """Return 32 hex digits of BLAKE2b over key, meta and pixels, a mask's as bits; equal for tar and hdf5 twins."""
     digest = hashlib.blake2b(f"{sample.key}\n{canonical_json(sample.meta)}".encode(), digest_size=16)
     for name in PIXEL_FIELDS:
         array = sample.array(name)
         if array is not None:
-            digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            digest.update(f"\n{name} {FIELDS[name].dtype} {array.shape}\n".encode())
+            digest.update((np.packbits(array) if name == "mask" else np.ascontiguousarray(array)).data)
     return digest.hexdigest()
 
 

@@ -118,7 +118,7 @@ def _estimate_batch(
 def _on_neutral(cache: SourceCache, name: str) -> tuple[Composite, slice, slice]:
     """Return a cut-out alone on an empty canvas, and its rows and columns there."""
     cutout, canvas = cache.foreground(name), cache.canvas
-    top, left, height, width = neutral_box(cutout.height, cutout.width, canvas)
+    top, left, height, width = neutral_box(cutout[0].shape[0], cutout[0].shape[1], canvas)
     empty = np.full((*canvas, 3), NEUTRAL, np.uint8)
     composite = paste(empty, resize_premultiplied(cutout, height, width), top=top, left=left)
     return composite, slice(top, top + height), slice(left, left + width)

@@ -10,20 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image
-
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import SourceError, counted
 from fgbg_data.pictures import (
     NO_ALPHA,
     check_cutout,
     crop_cutout,
+    cutout_sizes,
     fit_background,
     load_background,
     load_foreground,
     open_picture,
     quiet,
-    shrink_foreground,
 )
 from fgbg_data.plan import Source
 from fgbg_data.sample import Array
@@ -251,10 +249,10 @@ class SourceCache:
         pixels: Array = self._get("background", name)
         return pixels
 
-    def foreground(self, name: str) -> Image.Image:
-        """Mode RGBa, cropped, at most twice the largest box."""
-        cutout: Image.Image = self._get("foreground", name)
-        return cutout
+    def foreground(self, name: str) -> tuple[Array, ...]:
+        """The cropped cut-out at its sizes, (h, w, 4) uint8 premultiplied, from at most twice the largest box down."""
+        sizes: tuple[Array, ...] = self._get("foreground", name)
+        return sizes
 
     def _get(self, kind: Kind, name: str) -> Any:
         if (kind, name) in self._kept:
@@ -267,8 +265,8 @@ class SourceCache:
                 value = fit_background(load_background(config.bg / self._files[kind][name]), config.canvas, config.fit)
                 num_bytes = value.nbytes
             else:
-                value = shrink_foreground(load_foreground(config.fg / self._files[kind][name]), config)
-                num_bytes = 4 * value.width * value.height
+                value = cutout_sizes(load_foreground(config.fg / self._files[kind][name]), config)
+                num_bytes = sum(pixels.nbytes for pixels in value)
         self._kept[kind, name] = value, num_bytes
         self._bytes += num_bytes
         while self._bytes > self._limit:

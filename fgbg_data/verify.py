@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from fgbg_data import storage
-from fgbg_data.errors import ConfigError, FgbgError, ShardError
+from fgbg_data.config import FORMAT_VERSION
+from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError
 from fgbg_data.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
 from fgbg_data.manifest import MANIFEST, Manifest, identity_fingerprint, record_path, shard_stem
@@ -115,6 +116,12 @@ def verify(
         raise ConfigError("--rerender needs the sources: --bg and --fg")
     report = Report(root)
     manifest = _read_manifest(root, report)
+    if manifest and manifest.identity.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
+        raise ManifestError(
+            f"{root / MANIFEST}: was made in format version {manifest.identity['format_version']}, whose digests and "
+            f"pixels this fgbg reads but cannot check (it makes {FORMAT_VERSION}). Verify it by the version that wrote "
+            "it, or build the dataset anew"
+        )
     tasks = _declared_tasks(root, manifest, quick) if manifest else _found_tasks(root, quick)
     seen: dict[str, str] = {}
     sums = Sums()

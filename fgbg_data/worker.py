@@ -25,6 +25,7 @@ from fgbg_data.sample import (
     Array,
     Meta,
     Sample,
+    canonical_json,
     decode_pixels,
     encode_depth,
     encode_image,
@@ -153,8 +154,9 @@ class Worker:
                 self._cache.foreground(placement.foreground),
                 placement,
             )
-            if composite.mask.any():
-                return self._with_composed(finish_sample(config, placement, composite), placement)
+            sample = finish_sample(config, placement, composite)
+            if sample.meta["mask_area_px"]:
+                return self._with_composed(sample, placement)
         raise PlacementError(
             f"{placement.key}: {MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. "
             "It may be too faint or too thin for this --size and --scale; remove it, or use a larger --scale"
@@ -235,8 +237,6 @@ def finish_sample(config: BuildConfig, placement: Placement, composite: Composit
 
 def encode_files(sample: Sample) -> dict[str, bytes]:
     """Return the encoded bytes of every field."""
-    from fgbg_data.sample import canonical_json
-
     files = {"image": sample.image_file, "mask": encode_mask(sample.mask)}
     for name in DEPTH_FIELDS:
         codes = sample.array(name)

@@ -96,8 +96,9 @@ class TarWriter:
 
 
 def _template() -> bytes:
-    """Return the header of an empty member without a name, its checksum left blank."""
+    """Return the header of a member without name and size, its checksum left blank."""
     header = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    header[_SIZE] = bytes(12)
     header[_CHECKSUM] = b" " * 8  # as which the sum of the header's bytes counts it
     return bytes(header)
 
@@ -113,10 +114,11 @@ def ustar_header(name: str, size: int) -> bytes:
         member = tarfile.TarInfo(name)
         member.size = size
         return member.tobuf(tarfile.USTAR_FORMAT)  # splits the name, or says what does not fit
+    digits = b"%011o\0" % size
     header = bytearray(_TEMPLATE)
     header[: len(encoded)] = encoded
-    header[_SIZE] = b"%011o\0" % size
-    header[_CHECKSUM] = b"%06o\0 " % sum(header)
+    header[_SIZE] = digits
+    header[_CHECKSUM] = b"%06o\0 " % (_TEMPLATE_SUM + sum(encoded) + sum(digits))
     return bytes(header)
 
 
@@ -124,6 +126,7 @@ _NAME_BYTES = 100
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
 _TEMPLATE = _template()
+_TEMPLATE_SUM = sum(_TEMPLATE)
 
 
 @dataclass(frozen=True)

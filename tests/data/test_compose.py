@@ -23,6 +23,11 @@ def drawn_cutout() -> Image.Image:
     return cutout.convert("RGBa")
 
 
+def drawn_sizes() -> tuple[np.ndarray, ...]:
+    halves = ((90, 120), (45, 60), (22, 30))
+    return tuple(np.asarray(drawn_cutout().resize(size, Image.Resampling.HAMMING)) for size in halves)
+
+
 def golden_composites() -> dict[str, Image.Image]:
     """Return composites whose pixels must not change, for `tests/regenerate.py` and the test that compares."""
     ramp = np.mgrid[:64, :80].sum(0).astype(np.uint8)
@@ -34,7 +39,7 @@ def golden_composites() -> dict[str, Image.Image]:
     }
     found = {}
     for name, spot in spots.items():
-        image, mask = compose(background, drawn_cutout(), spot)
+        image, mask = compose(background, drawn_sizes(), spot)
         found[f"composite-{name}"] = Image.fromarray(image)
         found[f"mask-{name}"] = Image.fromarray(mask)
     return found
@@ -80,24 +85,24 @@ def test_mask_is_aligned_with_what_was_pasted(top: int, left: int, height: int, 
     white = Image.new("RGBa", (40, 50), (0, 0, 0, 0))
     white.paste((255, 255, 255, 255), (5, 10, 35, 45))
     spot = place(top, left, height, width)
-    image, mask = compose(np.zeros((64, 80, 3), np.uint8), white, spot)
+    image, mask = compose(np.zeros((64, 80, 3), np.uint8), [np.asarray(white)], spot)
     np.testing.assert_array_equal(mask, np.where(image[..., 0] >= 128, 255, 0))
 
 
 def test_mirrored_is_the_flipped_cutout_in_the_same_box() -> None:
     background = np.zeros((64, 80, 3), np.uint8)
-    plain = compose(background, drawn_cutout(), place(3, 20, 48, 36))
-    mirrored = compose(background, drawn_cutout(), place(3, 20, 48, 36, mirrored=True))
+    plain = compose(background, drawn_sizes(), place(3, 20, 48, 36))
+    mirrored = compose(background, drawn_sizes(), place(3, 20, 48, 36, mirrored=True))
     np.testing.assert_array_equal(plain.image[3:51, 20:56], mirrored.image[3:51, 20:56][:, ::-1])
     np.testing.assert_array_equal(plain.mask[3:51, 20:56], mirrored.mask[3:51, 20:56][:, ::-1])
 
 
 def test_native_size_keeps_pixels() -> None:
-    cutout = drawn_cutout()
-    np.testing.assert_array_equal(resize_premultiplied(cutout, 120, 90), np.asarray(cutout))
+    for pixels in drawn_sizes():
+        np.testing.assert_array_equal(resize_premultiplied(drawn_sizes(), *pixels.shape[:2]), pixels)
 
 
 @pytest.mark.parametrize(("height", "width"), [(13, 9), (60, 45), (119, 91), (300, 200)])
 def test_resized_colour_never_exceeds_its_alpha(height: int, width: int) -> None:
-    pixels = resize_premultiplied(drawn_cutout(), height, width).astype(int)
+    pixels = resize_premultiplied(drawn_sizes(), height, width).astype(int)
     assert (pixels[..., :3] - pixels[..., 3:]).max() <= 1

@@ -1,11 +1,13 @@
 """open_dataset of what is damaged, foreign or not there: what it says, and what it leaves out."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from support import config_for
 
@@ -127,7 +129,7 @@ def test_damaged_manifests(copy: Path) -> None:
     for damaged, message in {
         text[:-100]: "is not JSON",
         "[]": "format_version None",
-        text.replace('"format_version": 1', '"format_version": 99'): "format_version 99, this fgbg reads 1",
+        text.replace('"format_version": 2', '"format_version": 99'): "format_version 99, this fgbg reads 1 and 2",
         text.replace('"splits"', '"spilts"'): "is no manifest",
         text.replace('"shards": 3', '"shards": "three"'): "is damaged",
         json.dumps(json.loads(text) | {"splits": []}): "is damaged at 'splits'",
@@ -139,6 +141,13 @@ def test_damaged_manifests(copy: Path) -> None:
         (copy / MANIFEST).write_text(damaged)
         with pytest.raises(ManifestError, match=message):
             open_dataset(copy)
+
+
+def test_an_older_format_version_is_read(copy: Path) -> None:
+    expected = open_dataset(copy)[0]
+    for path in copy.rglob("*.json"):
+        path.write_text(re.sub(r'("format_version": ?)2', r"\g<1>1", path.read_text()))
+    np.testing.assert_array_equal(open_dataset(copy)[0].image, expected.image)
 
 
 def test_a_manifest_cannot_lead_out_of_the_folder(copy: Path) -> None:

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 from support import config_for
 
 from fgbg_data.compose import paste, resize_premultiplied
-from fgbg_data.pictures import fit_background, load_background, load_foreground, shrink_foreground
+from fgbg_data.pictures import cutout_sizes, fit_background, load_background, load_foreground
+from fgbg_data.plan import Source, box_size
 from fgbg_data.sources import (
     find_pictures,
     scan,
@@ -306,7 +307,7 @@ def test_no_halo(colour: tuple[int, int, int], unseen: str, soft: bool, tmp_path
     Image.fromarray(disc(colour, unseen, soft)).save(tmp_path / "a.png")
     for side in (9, 31, 60, 80, 100, 170):
         config = config_for(tmp_path, tmp_path / "out", size="200", scale=f"{side / 200}:{side / 200}")
-        cut = resize_premultiplied(shrink_foreground(load_foreground(tmp_path / "a.png"), config), side, side)
+        cut = resize_premultiplied(cutout_sizes(load_foreground(tmp_path / "a.png"), config), side, side)
         same = np.full((200, 200, 3), colour, np.uint8)
         image = paste(same, cut, top=10, left=20).image.astype(int)
         assert np.abs(image - colour).max() <= 2, side
@@ -364,16 +365,33 @@ def test_a_background_of_the_canvas_keeps_its_pixels() -> None:
 def test_cached_cutouts_are_bounded_by_the_canvas(height: int, width: int, high: float, size: str) -> None:
     """At most twice the largest box, so that memory depends on the canvas and not on the camera."""
     config = config_for(Path("x"), Path("y"), size=size, scale=f"{high / 2}:{high}")
-    picture = shrink_foreground(Image.new("RGBA", (width, height), (9, 9, 9, 200)), config)
-    assert picture.mode == "RGBa"
+    sizes = cutout_sizes(Image.new("RGBA", (width, height), (9, 9, 9, 200)), config)
     canvas_h, canvas_w = config.canvas
-    assert picture.height <= min(height, max(1, round(2 * high * canvas_h)))
-    assert picture.width <= min(width, max(1, round(2 * high * canvas_w)))
+    assert sizes[0].shape[0] <= min(height, max(1, round(2 * high * canvas_h)))
+    assert sizes[0].shape[1] <= min(width, max(1, round(2 * high * canvas_w)))
+    assert sum(pixels.size for pixels in sizes[1:]) <= sizes[0].size + 40  # as much where a cut-out is a thin line
     fits = height <= 2 * high * canvas_h - 1 and width <= 2 * high * canvas_w - 1
     if fits:
-        assert picture.size == (width, height)
+        assert sizes[0].shape == (height, width, 4)
+
+
+@pytest.mark.parametrize("scale", ["0.05:1", "0.4:0.7", "0.3:0.3"])
+@pytest.mark.parametrize("size", [(3000, 2000), (150, 90), (40, 200), (7, 5)])
+def test_a_box_is_made_of_less_than_twice_its_size(size: tuple[int, int], scale: str) -> None:
+    """More would leave out pixels: linear interpolation looks at the four nearest."""
+    config = config_for(Path("x"), Path("y"), size="224", scale=scale)
+    sizes = cutout_sizes(Image.new("RGBA", size, (9, 9, 9, 200)), config)
+    low, high = (float(part) for part in scale.split(":"))
+    for share in np.linspace(low, high, 50):
+        box = box_size(Source("", size[1], size[0]), config.canvas, share)
+        fitting = [pixels.shape for pixels in sizes if pixels.shape[0] >= box[0] and pixels.shape[1] >= box[1]]
+        if fitting:  # else it is enlarged
+            assert fitting[-1][0] < 2 * box[0] + 2
+            assert fitting[-1][1] < 2 * box[1] + 2
+        else:
+            assert sizes[0].shape[:2] == size[::-1]
 
 
 def test_native_cutouts_keep_their_pixels() -> None:
     config = config_for(Path("x"), Path("y"), scale="native")
-    assert shrink_foreground(Image.new("RGBA", (500, 300)), config).size == (500, 300)
+    assert [pixels.shape for pixels in cutout_sizes(Image.new("RGBA", (500, 300)), config)] == [(300, 500, 4)]

@@ -17,7 +17,7 @@ from PIL import Image
 from support import config_for, contents
 
 from fgbg_data.build import build
-from fgbg_data.errors import ConfigError, ShardError, StorageError
+from fgbg_data.errors import ConfigError, ManifestError, ShardError, StorageError
 from fgbg_data.manifest import MANIFEST, Manifest
 from fgbg_data.sample import canonical_json, decode_pixels, encode_depth, encode_mask
 from fgbg_data.verify import Report, verify
@@ -42,6 +42,13 @@ def test_nothing_on_healthy_data(dataset: Path, pictures: Path) -> None:
     report = verify(dataset, rerender=48, bg=pictures / "bg", fg=pictures / "fg")
     assert report.ok, report.problems
     assert before == {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in dataset.rglob("*")}
+
+
+def test_an_older_format_version_is_left_to_its_maker(copy: Path) -> None:
+    for path in copy.rglob("*.json"):
+        path.write_text(re.sub(r'("format_version": ?)2', r"\g<1>1", path.read_text()))
+    with pytest.raises(ManifestError, match="was made in format version 1, .* Verify it by the version that wrote it"):
+        verify(copy)
 
 
 @pytest.mark.parametrize(
