@@ -208,4 +208,4 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
     from fgbg_data import storage
 
     with storage.partial(path) as temporary:
-        sheet.save(temporary, "PNG", optimize=False)
+        sheet.save(temporary, "PNG", compress_level=3)  # a tenth larger than at 6, in half the time
