@@ -23,7 +23,11 @@ PARTIAL = ".partial"
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write `state` to `path`, replacing what is there only once all of it is on the disk."""
+    """Write `state` to `path`, replacing what is there only once all of it is on the disk.
+
+    Raises:
+        KeyboardInterrupt: stopped while it was writing; what was there stays.
+    """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
     try:
         with partial.open("wb") as stream:
@@ -31,8 +35,10 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError) and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # torch's zip writer fails to close what an interrupt left half written
         raise
 
 

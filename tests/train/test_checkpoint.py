@@ -1,4 +1,7 @@
+import io
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -6,6 +9,7 @@ from torch import nn
 
 from fgbg_train import checkpoint
 from fgbg_train.errors import CheckpointError
+from fgbg_train.stopping import StopSignal
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
@@ -27,6 +31,34 @@ def test_an_error_while_saving_leaves_the_old_one(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="no space left"):
         checkpoint.save(path, {"step": 2})
     assert checkpoint.load(path)["step"] == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+class Signalled(io.FileIO):
+    """A file whose third write is met by SIGTERM, as a write of many bytes may be."""
+
+    writes = 0
+
+    def write(self, data: Any) -> int:
+        self.writes += 1
+        if self.writes == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return super().write(data)
+
+
+def test_a_second_signal_while_saving_stops_at_once_and_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.ckpt"
+    checkpoint.save(path, {"step": 1})
+    with StopSignal() as stop, monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda partial, mode: Signalled(partial, mode))
+        checkpoint.save(path, {"step": 2, "model": {"w": torch.ones(100_000)}})
+        assert stop.received  # the first signal lets the write end
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            checkpoint.save(path, {"step": 3, "model": {"w": torch.ones(100_000)}})
+    assert stopped.value.__suppress_context__
+    assert checkpoint.load(path)["step"] == 2
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
