@@ -49,12 +49,12 @@ def describe(store: ShardStore) -> dict[str, Any]:
         "samples": manifest.samples,
         "splits": {
             name: {
-                "samples": split["samples"],
-                "shards": split["shards"],
-                "backgrounds": len(split["backgrounds"]),
-                "foregrounds": len(split["foregrounds"]),
+                "samples": manifest.splits[name]["samples"],
+                "shards": manifest.splits[name]["shards"],
+                "backgrounds": len(manifest.splits[name]["backgrounds"]),
+                "foregrounds": len(manifest.splits[name]["foregrounds"]),
             }
-            for name, split in manifest.splits.items()
+            for name in store.layout.splits
         },
         "bytes": manifest.bytes,
         "estimator": manifest.identity["estimator"],

@@ -25,6 +25,7 @@ def test_info(dataset: Path, copy: Path) -> None:
     assert "depth by fake\n" in text
     assert "size=48x48" in text
     about = json.loads(run("info", dataset, "--json").stdout)
+    assert list(about["splits"]) == ["train", "val", "test"]
     assert (about["samples"], about["splits"]["test"]["samples"], about["estimator"]["name"]) == (48, 12, "fake")
     (copy / MANIFEST).unlink()
     assert "48 samples as hdf5 and tar (no dataset.json)" in run("info", copy).stdout
