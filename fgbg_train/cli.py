@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
+from fgbg_data.errors import counted
 from fgbg_train import __version__
 from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
@@ -80,10 +81,10 @@ def main() -> None:
     metavar="FAMILY[:ENCODER]",
     help="light, hu2019 or autoed; encoders are timm's.  [light:efficientnet_lite0]",
 )
-@_option("--depth-net", metavar="FAMILY[:ENCODER]", help="Likewise.")
+@_option("--depth-net", metavar="FAMILY[:ENCODER]", help="Likewise.  [light:efficientnet_lite0]")
 @_option("--networks", kind=_choice("networks"), help="Which to train.  [both]")
 @_option("--combine", kind=_choice("combine"), help="How the depth network gets image and mask.  [concat]")
-@_option("--start", kind=_choice("start"), help="Encoder weights: random, of the embedded estimator, of timm.")
+@_option("--start", kind=_choice("start"), help="Encoder weights: random, of the embedded estimator, of timm.  [tiny]")
 @click.option("--pretrained", is_flag=True, help="Short for --start timm; needs a hub that can be reached.")
 @_option("--freeze-norm/--no-freeze-norm", help="Leave batch norm as it starts.  [off]")
 @_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.  [2@38x64,2@48x64,6@64x64]")
@@ -190,7 +191,7 @@ def fit_config(
 @click.option("--batch", default=64, show_default=True, help="Images at once.")
 @_option("--device", help="auto, cpu, cuda or mps.  [auto]")
 @_option("--workers", kind=int, help="Decoding processes.  [2]")
-@_option("--precision", kind=_choice("precision"), help="[as in training]")
+@_option("--precision", kind=_choice("precision"), help="Bits of floats in the networks.  [as in training]")
 @_option("--depth-field", kind=_choice("depth_field"), help="What to measure depth by.  [as in training]")
 @_option("--limit", kind=int, help="Use only so many samples of every split.  [all]")
 @_option("--on-error", kind=_choice("on_error"), help="What to do with a sample that cannot be read.  [fail]")
@@ -246,7 +247,7 @@ def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, 
     from fgbg_train.predict import predict as run
 
     done = sum(1 for _ in run(checkpoint, inputs, out, size_px=size_px, device=device))
-    click.echo(f"{done} pictures done, see {out}")
+    click.echo(f"{counted(done, 'picture')} done, see {out}")
 
 
 @main.command(help=EXPORT_HELP, short_help="Write a model as safetensors, torch.export program or ONNX.")

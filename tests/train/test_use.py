@@ -103,6 +103,7 @@ def test_commands_of_a_trained_model(
         (["eval", best, str(shards), "--workers", "0", "--limit", "3", "--split", "val", "--json"], '"samples": 3.0'),
         (["eval", best, str(shards), "--workers", "0", "--limit", "3"], "mask_iou_img"),
         (["predict", best, folder, "--out", out], f"3 pictures done, see {out}"),
+        (["predict", best, f"{folder}/a.jpg", "--out", f"{out}/one"], f"1 picture done, see {out}/one"),
         (["export", best, str(tmp_path / "m.safetensors")], "wrote"),
         (["plot", str(finished), "--out", str(tmp_path / "curves.png")], "wrote"),
         (["fit", str(shards), "--dry-run"], "folder    runs/small-"),
