@@ -2,7 +2,8 @@
 
 So neither ranks nor workers ever repeat each other, and a batch that is split, resumed or read by other
 workers gets what it would have got. Whatever moves pixels moves image, mask and depth together; what
-changes colours, cutout included, changes the image only.
+changes colours, cutout included, changes the image only. Of some samples there is a second image, whose
+background has other colours.
 """
 
 import hashlib
@@ -14,9 +15,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fgbg_train.config import AugmentConfig
+from fgbg_train.data import Targets
 
 ASPECT = 4 / 3  # widest and, inverted, tallest crop, as a ratio
 CUTOUT_FRAC = (0.1, 0.4)  # side of a painted square as a share of the image's
+TINT = (0.1, 1.3)  # factors of a colour, where the background gets others
+TINT_CELLS = 3  # rows and columns of the factors of a room, between which they are interpolated
+TINTED_FRAC = 0.5  # of those backgrounds have a tinted room
+NEGATIVE_FRAC = 0.25  # of them are negatives
+THINGS = 8  # boxes in each of them that have a colour of their own
+THING_FRAC = (0.04, 0.4)  # their sides, as shares of the image's
 _WORD = 0xFFFFFFFF
 
 
@@ -45,17 +53,25 @@ class Draws:
         """Return (B,) bool, true with `probability`."""
         return self.uniform(name) < probability
 
+    def uniforms(self, name: str, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Return (B, *shape) float32 in [low, high)."""
+        return low + (high - low) * ((self._bits(name, shape) >> 8).float() / 2**24)
+
     def normal(self, name: str, shape: Sequence[int]) -> Tensor:
         """Return (B, *shape) float32, standard normal.
 
         The two halves of 32 bits become one normal value by Box & Muller 1958, so none is beyond 4.8.
         """
-        words = self._words(name)
-        places = torch.arange(math.prod(shape), dtype=torch.int64, device=self._device)
-        bits = _mix(_mix(places) ^ words.unsqueeze(1))  # (B, P), each in [0, 2**32)
+        bits = self._bits(name, shape)
         radius = torch.sqrt(-2 * torch.log(((bits >> 16) + 1).float() / 2**16))
         angle = (bits & 0xFFFF).float() * (2 * math.pi / 2**16)
-        return (radius * torch.cos(angle)).view(len(words), *shape)
+        return radius * torch.cos(angle)
+
+    def _bits(self, name: str, shape: Sequence[int]) -> Tensor:
+        """Return (B, *shape) int64 in [0, 2**32)."""
+        words = self._words(name)
+        places = torch.arange(math.prod(shape), dtype=torch.int64, device=self._device)
+        return _mix(_mix(places) ^ words.unsqueeze(1)).view(len(words), *shape)
 
 
 def _two_words(text: str) -> tuple[int, int]:
@@ -82,7 +98,7 @@ def augment(
     seed: int,
     epoch: int,
     config: AugmentConfig,
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> Targets:
     """Vary a batch.
 
     Args:
@@ -95,7 +111,7 @@ def augment(
         config: how strongly.
 
     Returns:
-        New tensors of the same shapes and ranges.
+        New tensors of the same shapes and ranges; `recoloured` is None where `config.background` is 0.
     """
     draws = Draws(seed, epoch, keys, image.device)
     stack = torch.cat([image, mask] if depth is None else [image, mask, depth], dim=1)
@@ -114,7 +130,9 @@ def augment(
         image = image + sigma * draws.normal("grain", image.shape[1:])
     if config.cutout:
         image = cutout(image, draws, config.cutout)
-    return image.clamp(0, 1), mask, depth
+    image = image.clamp(0, 1)
+    recoloured = recolour_background(image, mask, draws, config.background) if config.background else None
+    return Targets(image, mask, depth, recoloured)
 
 
 def mirror(stack: Tensor, draws: Draws, probability: float) -> Tensor:
@@ -169,3 +187,27 @@ def cutout(image: Tensor, draws: Draws, probability: float) -> Tensor:
     inside = inside & draws.chosen("cutout", probability).view(-1, 1, 1)
     paint = torch.stack([draws.uniform(f"cutout {c}") for c in "rgb"], dim=1).view(-1, 3, 1, 1)
     return torch.where(inside.unsqueeze(1), paint.to(image.dtype), image)
+
+
+def recolour_background(image: Tensor, mask: Tensor, draws: Draws, probability: float) -> Tensor:
+    """Give what the mask leaves free other colours in some samples: a tint of the room, and things that have another.
+
+    Photos of one kind, pale rooms say, teach that whatever is dark or colourful was pasted. Here it was not. Colours
+    are factors of the image's, or of its negative's: a smooth field of them for the room, one for every thing, which is
+    a box with round corners.
+    """
+    height, width = image.shape[-2:]
+    y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
+    x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width
+    cells = draws.uniforms("room", (3, TINT_CELLS, TINT_CELLS), *TINT)
+    tint = F.interpolate(cells, (height, width), mode="bicubic", align_corners=True)  # (B, 3, H, W)
+    tint = torch.where(draws.chosen("tinted room", TINTED_FRAC).view(-1, 1, 1, 1), tint, 1)
+    for i in range(THINGS):
+        top, left = draws.uniforms(f"thing {i} centre", (2, 1, 1)).unbind(1)  # (B, 1, 1)
+        tall, wide = draws.uniforms(f"thing {i} sides", (2, 1, 1), *THING_FRAC).unbind(1)
+        inside = ((y - top) / tall * 2) ** 4 + ((x - left) / wide * 2) ** 4 < 1  # (B, H, W)
+        tint = torch.where(inside.unsqueeze(1), draws.uniforms(f"thing {i}", (3, 1, 1), *TINT), tint)
+    negative = draws.chosen("negative", NEGATIVE_FRAC).view(-1, 1, 1, 1)
+    recoloured = (torch.where(negative, 1 - image, image) * tint).clamp(0, 1)
+    chosen = draws.chosen("background", probability).view(-1, 1, 1, 1)
+    return torch.lerp(image, recoloured, (1 - mask) * chosen)

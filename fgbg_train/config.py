@@ -97,6 +97,8 @@ class AugmentConfig:
     """Most of the area that a random resized crop may cut away."""
     colour: float = 0.2
     """Strength of brightness, contrast and saturation jitter."""
+    background: float = 0.5
+    """Probability that the mask network sees other colours outside the mask; the depth network does not."""
     blur: float = 0.1
     """Probability of a Gaussian blur."""
     noise: float = 0.02
@@ -105,7 +107,7 @@ class AugmentConfig:
     """Probability that a square of the image is painted over; mask and depth stay."""
 
     def __post_init__(self) -> None:
-        for name in ("mirror", "crop", "colour", "blur", "noise", "cutout"):
+        for name in ("mirror", "crop", "colour", "background", "blur", "noise", "cutout"):
             value = getattr(self, name)
             if not 0 <= value <= 1 or (name == "crop" and value == 1):
                 raise ConfigError(f"augment.{name} = {value}: a number from 0 to 1 is needed")

@@ -46,6 +46,8 @@ class Targets(NamedTuple):
     """(B, 1, h, w) in [0, 1]."""
     depth: Tensor | None
     """(B, 1, h, w) in [0, 1]."""
+    recoloured: Tensor | None = None
+    """(B, 3, H, W) in [0, 1]: in training, what the mask network sees in the place of `image`."""
 
 
 def to_device(batch: Batch, device: torch.device) -> Targets:

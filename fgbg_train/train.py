@@ -174,8 +174,15 @@ def train_step(
     torch.manual_seed(step_seed(config.seed, step.index, fabric.global_rank))
     network.train()
     targets = to_device(batch, fabric.device)
-    varied = augment(*targets, keys=batch.keys, seed=config.seed, epoch=step.epoch, config=config.augment)
-    targets = Targets(*varied)
+    targets = augment(
+        targets.image,
+        targets.mask,
+        targets.depth,
+        keys=batch.keys,
+        seed=config.seed,
+        epoch=step.epoch,
+        config=config.augment,
+    )
     state.optimizer.zero_grad()
     total = torch.zeros((), device=fabric.device)
     tally = Tally()
@@ -183,7 +190,7 @@ def train_step(
         parts = split_targets(targets, config.accumulate)
         for i, part in enumerate(parts):
             with fabric.no_backward_sync(network, enabled=i + 1 < len(parts)):
-                prediction: Prediction = network(part.image)
+                prediction: Prediction = network(part.image, part.recoloured)
                 terms = losses.terms(prediction, part.mask, part.depth, config.loss)
                 loss = torch.stack(list(terms.values())).sum() / len(parts)
                 fabric.backward(loss)

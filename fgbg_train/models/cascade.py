@@ -58,10 +58,15 @@ class Cascade(nn.Module):
         if saliency and depth_net is not None:
             depth_net.requires_grad_(False)
 
-    def forward(self, image: Tensor) -> Prediction:
-        """(B, 3, H, W) float RGB in [0, 1] -> mask logits and depth at the same size."""
+    def forward(self, image: Tensor, recoloured: Tensor | None = None) -> Prediction:
+        """(B, 3, H, W) float RGB in [0, 1] -> mask logits and depth at the same size.
+
+        A second image of the same things in other colours is for the mask network, in training: masks stay true
+        whatever the colours are, but depth labels were guessed from the colours that there were.
+        """
         x = (image - self.mean) / self.std
-        logits = None if self.mask_net is None else self.mask_net(x)  # (B, 1, H, W)
+        seen = x if recoloured is None or self.saliency else (recoloured - self.mean) / self.std
+        logits = None if self.mask_net is None else self.mask_net(seen)  # (B, 1, H, W)
         if self.depth_net is None:
             return Prediction(logits, None)
         if logits is None:

@@ -6,7 +6,8 @@ Resolution Maps with Accurate Object Boundaries". An encoder gives features at s
 to stride 2; the refinement `R` joins both. With ResNet-50 it has 67,569,473 parameters.
 
 `light` keeps the three parts and is made for a laptop: features are narrowed at their own size, before
-they are enlarged, kernels are 3x3, and the encoder's stride-2 features join the fusion.
+they are enlarged, kernels are 3x3, `D` meets the encoder's features of every level on its way up, and those of
+stride 2 join the fusion.
 """
 
 from typing import Any
@@ -119,37 +120,41 @@ class Hu2019(nn.Module):
 
 
 class LightUp(nn.Module):
-    """Narrow at the size that there is, enlarge, then refine by two 3x3 convolutions beside a shortcut."""
+    """Narrow at the size that there is, enlarge, add finer features, refine by two 3x3 convolutions."""
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, finer_channels: int, out_channels: int) -> None:
         super().__init__()
         self.narrow = conv_norm(in_channels, out_channels, 1)
+        self.lateral = conv_norm(finer_channels, out_channels, 1)
         self.enter = conv_norm(out_channels, out_channels, 3)
         self.refine = conv_norm(out_channels, out_channels, 3)
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, in, h, w) -> (B, out, *size), not negative."""
-        x = resize(self.narrow(x), size)
+    def forward(self, x: Tensor, finer: Tensor) -> Tensor:
+        """(B, in, h, w) and finer features (B, finer, H, W) -> (B, out, H, W), not negative."""
+        x = resize(self.narrow(x), height_width(finer)) + self.lateral(finer)
         return F.relu(self.refine(F.relu(self.enter(x))) + x)
 
 
 class LightDecoder(nn.Module):
-    """D with fixed narrow widths."""
+    """D with fixed narrow widths; it starts from the coarsest features and their mean, and meets the finer ones."""
 
-    WIDTHS = (64, 48, 32, 24, 16)
+    WIDTHS = (128, 96, 64, 32, 16)
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: list[int]) -> None:
         super().__init__()
         widths = self.WIDTHS
-        self.enter = conv_norm(channels, widths[0], 1)
-        self.up = nn.ModuleList(LightUp(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.enter = conv_norm(channels[-1], widths[0], 1)
+        self.whole = nn.Linear(channels[-1], widths[0])
+        steps = zip(widths, channels[-2::-1], widths[1:], strict=False)
+        self.up = nn.ModuleList(LightUp(*step) for step in steps)
         self.out_channels = widths[-1]
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features at strides 2, 4, 8, 16, 32 -> (B, 16, H/2, W/2)."""
-        x = F.relu(self.enter(features[-1]))
-        for up, feature in zip(self.up, features[-2::-1], strict=True):
-            x = up(x, height_width(feature))
+        coarsest = features[-1]
+        x = F.relu(self.enter(coarsest) + self.whole(coarsest.mean((2, 3)))[:, :, None, None])
+        for up, finer in zip(self.up, features[-2::-1], strict=True):
+            x = up(x, finer)
         return x
 
 
@@ -177,7 +182,7 @@ class Light(nn.Module):
         super().__init__()
         self.encoder = timm_encoder(encoder, in_channels, pretrained, levels=5)
         channels = self.encoder.feature_info.channels()[-5:]
-        self.decoder = LightDecoder(channels[-1])
+        self.decoder = LightDecoder(channels)
         self.fusion = LightFusion(channels)
         joined = self.decoder.out_channels + self.fusion.out_channels
         self.refinement = Refinement(joined, width=24, kernel=3, depth=1)

@@ -4,9 +4,10 @@ from torch import Tensor
 
 from fgbg_train.augment import Draws, augment
 from fgbg_train.config import AugmentConfig
+from fgbg_train.data import Targets
 
 CPU = torch.device("cpu")
-OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
+OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "background": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
 
 
 def batch(count: int = 24, height: int = 16, width: int = 20) -> tuple[Tensor, Tensor, Tensor, list[str]]:
@@ -17,22 +18,26 @@ def batch(count: int = 24, height: int = 16, width: int = 20) -> tuple[Tensor, T
     return image, mask, depth, [f"key{i}" for i in range(count)]
 
 
-def varied(seed: int = 0, epoch: int = 0, **settings: float) -> tuple[Tensor, Tensor, Tensor]:
+def varied(seed: int = 0, epoch: int = 0, **settings: float) -> Targets:
     image, mask, depth, keys = batch()
     config = AugmentConfig(**{**OFF, **settings})
-    image, mask, out = augment(image, mask, depth, keys=keys, seed=seed, epoch=epoch, config=config)
-    assert out is not None
-    return image, mask, out
+    return augment(image, mask, depth, keys=keys, seed=seed, epoch=epoch, config=config)
+
+
+def seen_by_mask_net(targets: Targets) -> Tensor:
+    return targets.image if targets.recoloured is None else targets.recoloured
 
 
 def test_nothing_on_changes_nothing() -> None:
-    for before, after in zip(batch()[:3], varied(), strict=True):
-        assert torch.equal(before, after)
+    *after, recoloured = varied()
+    for before, now in zip(batch()[:3], after, strict=True):
+        assert torch.equal(before, now)
+    assert recoloured is None
 
 
 def test_a_sample_gets_the_same_alone_and_in_any_batch() -> None:
     image, mask, depth, keys = batch()
-    options = {"seed": 3, "epoch": 2, "config": AugmentConfig(noise=0.1, cutout=1.0, blur=1.0)}
+    options = {"seed": 3, "epoch": 2, "config": AugmentConfig(noise=0.1, cutout=1.0, blur=1.0, background=1.0)}
     whole = augment(image, mask, depth, keys=keys, **options)  # type: ignore[arg-type]
     for i in reversed(range(len(keys))):
         one = slice(i, i + 1)
@@ -45,9 +50,9 @@ def test_a_sample_gets_the_same_alone_and_in_any_batch() -> None:
 
 @pytest.mark.parametrize("name", OFF)
 def test_every_step_differs_between_keys_and_epochs_and_seeds(name: str) -> None:
-    strength = {"mirror": 0.5, "crop": 0.5, "colour": 0.5, "blur": 1.0, "noise": 0.5, "cutout": 1.0}[name]
+    strength = 1.0 if name in ("blur", "cutout") else 0.5
     before = batch()[0]
-    variants = [varied(s, e, **{name: strength})[0] for s, e in ((0, 0), (1, 0), (0, 1))]
+    variants = [seen_by_mask_net(varied(s, e, **{name: strength})) for s, e in ((0, 0), (1, 0), (0, 1))]
     assert not torch.equal(variants[0], variants[1])
     assert not torch.equal(variants[0], variants[2])
     assert not torch.equal(variants[1], variants[2])
@@ -57,26 +62,51 @@ def test_every_step_differs_between_keys_and_epochs_and_seeds(name: str) -> None
 
 
 def test_mirror_flips_all_three_exactly() -> None:
-    for before, after in zip(batch()[:3], varied(mirror=1.0), strict=True):
-        assert torch.equal(before.flip(-1), after)
+    *after, _ = varied(mirror=1.0)
+    for before, now in zip(batch()[:3], after, strict=True):
+        assert now is not None
+        assert torch.equal(before.flip(-1), now)
 
 
 def test_crop_moves_all_three_together() -> None:
     image, _, _, keys = batch()
     plane = image[:, :1]
     config = AugmentConfig(**{**OFF, "crop": 0.6, "mirror": 0.5})
-    out, mask, depth = augment(plane.repeat(1, 3, 1, 1), plane, plane, keys=keys, seed=0, epoch=0, config=config)
+    out, mask, depth, _ = augment(plane.repeat(1, 3, 1, 1), plane, plane, keys=keys, seed=0, epoch=0, config=config)
     assert torch.equal(out[:, :1], mask)
     assert depth is not None
     assert torch.equal(depth, mask)
     assert not torch.equal(mask, plane)
 
 
-@pytest.mark.parametrize("name", ["colour", "blur", "noise", "cutout"])
+@pytest.mark.parametrize("name", ["colour", "background", "blur", "noise", "cutout"])
 def test_what_changes_colours_leaves_mask_and_depth(name: str) -> None:
-    _, mask, depth = varied(**{name: 1.0})
-    assert torch.equal(mask, batch()[1])
-    assert torch.equal(depth, batch()[2])
+    after = varied(**{name: 1.0})
+    assert after.depth is not None
+    assert torch.equal(after.mask, batch()[1])
+    assert torch.equal(after.depth, batch()[2])
+
+
+def test_a_background_gets_other_colours_for_the_mask_network_alone() -> None:
+    image, mask, _, _ = batch()
+    after = varied(background=1.0)
+    assert after.recoloured is not None
+    assert torch.equal(after.image, image)
+    inside = mask.expand_as(image) == 1
+    assert torch.equal(after.recoloured[inside], image[inside])
+    changed = ((after.recoloured - image).abs() > 0.02) & ~inside  # (B, 3, H, W)
+    assert changed.flatten(1).any(1).all()
+    assert changed.sum() > 0.5 * (~inside).sum()
+
+
+def test_some_backgrounds_are_recoloured() -> None:
+    image, mask, depth, _ = batch(400, 4, 4)
+    keys = [f"key{i}" for i in range(len(image))]
+    config = AugmentConfig(**{**OFF, "background": 0.3})
+    after = augment(image, mask, depth, keys=keys, seed=0, epoch=0, config=config)
+    assert after.recoloured is not None
+    share = (after.recoloured != after.image).flatten(1).any(1).float().mean().item()
+    assert share == pytest.approx(0.3, abs=0.08)
 
 
 def test_cutout_paints_one_colour() -> None:
@@ -89,7 +119,7 @@ def test_cutout_paints_one_colour() -> None:
 
 def test_without_depth() -> None:
     image, mask, _, keys = batch()
-    assert augment(image, mask, None, keys=keys, seed=0, epoch=0, config=AugmentConfig())[2] is None
+    assert augment(image, mask, None, keys=keys, seed=0, epoch=0, config=AugmentConfig()).depth is None
 
 
 def test_draws_are_uniform_and_normal() -> None:

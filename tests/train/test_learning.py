@@ -9,7 +9,7 @@ from train.quick import quick
 from fgbg_data import open_dataset
 from fgbg_train import evaluate, fit
 
-OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
+OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "background": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
 
 
 @pytest.mark.slow
