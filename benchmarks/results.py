@@ -29,8 +29,9 @@ METRICS = {
     "baseline_rmse": "mean depth map",
     "delta1": "delta < 1.25",
 }
-SAMPLES_PER_S = {38: 150, 48: 100, 64: 75, 96: 33, 112: 25, 128: 19}
-"""What `small` trains at on 2 quiet cores, by size in px; from the logs of earlier runs, for --minutes only."""
+SAMPLES_PER_S = {64: 36, 96: 26, 128: 19, 160: 13, 192: 9, 224: 6.5}
+"""What `small` trains at on 2 quiet cores in batches of 8, by size in px; from earlier logs, for --minutes only."""
+COMMON = ("--ema", "0.99", "--weight-decay", "0.05")
 
 
 class Variant(NamedTuple):
@@ -46,6 +47,7 @@ VARIANTS = {
     "product": Variant("depth network sees image x mask", ("--combine", "product")),
     "no-cutout": Variant("without cutout", ("--set", "augment.cutout=0")),
     "no-colour": Variant("without colour jitter", ("--set", "augment.colour=0")),
+    "no-background": Variant("without other colours of the background", ("--set", "augment.background=0")),
     "random": Variant("encoders start at random", ("--start", "random")),
     "holdout-both": Variant("new backgrounds, new foregrounds, or both", holdout="both"),
 }
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--schedule", default="4@48x32,6@64x32,6@96x16", help="of every run")
+    parser.add_argument("--schedule", default="1@64x8,3@96x8,4@128x8,2@224x8", help="of every run")
     parser.add_argument("--minutes", type=float, help="scale the schedule to about so long a run on 2 cores")
     parser.add_argument("--only", choices=list(VARIANTS), action="append", help="may be given again")
     options = parser.parse_args()
@@ -95,7 +97,7 @@ def build(options: argparse.Namespace, holdout: str) -> Path:
 def fit(shards: Path, folder: Path, schedule: str, variant: Variant) -> None:
     """Train one variant, or go on with it."""
     started = time.monotonic()
-    options = ["--out", str(folder), "--schedule", schedule, *variant.options]
+    options = ["--out", str(folder), "--schedule", schedule, *COMMON, *variant.options]
     run("fgbg_train.cli", "fit", str(shards), *options, unless=folder / "summary.json")
     print(f"{folder.name}: {(time.monotonic() - started) / 60:.1f} minutes in this go", flush=True)
 
@@ -116,7 +118,10 @@ def report(options: argparse.Namespace, schedule: str) -> None:
         for name in VARIANTS
         if (path := options.out / name / "summary.json").exists()
     }
-    lines = [f"{options.samples} samples, `--schedule {schedule}`, metrics at the dataset's full size.", ""]
+    lines = [
+        f"{options.samples} samples, `--schedule {schedule} {' '.join(COMMON)}`, metrics at the dataset's full size.",
+        "",
+    ]
     lines += ["| variant | | split | " + " | ".join(METRICS.values()) + " | minutes |"]
     lines += ["|---|---|---|" + "---|" * (len(METRICS) + 1)]
     for name, summary in summaries.items():
