@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-DEMO_SCHEDULE := 4@48x16,4@64x16,8@96x16
+DEMO_SCHEDULE := 2@64x8,4@96x8,3@128x8
 
 .PHONY: demo test test-slow check format bench bench-read clean
 
@@ -20,7 +20,7 @@ demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks 
 	$(BIN)/fgbg-train fit $(DEMO)/shards --out $(DEMO)/runs/demo --schedule $(DEMO_SCHEDULE)
 	@echo
 	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth;"
-	@echo "at $(DEMO)/runs/demo/samples/epoch_016.png: mask and depth that the networks predict for new backgrounds;"
+	@echo "at $(DEMO)/runs/demo/samples/epoch_009.png: mask and depth that the networks predict for new backgrounds;"
 	@echo "and at $(DEMO)/runs/demo/curves.png: how they learnt it."
 	@echo "What was made, and how to read it, stands in $(DEMO)/shards/README.md."
 

@@ -31,7 +31,7 @@ METRICS = {
 }
 SAMPLES_PER_S = {64: 36, 96: 26, 128: 19, 160: 13, 192: 9, 224: 6.5}
 """What `small` trains at on 2 quiet cores in batches of 8, by size in px; from earlier logs, for --minutes only."""
-COMMON = ("--ema", "0.99", "--weight-decay", "0.05")
+COMMON = ("--ema", "0.99", "--weight-decay", "0.05", "--freeze-encoder", "depth")
 
 
 class Variant(NamedTuple):
@@ -48,7 +48,8 @@ VARIANTS = {
     "no-cutout": Variant("without cutout", ("--set", "augment.cutout=0")),
     "no-colour": Variant("without colour jitter", ("--set", "augment.colour=0")),
     "no-background": Variant("without other colours of the background", ("--set", "augment.background=0")),
-    "random": Variant("encoders start at random", ("--start", "random")),
+    "learn-all": Variant("depth network learns its encoder too", ("--freeze-encoder", "none")),
+    "random": Variant("encoders start at random", ("--start", "random", "--freeze-encoder", "none")),
     "holdout-both": Variant("new backgrounds, new foregrounds, or both", holdout="both"),
 }
 
@@ -58,7 +59,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--schedule", default="1@64x8,3@96x8,4@128x8,2@224x8", help="of every run")
+    parser.add_argument("--schedule", default="1@64x8,3@96x8,4@128x8,3@224x8", help="of every run")
     parser.add_argument("--minutes", type=float, help="scale the schedule to about so long a run on 2 cores")
     parser.add_argument("--only", choices=list(VARIANTS), action="append", help="may be given again")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
 from fgbg_train.errors import ConfigError, FgbgError
 
-IN_MODEL = ("objective", "mask_net", "depth_net", "networks", "combine", "start", "freeze_norm")
+IN_MODEL = ("objective", "mask_net", "depth_net", "networks", "combine", "start", "freeze_norm", "freeze_encoder")
 """Options of `fit` that belong to the table [model]."""
 
 
@@ -87,6 +87,11 @@ def main() -> None:
 @_option("--start", kind=_choice("start"), help="Encoder weights: random, of the embedded estimator, of timm.  [tiny]")
 @click.option("--pretrained", is_flag=True, help="Short for --start timm; needs a hub that can be reached.")
 @_option("--freeze-norm/--no-freeze-norm", help="Leave batch norm as it starts.  [off]")
+@_option(
+    "--freeze-encoder",
+    kind=_choice("freeze_encoder"),
+    help="Of which networks the encoder stays as it starts; depth suits labels by `tiny`.  [none]",
+)
 @_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.  [2@38x64,2@48x64,6@64x64]")
 @_option("--epochs", kind=int, help="Scale the schedule to so many epochs.")
 @_option("--optimizer", kind=_choice("optimizer"), help="What takes the steps.  [adamw]")

@@ -42,6 +42,8 @@ class ModelConfig:
     """Encoder weights at the start: random, those of the embedded depth estimator, or timm's own."""
     freeze_norm: bool = False
     """Leave batch norm at the statistics it starts with."""
+    freeze_encoder: Literal["none", "mask", "depth", "both"] = "none"
+    """Of which networks the encoder stays as it starts."""
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -58,6 +60,11 @@ class ModelConfig:
         if self.start == "tiny" and odd:
             raise ConfigError(
                 f"start = 'tiny' has weights for the encoder {TINY_ENCODER} only, not for {odd[0]}; use random"
+            )
+        if self.freeze_encoder != "none" and self.start == "random":
+            raise ConfigError(
+                f"freeze_encoder = {self.freeze_encoder!r}: an encoder that starts at random would stay so; "
+                "choose another --start, or --freeze-encoder none"
             )
         if self.objective == "saliency" and self.combine != "product":
             raise ConfigError("the saliency objective needs --combine product: the mask must hide the image")

@@ -93,4 +93,5 @@ def build_cascade(config: ModelConfig, *, initial: bool = True) -> Cascade:
         config.combine,
         saliency=config.objective == "saliency",
         freeze_norm=config.freeze_norm,
+        freeze_encoder=config.freeze_encoder,
     )

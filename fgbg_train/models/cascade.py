@@ -9,6 +9,7 @@ MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)
 
 Combine = Literal["concat", "product"]
+Freeze = Literal["none", "mask", "depth", "both"]
 
 
 class Prediction(NamedTuple):
@@ -33,6 +34,7 @@ class Cascade(nn.Module):
         saliency: freeze the depth network, let its gradient reach the mask, and also return the
             depth of the whole image. Otherwise the mask network learns from masks alone.
         freeze_norm: leave batch norm at the statistics it has.
+        freeze_encoder: of which networks the encoder keeps its weights and statistics.
     """
 
     mean: Tensor
@@ -46,6 +48,7 @@ class Cascade(nn.Module):
         *,
         saliency: bool = False,
         freeze_norm: bool = False,
+        freeze_encoder: Freeze = "none",
     ) -> None:
         super().__init__()
         self.mask_net = mask_net
@@ -53,6 +56,10 @@ class Cascade(nn.Module):
         self.combine = combine
         self.saliency = saliency
         self.freeze_norm = freeze_norm
+        frozen = {"none": (), "mask": (mask_net,), "depth": (depth_net,), "both": (mask_net, depth_net)}[freeze_encoder]
+        self._frozen = [network.get_submodule("encoder") for network in frozen if network is not None]
+        for encoder in self._frozen:
+            encoder.requires_grad_(False)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
         if saliency and depth_net is not None:
@@ -87,6 +94,8 @@ class Cascade(nn.Module):
         super().train(mode)
         if self.saliency and self.depth_net is not None:
             self.depth_net.eval()
+        for encoder in self._frozen:
+            encoder.eval()
         if self.freeze_norm:
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):

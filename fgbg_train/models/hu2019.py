@@ -20,6 +20,7 @@ from fgbg_train.errors import ConfigError
 from fgbg_train.models.blocks import UpProjection, conv_norm, height_width, resize
 
 FUSED_CHANNELS = 16  # of each level, in MFF
+PICTURE_CHANNELS = 3
 
 
 def timm_encoder(name: str, in_channels: int, pretrained: bool, levels: int) -> Any:
@@ -176,12 +177,17 @@ class LightFusion(nn.Module):
 
 
 class Light(nn.Module):
-    """The laptop version of `Hu2019`: the same three parts, narrow, over five encoder levels."""
+    """The laptop version of `Hu2019`: the same three parts, narrow, over five encoder levels.
+
+    The encoder sees three channels, so that one that was trained on pictures stays what it is, even when it is frozen;
+    further ones, the mask, join its finest features.
+    """
 
     def __init__(self, encoder: str = "efficientnet_lite0", in_channels: int = 3, pretrained: bool = False) -> None:
         super().__init__()
-        self.encoder = timm_encoder(encoder, in_channels, pretrained, levels=5)
+        self.encoder = timm_encoder(encoder, PICTURE_CHANNELS, pretrained, levels=5)
         channels = self.encoder.feature_info.channels()[-5:]
+        channels[0] += in_channels - PICTURE_CHANNELS
         self.decoder = LightDecoder(channels)
         self.fusion = LightFusion(channels)
         joined = self.decoder.out_channels + self.fusion.out_channels
@@ -189,7 +195,10 @@ class Light(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 1, H, W) logits."""
-        features = self.encoder(image)[-5:]
+        features = self.encoder(image[:, :PICTURE_CHANNELS])[-5:]
+        if image.shape[1] > PICTURE_CHANNELS:
+            further = resize(image[:, PICTURE_CHANNELS:], height_width(features[0]))
+            features[0] = torch.cat([features[0], further], dim=1)
         decoded = self.decoder(features)  # (B, 16, H/2, W/2)
         fused = self.fusion(features, height_width(decoded))  # (B, 24, H/2, W/2)
         out = self.refinement(torch.cat([decoded, fused], dim=1))  # (B, 1, H/2, W/2)

@@ -15,7 +15,7 @@ from support import contents
 KILLS = 10
 
 
-NO_DEPTH = "--positions 150 --depth none"
+NO_DEPTH = "--positions 300 --depth none"
 COMPOSED = "--positions 20 --depth tiny --depth-mode compose --estimator-batch 2"
 
 
