@@ -33,6 +33,11 @@ def test_later_tables_win_and_leave_the_rest() -> None:
         ({"lr": float("nan")}, "lr = nan: a positive number is needed"),
         ({"model": "big"}, "model = 'big': a table is needed"),
         ({"optimizer": "adamm"}, "optimizer = 'adamm': one of adamw, adam, sgd is needed"),
+        (
+            {"model": {"start": "random", "freeze_encoder": "mask"}},
+            "freeze_encoder = 'mask': an encoder that starts at random would stay so; choose another --start, or "
+            "--freeze-encoder none",
+        ),
         ({"augment": {"cutout": 2}}, "augment.cutout = 2.0: a number from 0 to 1 is needed"),
         (
             {"accumulate": 3},

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -107,6 +109,30 @@ def test_frozen_norm_stays_in_evaluation_mode() -> None:
     cascade = Cascade(Constant(1.0), None, "concat", freeze_norm=True).train()
     assert cascade.training
     assert not any(m.training for m in cascade.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize("which", ["mask", "depth", "both"])
+def test_a_frozen_encoder_learns_nothing_and_the_rest_does(which: str) -> None:
+    cascade = build_cascade(ModelConfig(start="tiny", freeze_encoder=which)).train()
+    before = copy.deepcopy(cascade.state_dict())
+    optimizer = torch.optim.SGD([p for p in cascade.parameters() if p.requires_grad], lr=0.1)
+    prediction = cascade(torch.rand(2, 3, 64, 64))
+    (prediction.mask_logits.mean() + prediction.depth.mean()).backward()
+    optimizer.step()
+    for role in ("mask", "depth"):
+        names = [n for n in before if n.startswith(f"{role}_net.encoder.")]
+        changed = any(not torch.equal(before[n], cascade.state_dict()[n]) for n in names)
+        assert changed == (which not in (role, "both"))
+        entrance = f"{role}_net.decoder.enter.0.weight"
+        assert not torch.equal(before[entrance], cascade.get_parameter(entrance))
+
+
+def test_the_mask_reaches_a_light_network_beside_its_encoder() -> None:
+    network = build_network("light", in_channels=4).eval()
+    picture = torch.rand(1, 4, 38, 50)
+    without = torch.cat([picture[:, :3], torch.zeros(1, 1, 38, 50)], dim=1)
+    assert not torch.equal(network(picture), network(without))
+    assert network.get_parameter("encoder.conv_stem.weight").shape[1] == 3
 
 
 @pytest.mark.parametrize("networks", ["both", "mask", "depth"])
