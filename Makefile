@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-DEMO_SCHEDULE := 2@64x8,4@96x8,2@128x8,1@224x8
+DEMO_SCHEDULE := 2@64x8,4@96x8,4@128x8
 
 .PHONY: demo test test-slow check format bench bench-read clean
 
@@ -17,10 +17,10 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks trained on it
 	$(BIN)/fgbg-data demo $(DEMO)
 	$(BIN)/fgbg-data build --bg $(DEMO)/bg --fg $(DEMO)/fg --out $(DEMO)/shards --samples 600 --shard-size 100 --format tar,hdf5
-	$(BIN)/fgbg-train fit $(DEMO)/shards --out $(DEMO)/runs/demo --schedule $(DEMO_SCHEDULE) --ema 0.99 --freeze-encoder depth
+	$(BIN)/fgbg-train fit $(DEMO)/shards --out $(DEMO)/runs/demo --schedule $(DEMO_SCHEDULE) --ema 0.99
 	@echo
 	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth;"
-	@echo "at $(DEMO)/runs/demo/samples/epoch_009.png: mask and depth that the networks predict for new backgrounds;"
+	@echo "at $(DEMO)/runs/demo/samples/epoch_010.png: mask and depth that the networks predict for new backgrounds;"
 	@echo "and at $(DEMO)/runs/demo/curves.png: how they learnt it."
 	@echo "What was made, and how to read it, stands in $(DEMO)/shards/README.md."
 
