@@ -15,7 +15,7 @@ from support import contents
 KILLS = 10
 
 
-NO_DEPTH = "--positions 300 --depth none"
+NO_DEPTH = "--positions 150 --depth none"
 COMPOSED = "--positions 20 --depth tiny --depth-mode compose --estimator-batch 2"
 
 
@@ -29,6 +29,8 @@ def start(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> subproc
     return subprocess.Popen(
         command(pictures, out, jobs, plan),
         start_new_session=True,
+        # A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
