@@ -1,14 +1,11 @@
 """The commands that make a dataset of datasets, convert, merge and split; and view."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fgbg_data.cli_base import make_dataset, print_made, user_errors
-
-if TYPE_CHECKING:
-    pass
 
 OUT = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder that becomes the dataset.")
 JOBS = click.option("--jobs", "-j", default=0, help="Worker processes; 0 is one a core.  [0]")
