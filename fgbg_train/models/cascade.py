@@ -58,12 +58,12 @@ class Cascade(nn.Module):
         self.freeze_norm = freeze_norm
         frozen = {"none": (), "mask": (mask_net,), "depth": (depth_net,), "both": (mask_net, depth_net)}[freeze_encoder]
         self._frozen = [network.get_submodule("encoder") for network in frozen if network is not None]
-        for encoder in self._frozen:
-            encoder.requires_grad_(False)
+        if saliency and depth_net is not None:
+            self._frozen.append(depth_net)
+        for module in self._frozen:
+            module.requires_grad_(False)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-        if saliency and depth_net is not None:
-            depth_net.requires_grad_(False)
 
     def forward(self, image: Tensor, recoloured: Tensor | None = None) -> Prediction:
         """(B, 3, H, W) float RGB in [0, 1] -> mask logits and depth at the same size.
@@ -92,10 +92,8 @@ class Cascade(nn.Module):
     def train(self, mode: bool = True) -> "Cascade":
         """Set the mode, but keep what is frozen in evaluation mode."""
         super().train(mode)
-        if self.saliency and self.depth_net is not None:
-            self.depth_net.eval()
-        for encoder in self._frozen:
-            encoder.eval()
+        for frozen in self._frozen:
+            frozen.eval()
         if self.freeze_norm:
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):
