@@ -89,22 +89,11 @@ def _mix(x: Tensor) -> Tensor:
     return x ^ (x >> 16)
 
 
-def augment(
-    image: Tensor,
-    mask: Tensor,
-    depth: Tensor | None,
-    *,
-    keys: Sequence[str],
-    seed: int,
-    epoch: int,
-    config: AugmentConfig,
-) -> Targets:
+def augment(targets: Targets, *, keys: Sequence[str], seed: int, epoch: int, config: AugmentConfig) -> Targets:
     """Vary a batch.
 
     Args:
-        image: (B, 3, H, W) float RGB in [0, 1].
-        mask: (B, 1, H, W) float in [0, 1].
-        depth: (B, 1, H, W) float in [0, 1], or None.
+        targets: image, mask and depth of one size.
         keys: the samples' keys.
         seed: of the run.
         epoch: counted from 0.
@@ -113,6 +102,7 @@ def augment(
     Returns:
         New tensors of the same shapes and ranges; `recoloured` is None where `config.background` is 0.
     """
+    image, mask, depth, _ = targets
     draws = Draws(seed, epoch, keys, image.device)
     stack = torch.cat([image, mask] if depth is None else [image, mask, depth], dim=1)
     if config.mirror:
@@ -178,10 +168,8 @@ def blur(image: Tensor, draws: Draws, probability: float) -> Tensor:
 
 def cutout(image: Tensor, draws: Draws, probability: float) -> Tensor:
     """Paint a square of some samples in one colour. Source: DeVries & Taylor 2017, "Cutout"."""
-    height, width = image.shape[-2:]
     side = draws.uniform("cutout side", *CUTOUT_FRAC).view(-1, 1, 1)
-    y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
-    x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width
+    y, x = places(image)
     inside = (y - draws.uniform("cutout y").view(-1, 1, 1)).abs() < side / 2
     inside = inside & ((x - draws.uniform("cutout x").view(-1, 1, 1)).abs() < side / 2)
     inside = inside & draws.chosen("cutout", probability).view(-1, 1, 1)
@@ -196,11 +184,9 @@ def recolour_background(image: Tensor, mask: Tensor, draws: Draws, probability: 
     are factors of the image's, or of its negative's: a smooth field of them for the room, one for every thing, which is
     a box with round corners.
     """
-    height, width = image.shape[-2:]
-    y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
-    x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width
+    y, x = places(image)
     cells = draws.uniforms("room", (3, TINT_CELLS, TINT_CELLS), *TINT)
-    tint = F.interpolate(cells, (height, width), mode="bicubic", align_corners=True)  # (B, 3, H, W)
+    tint = F.interpolate(cells, image.shape[-2:], mode="bicubic", align_corners=True)  # (B, 3, H, W)
     tint = torch.where(draws.chosen("tinted room", TINTED_FRAC).view(-1, 1, 1, 1), tint, 1)
     for i in range(THINGS):
         top, left = draws.uniforms(f"thing {i} centre", (2, 1, 1)).unbind(1)  # (B, 1, 1)
@@ -211,3 +197,11 @@ def recolour_background(image: Tensor, mask: Tensor, draws: Draws, probability: 
     recoloured = (torch.where(negative, 1 - image, image) * tint).clamp(0, 1)
     chosen = draws.chosen("background", probability).view(-1, 1, 1, 1)
     return torch.lerp(image, recoloured, (1 - mask) * chosen)
+
+
+def places(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the centres of an image's pixels as shares of it: (1, H, 1) down and (1, 1, W) to the right."""
+    height, width = image.shape[-2:]
+    y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
+    x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width
+    return y, x

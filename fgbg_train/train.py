@@ -174,15 +174,7 @@ def train_step(
     torch.manual_seed(step_seed(config.seed, step.index, fabric.global_rank))
     network.train()
     targets = to_device(batch, fabric.device)
-    targets = augment(
-        targets.image,
-        targets.mask,
-        targets.depth,
-        keys=batch.keys,
-        seed=config.seed,
-        epoch=step.epoch,
-        config=config.augment,
-    )
+    targets = augment(targets, keys=batch.keys, seed=config.seed, epoch=step.epoch, config=config.augment)
     state.optimizer.zero_grad()
     total = torch.zeros((), device=fabric.device)
     tally = Tally()

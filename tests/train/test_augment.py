@@ -21,7 +21,7 @@ def batch(count: int = 24, height: int = 16, width: int = 20) -> tuple[Tensor, T
 def varied(seed: int = 0, epoch: int = 0, **settings: float) -> Targets:
     image, mask, depth, keys = batch()
     config = AugmentConfig(**{**OFF, **settings})
-    return augment(image, mask, depth, keys=keys, seed=seed, epoch=epoch, config=config)
+    return augment(Targets(image, mask, depth), keys=keys, seed=seed, epoch=epoch, config=config)
 
 
 def seen_by_mask_net(targets: Targets) -> Tensor:
@@ -38,10 +38,10 @@ def test_nothing_on_changes_nothing() -> None:
 def test_a_sample_gets_the_same_alone_and_in_any_batch() -> None:
     image, mask, depth, keys = batch()
     options = {"seed": 3, "epoch": 2, "config": AugmentConfig(noise=0.1, cutout=1.0, blur=1.0, background=1.0)}
-    whole = augment(image, mask, depth, keys=keys, **options)  # type: ignore[arg-type]
+    whole = augment(Targets(image, mask, depth), keys=keys, **options)  # type: ignore[arg-type]
     for i in reversed(range(len(keys))):
         one = slice(i, i + 1)
-        alone = augment(image[one], mask[one], depth[one], keys=keys[one], **options)  # type: ignore[arg-type]
+        alone = augment(Targets(image[one], mask[one], depth[one]), keys=keys[one], **options)  # type: ignore[arg-type]
         for a, b in zip(whole, alone, strict=True):
             assert a is not None
             assert b is not None
@@ -72,7 +72,9 @@ def test_crop_moves_all_three_together() -> None:
     image, _, _, keys = batch()
     plane = image[:, :1]
     config = AugmentConfig(**{**OFF, "crop": 0.6, "mirror": 0.5})
-    out, mask, depth, _ = augment(plane.repeat(1, 3, 1, 1), plane, plane, keys=keys, seed=0, epoch=0, config=config)
+    out, mask, depth, _ = augment(
+        Targets(plane.repeat(1, 3, 1, 1), plane, plane), keys=keys, seed=0, epoch=0, config=config
+    )
     assert torch.equal(out[:, :1], mask)
     assert depth is not None
     assert torch.equal(depth, mask)
@@ -103,7 +105,7 @@ def test_some_backgrounds_are_recoloured() -> None:
     image, mask, depth, _ = batch(400, 4, 4)
     keys = [f"key{i}" for i in range(len(image))]
     config = AugmentConfig(**{**OFF, "background": 0.3})
-    after = augment(image, mask, depth, keys=keys, seed=0, epoch=0, config=config)
+    after = augment(Targets(image, mask, depth), keys=keys, seed=0, epoch=0, config=config)
     assert after.recoloured is not None
     share = (after.recoloured != after.image).flatten(1).any(1).float().mean().item()
     assert share == pytest.approx(0.3, abs=0.08)
@@ -119,7 +121,7 @@ def test_cutout_paints_one_colour() -> None:
 
 def test_without_depth() -> None:
     image, mask, _, keys = batch()
-    assert augment(image, mask, None, keys=keys, seed=0, epoch=0, config=AugmentConfig()).depth is None
+    assert augment(Targets(image, mask, None), keys=keys, seed=0, epoch=0, config=AugmentConfig()).depth is None
 
 
 def test_draws_are_uniform_and_normal() -> None:
