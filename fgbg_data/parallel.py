@@ -1,12 +1,17 @@
 """Shards in parallel: worker processes that die with their parent, and one error where one is killed."""
 
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from types import FrameType
+from typing import Any, Protocol, Self, TypeVar
 
 from fgbg_data import storage
 from fgbg_data.errors import BuildError
@@ -70,19 +75,73 @@ def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: 
         initializer=_start,
         initargs=(work, out, os.getpid()),
     )
-    try:
-        for result, said in parallel(delayed(_run)(task, slot) for slot, task in enumerate(todo)):
-            for warning in said:
-                warnings.warn(warning, stacklevel=2)
-            yield result
-    except TerminatedWorkerError as error:
-        raise BuildError(
-            f"{out}: a worker was killed, most likely for want of memory. Finished shards are whole; run "
-            "the same command to go on, with fewer --jobs if it happens again"
-        ) from error
-    finally:
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
-        storage.clear_partials(out)  # of workers that were stopped in the middle
+    with _CtrlC() as ctrl_c:
+        try:
+            with ctrl_c.held():
+                results = parallel(delayed(_run)(task, slot) for slot, task in enumerate(todo))
+            for result, said in results:
+                for warning in said:
+                    warnings.warn(warning, stacklevel=2)
+                yield result
+        except TerminatedWorkerError as error:
+            if ctrl_c.received:
+                raise KeyboardInterrupt from None
+            raise BuildError(
+                f"{out}: a worker was killed, most likely for want of memory. Finished shards are whole; run "
+                "the same command to go on, with fewer --jobs if it happens again"
+            ) from error
+        finally:
+            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+            storage.clear_partials(out)  # of workers that were stopped in the middle
+
+
+class _CtrlC:
+    """Answers Ctrl-C by killing the workers started in its context, which ends their work; a second one stops at once.
+
+    A KeyboardInterrupt that comes in the middle of joblib leaves its threads waiting for each other; a worker that dies
+    is what it is made for. Outside the main thread, where signals cannot be caught, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.received = False
+        self._starting = False
+        self._others = multiprocessing.active_children()
+        self._main = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> Self:
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold Ctrl-C back while workers start, who inherit that for life: a terminal sends it to them too."""
+        resource_tracker.ensure_running()  # started later, by the first worker, it would let Ctrl-C through again
+        self._starting = True
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            yield
+        finally:
+            self._starting = False
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            if self.received:
+                self._kill_workers()
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = True
+        if not self._starting:
+            self._kill_workers()
+
+    def _kill_workers(self) -> None:
+        for child in multiprocessing.active_children():
+            if child not in self._others:
+                child.terminate()
 
 
 # --- life of a worker process -----------------------------------------------------------------------------
@@ -91,12 +150,11 @@ _do: Callable[[Any, int], Any] | None = None
 
 
 def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
-    """Make this process a worker: it dies with its parent and leaves Ctrl-C to it."""
+    """Make this process a worker: it dies with its parent."""
     import cv2
 
     global _do
     _die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)  # workers are the parallelism
     storage.hold_as_worker(out)
     _do = work.open()
@@ -123,7 +181,6 @@ def _die_with_parent(parent: int) -> None:
         set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGKILL)
     else:
-        import threading
         import time
 
         def watch() -> None:

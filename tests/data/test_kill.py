@@ -1,5 +1,6 @@
 """Real kills: SIGKILL and Ctrl-C at random moments, an immediate restart, the same bytes, nobody left behind."""
 
+import contextlib
 import os
 import random
 import signal
@@ -42,6 +43,14 @@ def family(build: subprocess.Popen[str]) -> list[psutil.Process]:
         return psutil.Process(build.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def loky_workers(build: subprocess.Popen[str]) -> list[psutil.Process]:
+    workers = []
+    for child in family(build):
+        with contextlib.suppress(psutil.Error):  # it is gone already
+            workers += [child] if "LokyProcess" in " ".join(child.cmdline()) else []
+    return workers
 
 
 def wait_for_shard(out: Path, build: subprocess.Popen[str], more_than: int) -> None:
@@ -113,7 +122,7 @@ def test_workers_die_with_a_killed_parent(pictures: Path, tmp_path: Path) -> Non
     out = tmp_path / "out"
     build = start(pictures, out, 2)
     wait_for_shard(out, build, 0)
-    workers = [child for child in family(build) if "LokyProcess" in " ".join(child.cmdline())]
+    workers = loky_workers(build)
     assert len(workers) == 2
     build.kill()
     build.wait()
@@ -145,13 +154,40 @@ def test_ctrl_c_says_how_to_go_on(jobs: int, pictures: Path, tmp_path: Path, who
     assert contents(out) == whole
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.05, 0.1, 0.2, 0.4])
+def test_ctrl_c_while_workers_start_says_that_alone(delay_s: float, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build = start(pictures, out, 2)
+    while build.poll() is None and not loky_workers(build):
+        time.sleep(0.005)
+    time.sleep(delay_s)
+    workers = loky_workers(build)
+    os.killpg(build.pid, signal.SIGINT)
+    _, errors = build.communicate(timeout=30)
+    assert build.returncode == 130
+    assert errors.strip() == f"stopped. Finished shards in {out} are whole; run the same command to go on"
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+def test_ctrl_c_for_the_parent_alone_stops_its_workers(pictures: Path, tmp_path: Path) -> None:
+    build = start(pictures, tmp_path / "out", 2)
+    wait_for_shard(tmp_path / "out", build, 0)
+    workers = loky_workers(build)
+    build.send_signal(signal.SIGINT)
+    _, errors = build.communicate(timeout=30)
+    assert build.returncode == 130
+    assert "run the same command to go on" in errors
+    assert len(workers) == 2
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
 def test_a_killed_worker_is_said_and_the_same_command_goes_on(
     pictures: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     out = tmp_path / "out"
     build = start(pictures, out, 2)
     wait_for_shard(out, build, 0)
-    next(child for child in family(build) if "LokyProcess" in " ".join(child.cmdline())).kill()
+    loky_workers(build)[0].kill()
     _, errors = build.communicate(timeout=60)
     assert build.returncode == 2
     assert "a worker was killed, most likely for want of memory" in errors
