@@ -19,7 +19,6 @@ from fgbg_data.forecast import estimator_calls
 from fgbg_data.project import prepare
 from fgbg_data.sample import DEPTH_FIELDS
 from fgbg_train import config, evaluate, fit
-from fgbg_train.schedule import render, scale_epochs
 
 METRICS = ("mask_iou", "rmse", "mae", "abs_rel", "delta1")
 
@@ -62,10 +61,9 @@ def builds(folder: Path, samples: int) -> Path:
 def fits(folder: Path, data: Path, epochs: int, seed: int) -> None:
     """(b)."""
     print(f"| trained on | measured by | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}")
-    base = config.build("small")
-    schedule = render(scale_epochs(base.stages, epochs))
+    same = {"schedule": "2@38x64,2@48x64,6@64x64", "epochs": epochs, "seed": seed, "best": "rmse"}
     for trained in DEPTH_FIELDS:
-        made = config.build("small", {"depth_field": trained, "schedule": schedule, "seed": seed, "best": "rmse"})
+        made = config.build("small", {"depth_field": trained, **same})
         run = fit(data, made, out=folder / f"run-{trained}")
         for measured in DEPTH_FIELDS:
             found = evaluate(run / "best.ckpt", data, splits=["test"], options={"depth_field": measured})["test"]

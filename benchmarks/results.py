@@ -29,9 +29,7 @@ METRICS = {
     "baseline_rmse": "mean depth map",
     "delta1": "delta < 1.25",
 }
-SAMPLES_PER_S = {64: 36, 96: 26, 128: 19, 160: 13, 192: 9, 224: 6.5}
-"""What `small` trains at on 2 quiet cores in batches of 8, by size in px; from earlier logs, for --minutes only."""
-COMMON = ("--ema", "0.99", "--weight-decay", "0.05", "--freeze-encoder", "depth")
+COMMON = ("--freeze-encoder", "depth")
 
 
 class Variant(NamedTuple):
@@ -59,31 +57,17 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--schedule", default="1@64x8,3@96x8,4@128x8,3@224x8", help="of every run")
-    parser.add_argument("--minutes", type=float, help="scale the schedule to about so long a run on 2 cores")
+    parser.add_argument("--schedule", default="auto", help="of every run")
     parser.add_argument("--only", choices=list(VARIANTS), action="append", help="may be given again")
     options = parser.parse_args()
-    schedule = scaled(options.schedule, options.minutes, options.samples) if options.minutes else options.schedule
     options.out.mkdir(parents=True, exist_ok=True)
     wanted = options.only or list(VARIANTS)
     for number, name in enumerate(wanted, 1):
-        print(f"--- {number}/{len(wanted)} {name}: {VARIANTS[name].what} ({schedule})", flush=True)
+        print(f"--- {number}/{len(wanted)} {name}: {VARIANTS[name].what}", flush=True)
         shards = build(options, VARIANTS[name].holdout)
-        fit(shards, options.out / name, schedule, VARIANTS[name])
-        report(options, schedule)
+        fit(shards, options.out / name, options.schedule, VARIANTS[name])
+        report(options)
     print((options.out / "results.md").read_text())
-
-
-def scaled(schedule: str, minutes: float, samples: int) -> str:
-    """Scale the epochs of a schedule to so many minutes of 2 cores, by SAMPLES_PER_S."""
-    from fgbg_train.schedule import parse, render, scale_epochs
-
-    stages = parse(schedule)
-    speed = {stage.size_px: min(SAMPLES_PER_S.items(), key=lambda row: abs(row[0] - stage.size_px)) for stage in stages}
-    per_px = {px: known * (near / px) ** 2 for px, (near, known) in speed.items()}
-    seconds = sum(stage.epochs * samples * 0.9 / per_px[stage.size_px] for stage in stages)  # val costs a third of it
-    epochs = round(sum(stage.epochs for stage in stages) * 60 * minutes / seconds)
-    return render(scale_epochs(stages, max(len(stages), epochs)))
 
 
 def build(options: argparse.Namespace, holdout: str) -> Path:
@@ -112,7 +96,7 @@ def run(module: str, *arguments: str, unless: Path) -> None:
         sys.exit(finished.returncode)
 
 
-def report(options: argparse.Namespace, schedule: str) -> None:
+def report(options: argparse.Namespace) -> None:
     """Write results.md and curves.png of all variants that are finished."""
     summaries = {
         name: json.loads(path.read_text())
@@ -120,7 +104,7 @@ def report(options: argparse.Namespace, schedule: str) -> None:
         if (path := options.out / name / "summary.json").exists()
     }
     lines = [
-        f"{options.samples} samples, `--schedule {schedule} {' '.join(COMMON)}`, metrics at the dataset's full size.",
+        f"{options.samples} samples, `--schedule {options.schedule} {' '.join(COMMON)}`, at the dataset's full size.",
         "",
     ]
     lines += ["| variant | | split | " + " | ".join(METRICS.values()) + " | minutes |"]

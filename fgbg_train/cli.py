@@ -92,14 +92,14 @@ def main() -> None:
     kind=_choice("freeze_encoder"),
     help="Of which networks the encoder stays as it starts; depth suits labels by `tiny`.  [none]",
 )
-@_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.  [2@38x64,2@48x64,6@64x64]")
-@_option("--epochs", kind=int, help="Scale the schedule to so many epochs.")
+@_option("--schedule", metavar="E@SxB,...", help="Epochs @ size in px x batch, in order.  [by the number of samples]")
+@_option("--epochs", kind=click.IntRange(min=1), help="Scale the schedule to so many epochs.")
 @_option("--optimizer", kind=_choice("optimizer"), help="What takes the steps.  [adamw]")
 @_option("--lr", kind=float, help="Highest learning rate.  [0.001]")
 @_option("--warmup", kind=float, help="Share of all steps that warms up, before a cosine down.  [0.05]")
-@_option("--weight-decay", kind=float, help="Not for biases and batch norm.  [0.01]")
+@_option("--weight-decay", kind=float, help="Not for biases and batch norm.  [0.05]")
 @_option("--clip", kind=float, help="Largest norm of the gradient; 0 does not clip.  [1]")
-@_option("--ema", kind=float, help="Decay of averaged weights, which are then kept; 0: none.  [0]")
+@_option("--ema", kind=float, help="Decay of averaged weights, which are then kept; 0: none.  [0.99]")
 @_option("--accumulate", kind=int, help="Parts that a batch is cut into, to save memory.  [1]")
 @_option("--precision", kind=_choice("precision"), help="Bits of floats in the networks.  [32]")
 @_option("--compile/--no-compile", help="Compile the networks, once for every size.  [off]")
@@ -168,8 +168,6 @@ def fit_config(
     **options: Any,
 ) -> FitConfig:
     """Make the configuration of `fit` from its options; those that are None were not given."""
-    from fgbg_train.schedule import render, scale_epochs
-
     if schedule is not None and epochs is not None:
         raise ConfigError("--epochs scales a preset's schedule and cannot go with --schedule")
     table = configuration.read_toml(toml) if toml else {}
@@ -177,15 +175,13 @@ def fit_config(
     if pretrained:
         given["start"] = "timm"
     model = {name: given.pop(name) for name in IN_MODEL if name in given}
-    top = {**given, **({"model": model} if model else {}), **({"schedule": schedule} if schedule is not None else {})}
+    stages = {name: value for name, value in (("schedule", schedule), ("epochs", epochs)) if value is not None}
+    top = {**given, **stages, **({"model": model} if model else {})}
     chosen = preset or table.get("preset", "small")
     tables = [table, top, *(configuration.parse_setting(text) for text in settings)]
     if preset:
         tables.append({"preset": preset})
-    made = configuration.build(chosen, *tables)
-    if epochs is None:
-        return made
-    return configuration.build(chosen, *tables, {"schedule": render(scale_epochs(made.stages, epochs))})
+    return configuration.build(chosen, *tables)
 
 
 @main.command(name="eval", short_help="Measure a checkpoint on the splits of a dataset.")

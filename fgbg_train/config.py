@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from fgbg_train.errors import ConfigError
 from fgbg_train.models import split_name
-from fgbg_train.schedule import Stage, parse
+from fgbg_train.schedule import AUTO, Stage, parse
 
 TINY_ENCODER = "efficientnet_lite0"
 """The encoder of the depth estimator that is embedded in fgbg_data."""
@@ -129,8 +129,10 @@ class FitConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    schedule: str = "2@38x64,2@48x64,6@64x64"
-    """Epochs @ image size in px x batch, in order."""
+    schedule: str = AUTO
+    """Epochs @ image size in px x batch, in order; auto: by the number of training samples."""
+    epochs: int = 0
+    """Scale the schedule to so many epochs; 0: as it is."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = 1e-3
     """Highest learning rate."""
@@ -169,8 +171,8 @@ class FitConfig:
     """Minutes between checkpoints inside an epoch."""
 
     def __post_init__(self) -> None:
-        stages = parse(self.schedule)
-        for name, low in (("accumulate", 1), ("devices", 1), ("workers", 0), ("limit", 0), ("seed", 0)):
+        stages = () if self.schedule == AUTO else parse(self.schedule)
+        for name, low in (("epochs", 0), ("accumulate", 1), ("devices", 1), ("workers", 0), ("limit", 0), ("seed", 0)):
             if getattr(self, name) < low:
                 raise ConfigError(f"{name} = {getattr(self, name)}: at least {low} is needed")
         for name in ("weight_decay", "clip", "warmup", "cache_gb", "save_minutes"):
@@ -192,7 +194,7 @@ class FitConfig:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The schedule, read."""
+        """The schedule, read; of `prepare`'s configuration, where it is not auto any more."""
         return parse(self.schedule)
 
 
@@ -200,7 +202,7 @@ RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes")
 """Fields that say how a run is computed rather than what; they may change when it is resumed."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"preset": "small", "model": {"start": "tiny"}},
+    "small": {"preset": "small", "model": {"start": "tiny"}, "ema": 0.99, "weight_decay": 0.05},
     "eva4": {
         "preset": "eva4",
         "model": {"mask_net": "hu2019:resnet50", "depth_net": "autoed", "combine": "product"},

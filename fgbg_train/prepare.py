@@ -14,7 +14,7 @@ from fgbg_train.errors import CheckpointError, ConfigError, DataError
 from fgbg_train.losses import DEPTH_TERMS, MASK_TERMS
 from fgbg_train.metrics import DEPTH_METRICS, MASK_METRICS
 from fgbg_train.run import Resume, choose_folder, load_last
-from fgbg_train.schedule import Schedule
+from fgbg_train.schedule import AUTO, Schedule, automatic, parse, render, scale_epochs
 
 TRAIN, VAL = "train", "val"
 COARSEST_PX = 32  # of image for one pixel of an encoder's last features
@@ -72,9 +72,10 @@ def prepare(data: Path | str, config: FitConfig, *, out: Path | None = None, res
     best_metric = _best_metric(config)
     _check_loss(config)
 
-    world = int(os.environ.get("WORLD_SIZE", config.devices))
-    schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts=world * config.accumulate)
-    _check_sizes(schedule, config.accumulate * world)
+    parts = int(os.environ.get("WORLD_SIZE", config.devices)) * config.accumulate
+    config = _with_schedule(config, readers[TRAIN], parts)
+    schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts)
+    _check_sizes(schedule, parts)
     folder = choose_folder(out, config, fingerprint, resume)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
     _plan_caches(readers, schedule, config, folder)
@@ -124,6 +125,16 @@ def _fit_to_fields(data: Path | str, config: FitConfig, train: SplitReader, note
         raise DataError(f"{data}: holds no depth to train a depth network with")
     notes.append(f"{data} holds no depth: the mask network is trained alone")
     return dataclasses.replace(config, model=dataclasses.replace(model, networks="mask"))
+
+
+def _with_schedule(config: FitConfig, train: SplitReader, parts: int) -> FitConfig:
+    """Say which epochs there are, where the configuration leaves it to the dataset or scales them."""
+    text = config.schedule
+    if text == AUTO:
+        text = automatic(train.num_samples, min(train.full), parts)
+    if config.epochs:
+        text = render(scale_epochs(parse(text), config.epochs))
+    return dataclasses.replace(config, schedule=text, epochs=0)
 
 
 def _best_metric(config: FitConfig) -> str:

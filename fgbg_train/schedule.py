@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from fgbg_train.errors import ScheduleError
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 4096
+AUTO = "auto"
+"""In place of a schedule: the one that `automatic` makes for the dataset."""
+FEW_SAMPLES = 10_000
 
 _STAGE = (
     ("a number of epochs", re.compile(r"\d+")),
@@ -91,6 +94,30 @@ def render(stages: tuple[Stage, ...]) -> str:
     '2@38x512,6@64x128'
     """
     return ",".join(f"{s.epochs}@{s.size_px}x{s.batch}" for s in stages)
+
+
+def automatic(num_samples: int, full_px: int, parts: int = 1) -> str:
+    """Return the schedule for a number of training samples.
+
+    Few samples are seen in small batches, so that there are steps enough to learn by, and at last at 224 px, or at the
+    dataset's size if that is less. Of many samples, small images and large batches see more in the same time.
+
+    Args:
+        num_samples: of an epoch.
+        full_px: shorter side of the dataset's images.
+        parts: equal parts that every batch must be cut into.
+
+    >>> automatic(1600, 128), automatic(339_456, 224)
+    ('1@64x8,3@96x8,7@128x8', '2@38x64,2@48x64,6@64x64')
+    """
+    few = num_samples < FEW_SAMPLES
+    epochs = {64: 1, 96: 3, 128: 4, 224: 3} if few else {38: 2, 48: 2, 64: 6}
+    batch = math.ceil((8 if few else 64) / parts) * parts
+    of_size: dict[int, int] = {}
+    for size_px, count in epochs.items():
+        fitting = min(size_px, full_px)
+        of_size[fitting] = of_size.get(fitting, 0) + count
+    return render(tuple(Stage(epochs=count, size_px=size, batch=batch) for size, count in of_size.items()))
 
 
 def scale_epochs(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:

@@ -40,7 +40,7 @@ def test_later_tables_win_and_leave_the_rest() -> None:
         ),
         ({"augment": {"cutout": 2}}, "augment.cutout = 2.0: a number from 0 to 1 is needed"),
         (
-            {"accumulate": 3},
+            {"schedule": "1@38x64", "accumulate": 3},
             "a batch of 64 cannot be split into 3 equal parts (--devices 1 x --accumulate 3)",
         ),
         (

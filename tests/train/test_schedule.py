@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fgbg_train.errors import ScheduleError
-from fgbg_train.schedule import Schedule, Stage, learning_rate, parse, render, scale_epochs
+from fgbg_train.schedule import FEW_SAMPLES, Schedule, Stage, automatic, learning_rate, parse, render, scale_epochs
 
 CLASSIC = "2@38x512,2@38x256,6@48x256,2@56x256,2@64x128"
 
@@ -46,6 +46,16 @@ def test_a_mistake_is_pointed_at(text: str, message: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         parse(text)
     assert str(caught.value) == message
+
+
+@given(st.integers(1, 10**9), st.integers(8, 4096), st.integers(1, 64))
+def test_automatic_schedules_suit_dataset_and_devices(num_samples: int, full_px: int, parts: int) -> None:
+    found = parse(automatic(num_samples, full_px, parts))
+    sizes = [stage.size_px for stage in found]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == min(full_px, 224 if num_samples < FEW_SAMPLES else 64)
+    assert all(stage.batch % parts == 0 for stage in found)
+    assert sum(stage.epochs for stage in found) in (10, 11)
 
 
 @given(stages, st.integers(1, 40))

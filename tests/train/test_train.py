@@ -99,6 +99,15 @@ def test_a_plan_writes_nothing_and_can_be_told(shards: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_schedule_is_made_for_the_dataset_and_written_down(shards: Path, tmp_path: Path) -> None:
+    asked = quick(schedule="auto", epochs=2, limit=16, accumulate=3)
+    folder = fit(shards, asked, out=tmp_path / "run")
+    assert read_toml(folder / "config.toml")["schedule"] == "2@48x9"
+    assert read_toml(folder / "config.toml")["epochs"] == 0
+    told = describe(prepare(shards, asked, out=folder))  # the same command goes on
+    assert f"going on with {folder} after step 2 of 2" in told
+
+
 def test_without_depth_the_mask_is_trained_alone(shards_without_depth: Path, tmp_path: Path) -> None:
     plan = prepare(shards_without_depth, quick(**ONE), out=tmp_path / "run")
     assert plan.notes == [f"{shards_without_depth} holds no depth: the mask network is trained alone"]
@@ -202,7 +211,7 @@ def test_averaged_weights_follow_the_model() -> None:
 
 
 def test_saliency_keeps_the_depth_network(shards: Path, tmp_path: Path) -> None:
-    depth = fit(shards, quick(**ONE, model={"networks": "depth"}), out=tmp_path / "depth")
+    depth = fit(shards, quick(**ONE, ema=0.0, model={"networks": "depth"}), out=tmp_path / "depth")
     options = {**ONE, "depth_weights": str(depth / "last.ckpt")}
     config = quick(**options, model={"objective": "saliency", "combine": "product"})
     run = fit(shards, config, out=tmp_path / "saliency")
