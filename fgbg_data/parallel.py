@@ -100,22 +100,24 @@ class _CtrlC:
     """Answers Ctrl-C by killing the workers started in its context, which ends their work; a second one stops at once.
 
     A KeyboardInterrupt that comes in the middle of joblib leaves its threads waiting for each other; a worker that dies
-    is what it is made for. Outside the main thread, where signals cannot be caught, it does nothing.
+    is what it is made for. Where Ctrl-C is ignored, as in a shell's background, and outside the main thread, where it
+    cannot be caught, it does nothing.
     """
 
     def __init__(self) -> None:
         self.received = False
         self._starting = False
         self._others = multiprocessing.active_children()
-        self._main = threading.current_thread() is threading.main_thread()
+        in_main = threading.current_thread() is threading.main_thread()
+        self._catches = in_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
     def __enter__(self) -> Self:
-        if self._main:
+        if self._catches:
             self._before = signal.signal(signal.SIGINT, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._main:
+        if self._catches:
             signal.signal(signal.SIGINT, self._before)
 
     @contextmanager

@@ -15,7 +15,7 @@ class Stopped(Exception):
 
 
 class StopSignal:
-    """Notes Ctrl-C and SIGTERM while the context is open; a second Ctrl-C stops at once.
+    """Notes Ctrl-C and SIGTERM while the context is open, unless they are ignored; a second Ctrl-C stops at once.
 
     Outside the main thread, where signals cannot be caught, it never notes any.
     """
@@ -26,6 +26,8 @@ class StopSignal:
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
+            if signal.getsignal(number) is signal.SIG_IGN:  # as a shell starts what runs in the background
+                continue
             try:
                 self._before[number] = signal.signal(number, self._note)
             except ValueError:  # not the main thread

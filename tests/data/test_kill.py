@@ -26,12 +26,14 @@ def command(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> list[
     return [sys.executable, "-m", "fgbg_data.cli", "build", *sources, *options.split()]
 
 
-def start(pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH) -> subprocess.Popen[str]:
+def start(
+    pictures: Path, out: Path, jobs: int, plan: str = NO_DEPTH, ctrl_c: signal.Handlers = signal.SIG_DFL
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(pictures, out, jobs, plan),
         start_new_session=True,
         # A shell starts what runs in the background with Ctrl-C ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, ctrl_c),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -179,6 +181,15 @@ def test_ctrl_c_for_the_parent_alone_stops_its_workers(pictures: Path, tmp_path:
     assert "run the same command to go on" in errors
     assert len(workers) == 2
     assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+def test_ctrl_c_does_not_reach_the_background(pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    build = start(pictures, tmp_path / "out", 2, ctrl_c=signal.SIG_IGN)
+    wait_for_shard(tmp_path / "out", build, 0)
+    os.killpg(build.pid, signal.SIGINT)
+    _, errors = build.communicate(timeout=60)
+    assert (build.returncode, errors) == (0, "")
+    assert contents(tmp_path / "out") == whole
 
 
 def test_a_killed_worker_is_said_and_the_same_command_goes_on(
