@@ -5,9 +5,12 @@ another. A second file holds a checksum for every row. A row counts only when it
 right, and the checksum is written after the row, so that a run may be killed at any moment.
 """
 
+import contextlib
+import os
 import shutil
 import zlib
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,14 +81,17 @@ class SizeCache:
         return float(np.count_nonzero(self._open()[1]) / self.num_samples)
 
     def write(self, index: int, pixels: Pixels) -> None:
-        """Write a row, then its checksum."""
-        rows, sums = self._open()
+        """Write a row, then its checksum; where that fails, on a full disk, say, there is no such row.
+
+        Not through the memory map: there, a full disk would kill the process (SIGBUS).
+        """
         parts = [pixels.image.reshape(-1), pixels.mask.reshape(-1)]
         if pixels.depth is not None:
             parts.append(pixels.depth.reshape(-1).view(np.uint8))
         row = np.concatenate(parts)
-        rows[index] = row
-        sums[index] = _checksum(row)
+        with contextlib.suppress(OSError), FileIO(self.path, "r+") as rows, FileIO(self._sums_path, "r+") as sums:
+            if os.pwrite(rows.fileno(), row.data, index * len(row)) == len(row):
+                os.pwrite(sums.fileno(), np.uint32(_checksum(row)).tobytes(), 4 * index)
 
     @property
     def _row_bytes(self) -> int:
@@ -98,8 +104,8 @@ class SizeCache:
     def _open(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
         if self._rows is None or self._sums is None:
             shape = (self.num_samples, self._row_bytes)
-            self._rows = np.memmap(self.path, np.uint8, "r+", shape=shape)
-            self._sums = np.memmap(self._sums_path, np.uint32, "r+", shape=(self.num_samples,))
+            self._rows = np.memmap(self.path, np.uint8, "r", shape=shape)
+            self._sums = np.memmap(self._sums_path, np.uint32, "r", shape=(self.num_samples,))
         return self._rows, self._sums
 
 

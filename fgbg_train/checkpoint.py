@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from fgbg_train.config import FitConfig, from_table
-from fgbg_train.errors import CheckpointError, ConfigError
+from fgbg_train.errors import CheckpointError, ConfigError, TrainError
 from fgbg_train.models import build_cascade
 from fgbg_train.models.cascade import Cascade
 
@@ -25,8 +25,11 @@ PARTIAL = ".partial"
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Write `state` to `path`, replacing what is there only once all of it is on the disk.
 
+    Whatever happens, what was there stays until then.
+
     Raises:
-        KeyboardInterrupt: stopped while it was writing; what was there stays.
+        TrainError: it cannot be written, for want of space, say.
+        KeyboardInterrupt: stopped while it was writing.
     """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
     try:
@@ -37,8 +40,15 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
         os.replace(partial, path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
-        if isinstance(error, RuntimeError) and isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None  # torch's zip writer fails to close what an interrupt left half written
+        # torch's zip writer fails to close what was left half written, and hides why it was.
+        cause = error.__context__ if isinstance(error, RuntimeError) else error
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        if isinstance(cause, OSError):
+            raise TrainError(
+                f"{path}: cannot be written ({cause.strerror or cause}). What was saved before is whole; "
+                "when there is room, the same command goes on"
+            ) from error
         raise
 
 

@@ -13,7 +13,7 @@ from fgbg_data.errors import counted
 from fgbg_train import __version__
 from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
-from fgbg_train.errors import ConfigError, FgbgError
+from fgbg_train.errors import ConfigError, FgbgError, TrainError
 
 IN_MODEL = ("objective", "mask_net", "depth_net", "networks", "combine", "start", "freeze_norm", "freeze_encoder")
 """Options of `fit` that belong to the table [model]."""
@@ -154,6 +154,10 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
     except Stopped as stopped:
         click.echo(f"fgbg-train: {stopped}", err=True)
         sys.exit(130)
+    except OSError as error:  # a full disk, a folder that is gone
+        raise TrainError(
+            f"{error}. What was saved before is whole; when that is mended, the same command goes on"
+        ) from error
     click.echo(f"see {folder}")
 
 

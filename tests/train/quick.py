@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,17 @@ PRELOAD = ["fgbg_train.train", "matplotlib.figure", "matplotlib.backends.backend
 def quick(**options: Any) -> FitConfig:
     """A configuration that trains in moments; options are laid over it."""
     return build("small", QUICK, options)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def make_shards(folder: Path, **options: Any) -> Path:

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,17 @@ def test_a_mistake_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert captured.err == "fgbg-train: nowhere.toml: cannot be read (No such file or directory)\n"
     assert captured.out == ""
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert run(["fit", str(shards), "--out", str(tmp_path / "file" / "run"), "--device", "cpu"]) == 2
+    assert capsys.readouterr().err == (
+        f"fgbg-train: [Errno 20] Not a directory: '{tmp_path}/file/run'. What was saved before is whole; when that is "
+        "mended, the same command goes on\n"
+    )
 
 
 @pytest.mark.parametrize("statement", ["import fgbg_train", "import fgbg_train.cli", "import fgbg_train.config"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from train.quick import largest_file
 
 from fgbg_data import open_dataset
 from fgbg_train.cache import Demand, Pixels, SizeCache, plan_caches
@@ -93,6 +94,15 @@ def test_a_row_counts_only_when_it_is_whole(tmp_path: Path, depth: bool) -> None
         stream.seek(2 * 8 * 8 * (6 if depth else 4) + 5)
         stream.write(b"\x01\x02\x03\x04")
     assert pickle.loads(pickle.dumps(cache)).read(2) is None
+
+
+def test_a_full_disk_leaves_a_row_out(tmp_path: Path) -> None:
+    cache = SizeCache(tmp_path / "train-8px.rows", 4, (8, 8), depth=True)
+    cache.create()
+    with largest_file(2 * 8 * 8 * 6 + 10):
+        for index in (1, 2):
+            cache.write(index, pixels_of(8, index, depth=True))
+    assert [cache.read(index) is None for index in range(4)] == [True, False, True, True]
 
 
 def test_what_is_read_most_is_cached_first(tmp_path: Path) -> None:
