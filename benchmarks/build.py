@@ -159,7 +159,9 @@ def _predict(seconds: float = 15) -> float:
     import torch
 
     from fgbg_data.depth import load_estimator
+    from fgbg_data.malloc import keep_freed_memory
 
+    keep_freed_memory()  # as workers of a build do
     torch.set_num_threads(1)
     estimator = load_estimator("tiny", "cpu")
     images = np.random.default_rng(0).integers(0, 256, (estimator.batch_size, SIZE, SIZE, 3)).astype(np.uint8)

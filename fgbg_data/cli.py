@@ -11,6 +11,7 @@ from fgbg_data.cli_base import make_dataset, print_made, print_table, user_error
 from fgbg_data.cli_convert import COMMANDS as MAKING
 from fgbg_data.cli_depth import COMMANDS as GUESSING
 from fgbg_data.cli_read import COMMANDS as READING
+from fgbg_data.malloc import keep_freed_memory
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,6 +37,7 @@ def main() -> None:
       fgbg-data demo demo/
       fgbg-data build --bg demo/bg --fg demo/fg --out demo/shards --samples 500
     """
+    keep_freed_memory()
 
 
 @main.command(short_help="Draw demo pictures, to try everything with no data of your own.")

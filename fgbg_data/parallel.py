@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from fgbg_data import storage
 from fgbg_data.errors import BuildError
+from fgbg_data.malloc import keep_freed_memory
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -158,6 +159,7 @@ def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
 
     global _do
     _die_with_parent(parent)
+    keep_freed_memory()
     cv2.setNumThreads(1)  # workers are the parallelism
     storage.hold_as_worker(out)
     _do = work.open()

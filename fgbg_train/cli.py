@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from fgbg_data.errors import counted
+from fgbg_data.malloc import keep_freed_memory
 from fgbg_train import __version__
 from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
@@ -67,6 +68,7 @@ Programs are checked against the model before they are kept.
 @click.version_option(__version__, prog_name="fgbg-train")
 def main() -> None:
     """Run one of the commands below."""
+    keep_freed_memory()
 
 
 @main.command(short_help="Train on a dataset, or go on with a run that was stopped.")
