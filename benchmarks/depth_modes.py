@@ -1,6 +1,6 @@
 """Inferred against composed depth: what each costs to build, and what `fit` makes of each.
 
-    python benchmarks/depth_modes.py --samples 800
+    python benchmarks/depth_modes.py --samples 1000 --epochs 10
 
 Of the demo pictures, which the package draws. (a) seconds and estimator calls of a whole build with `--depth-mode`
 infer, compose and both. (b) on the dataset of `both`: the preset `small` trained on either field with equal seeds;
@@ -26,7 +26,7 @@ METRICS = ("mask_iou", "rmse", "mae", "abs_rel", "delta1")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--epochs", type=int, default=0, help="of the training; 0: as many as fit takes by itself")
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the training")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fgbg-bench-") as folder:
@@ -61,8 +61,9 @@ def builds(folder: Path, samples: int) -> Path:
 def fits(folder: Path, data: Path, epochs: int, seed: int) -> None:
     """(b)."""
     print(f"| trained on | measured by | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}")
+    same = {"schedule": "2@38x64,2@48x64,6@64x64", "epochs": epochs, "ema": 0.0, "weight_decay": 0.01}
     for trained in DEPTH_FIELDS:
-        made = config.build("small", {"depth_field": trained, "epochs": epochs, "seed": seed, "best": "rmse"})
+        made = config.build("small", same, {"depth_field": trained, "seed": seed, "best": "rmse"})
         run = fit(data, made, out=folder / f"run-{trained}")
         for measured in DEPTH_FIELDS:
             found = evaluate(run / "best.ckpt", data, splits=["test"], options={"depth_field": measured})["test"]
