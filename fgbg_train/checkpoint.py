@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from fgbg_train.config import FitConfig, from_table
-from fgbg_train.errors import CheckpointError, ConfigError, TrainError
+from fgbg_train.errors import CheckpointError, ConfigError
 from fgbg_train.models import build_cascade
 from fgbg_train.models.cascade import Cascade
 
@@ -28,7 +28,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     Whatever happens, what was there stays until then.
 
     Raises:
-        TrainError: it cannot be written, for want of space, say.
+        OSError: it cannot be written, for want of space, say; it names the file.
         KeyboardInterrupt: stopped while it was writing.
     """
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
@@ -45,10 +45,9 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
         if isinstance(cause, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         if isinstance(cause, OSError):
-            raise TrainError(
-                f"{path}: cannot be written ({cause.strerror or cause}). What was saved before is whole; "
-                "when there is room, the same command goes on"
-            ) from error
+            if cause.errno is not None:
+                cause.filename = str(path)  # a stream that is written to does not tell its name
+            raise cause from None
         raise
 
 
