@@ -7,11 +7,11 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Let memory that is freed stay with this process, whose peak that does not raise.
+    """Let memory that is freed stay with this process, for what it allocates next.
 
-    glibc gives large blocks back to the kernel at once, and each batch pays for zeroed pages anew: a fifth of the time
-    of networks on a CPU. It is for programs and their workers; what is a part of another program leaves its allocator
-    alone. Where there is another C library (macOS, musl), nothing changes.
+    glibc gives large blocks back to the kernel at once, and each batch pays for zeroed pages anew; benchmarks/build.py
+    shows what that costs the estimator. It is for programs and their workers; what is a part of another program leaves
+    its allocator alone. Where there is another C library (macOS, musl), nothing changes.
     """
     if sys.platform != "linux":
         return

@@ -163,7 +163,7 @@ def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
     cv2.setNumThreads(1)  # workers are the parallelism
     storage.hold_as_worker(out)
     _do = work.open()
-    gc.freeze()  # what is imported and open stays for life: looking through it for garbage costs 4 % of a build
+    gc.freeze()  # what is imported and open stays for life: it need not be looked through for garbage
 
 
 def _run(task: Any, slot: int) -> tuple[Any, list[str]]:

@@ -1,0 +1,31 @@
+"""Freed memory stays with the process: large blocks that come and go cost no new pages."""
+
+import subprocess
+import sys
+
+import pytest
+
+ROUNDS, MEGABYTES = 20, 64
+PROGRAM = f"""
+import resource, sys
+from fgbg_data.malloc import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+bytearray({MEGABYTES} << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range({ROUNDS}):
+    bytearray(b"x") * ({MEGABYTES} << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc's allocator is told")
+def test_large_blocks_cost_no_new_pages() -> None:
+    pages = (MEGABYTES << 20) // 4096
+    assert page_faults("kept") < 2 * pages
+    assert page_faults("as it is") > ROUNDS * pages / 2  # else there is nothing to keep
