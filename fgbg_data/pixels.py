@@ -38,7 +38,7 @@ def decode_field(
     if max(found) > MAX_SIDE_PX:
         raise ShardError(f"{where}: the {field} is {_by(found)} px, more than {MAX_SIDE_PX} a side; refused as a bomb")
     if field == "image" and parts is None and size is not None:
-        array = _decode_scaled(data, where, found, size)
+        array = decode_pixels(field, data, where, _divisor(found, size))
     else:
         array = _decode_whole(field, data, where, parts)
     if FIELDS[field].depth or size is None:
@@ -100,20 +100,10 @@ def _averaged(array: Array, size: tuple[int, int]) -> Array:
     return cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def _decode_scaled(data: Any, where: str, found: tuple[int, int], size: tuple[int, int]) -> Array:
-    """Decode a JPEG at the smallest scale that is not below `size`; libjpeg skips the rest of the work."""
-    import cv2
-
-    flag = cv2.IMREAD_COLOR_RGB
-    scales = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
-    for divisor, reduced in scales.items():
-        if -(-found[0] // divisor) >= size[0] and -(-found[1] // divisor) >= size[1]:
-            flag |= reduced & ~cv2.IMREAD_COLOR_BGR  # the two orders of colour exclude each other
-            break
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    if array is None:
-        raise ShardError(f"{where}: the image cannot be decoded ({len(data)} bytes, damaged or no picture)")
-    return array
+def _divisor(found: tuple[int, int], size: tuple[int, int]) -> int:
+    """Return by how much a JPEG can be decoded smaller, and be no smaller than `size`."""
+    fits = (d for d in (8, 4, 2) if -(-found[0] // d) >= size[0] and -(-found[1] // d) >= size[1])
+    return next(fits, 1)
 
 
 def header_size(field: str, data: Any, where: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "malloc", "png", "sample"},
+    {"errors", "jpeg", "malloc", "png", "sample"},
     {
         "config",
         "sources",
