@@ -72,7 +72,13 @@ def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> It
 
     At the end it is said for how much of the time the estimator was at work.
     """
-    job = replace(project.job, tally=tally, threads=max(1, num_cores() // jobs) if jobs > 1 else 0)
+    alone = jobs == 1
+    job = replace(
+        project.job,
+        tally=tally,
+        threads=0 if alone else max(1, num_cores() // jobs),
+        estimator=project.estimator if alone else None,
+    )
     labels = job.config.labels.values()
     server: EstimatorServer | None = None
     with contextlib.ExitStack() as stack:

@@ -53,6 +53,7 @@ class Job:
         batch_size: pictures in one call of the estimator.
         threads: torch threads of one worker process; 0 leaves the number as it is.
         server: where another process runs the estimator, or None.
+        estimator: already loaded, where this process is the only worker; or None.
         source_depth: folder with the depth of the sources, for composed depth.
         tally: file where the worker counts its samples.
     """
@@ -65,6 +66,7 @@ class Job:
     batch_size: int = 16
     threads: int = 0
     server: Address | None = None
+    estimator: DepthEstimator | None = None
     source_depth: Path | None = None
     tally: Path | None = None
 
@@ -114,7 +116,7 @@ class Worker:
         self._inferred, self._composed = fields.get("inferred"), fields.get("composed")
         self._source_depth = SourceDepth(job.source_depth) if job.source_depth else None
         self._tally = Tally(job.tally) if job.tally else None
-        self._estimator: DepthEstimator | None = None
+        self._estimator = job.estimator
         self._estimating_s = 0.0  # in the shard at hand
 
     def make_shard(self, shard: Shard, slot: int = 0) -> Record:

@@ -28,6 +28,22 @@ def green(tmp_path: Path) -> str:
     return f"onnx:{path}"
 
 
+def test_an_only_worker_takes_the_estimator_that_is_loaded(
+    green: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, *more: Any) -> Any:
+        loaded.append(name)
+        return load_estimator(name, *more)
+
+    monkeypatch.setattr("fgbg_data.project.load_estimator", load)
+    monkeypatch.setattr("fgbg_data.worker.load_estimator", load)
+    with pytest.warns(UserWarning, match="its licence"):
+        build(config_for(pictures, tmp_path / "out", depth=green, jobs=1, **SMALL))
+    assert loaded == [green]
+
+
 @pytest.mark.filterwarnings("ignore:onnx.green.onnx. its licence")
 def test_workers_and_resume_change_nothing(green: str, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "one", depth=green, **SMALL))
