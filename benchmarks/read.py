@@ -16,7 +16,6 @@ best of three rounds, all sides taking turns; the epoch before warms workers and
 import argparse
 import functools
 import importlib.util
-import math
 import os
 import subprocess
 import sys
@@ -294,16 +293,16 @@ def compare(contestants: list[Contestant], options: argparse.Namespace) -> None:
         cells = []
         for column in columns:
             speed, base = best[contestant.name, column], base_of(contestants, best, column)
-            cells.append(f"{speed:.0f} ({speed / base:.2f}x)")
+            cells.append(f"{speed:.0f} ({speed / base:.2f}x)" if base else f"{speed:.0f}")
         print(f"| {contestant.name} | " + " | ".join(cells) + " |")
     print("\nRatios at 224 px are to the fastest other library, at 64 px to loose files in random order.\n")
 
 
-def base_of(contestants: list[Contestant], best: dict[Any, float], column: tuple[str, int]) -> float:
+def base_of(contestants: list[Contestant], best: dict[Any, float], column: tuple[str, int]) -> float | None:
     """Return what 1.00x is in a column."""
     if column[0] == "224 px":
-        return max((best[c.name, column] for c in contestants if c.peer), default=math.nan)
-    return best.get(("loose files by PIL, random", column), math.nan)
+        return max((best[c.name, column] for c in contestants if c.peer), default=None)
+    return best.get(("loose files by PIL, random", column))
 
 
 def rate(loader: Iterable[Any], samples: int) -> float:
