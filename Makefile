@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 DEMO_SCHEDULE := 2@64x8,4@96x8,4@128x8
 
-.PHONY: demo test test-slow check format bench bench-read clean
+.PHONY: demo test test-slow test-lowest check format bench bench-read clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "fgbg needs Python 3.11 or newer: make PYTHON=...")'
@@ -30,6 +30,15 @@ test: $(VENV)/ready  ## all tests but the slow ones
 test-slow: $(VENV)/ready  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
+test-lowest: $(VENV)-lowest/ready  ## all tests but the slow ones, with the lowest versions that pyproject.toml allows
+	$(VENV)-lowest/bin/pytest
+
+$(VENV)-lowest/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet uv
+	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[test]'
+	touch $@
+
 check: $(VENV)/ready  ## what a commit must pass besides tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -52,4 +61,4 @@ $(VENV)-bench/ready: pyproject.toml  # an environment of its own: MosaicML Strea
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from drawn import ORIENTATION, animated, cutout, grey, opencv, photo, png, posterised, rgb, saved, wide
 from hypothesis import example, given, settings
@@ -77,6 +78,8 @@ BACKGROUNDS: dict[str, tuple[str, Callable[[Path], Any], np.ndarray, int]] = {
 
 @pytest.mark.parametrize("case", BACKGROUNDS)
 def test_backgrounds_of_every_kind(case: str, tmp_path: Path) -> None:
+    if case == "tiff-ycbcr" and int(PIL.__version__.partition(".")[0]) < 13:
+        pytest.skip("Pillow reads these from version 13 on; before, they are refused as truncated")
     name, write, expected, tolerance = BACKGROUNDS[case]
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
