@@ -167,6 +167,11 @@ def decode_pixels(field: str, data: Any, where: str, divisor: int = 1) -> Array:
     Raises:
         ShardError: the bytes do not decode, or to another type or number of channels.
     """
+    if field == "image" and jpeg.is_plain(data):
+        try:
+            return jpeg.decode_rgb(data, divisor)
+        except ValueError as error:
+            raise ShardError(f"{where}: the image cannot be decoded ({error})") from error
     import cv2
 
     spec = FIELDS[field]
@@ -175,11 +180,9 @@ def decode_pixels(field: str, data: Any, where: str, divisor: int = 1) -> Array:
         reduced = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
         flag |= reduced[divisor] & ~cv2.IMREAD_COLOR_BGR  # the two orders of colour exclude each other
     try:
-        if field == "image" and jpeg.is_plain(data):
-            return jpeg.decode_rgb(data, divisor)
         array = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except (cv2.error, ValueError) as error:
-        raise ShardError(f"{where}: the {field} cannot be decoded ({getattr(error, 'err', error)})") from error
+    except cv2.error as error:
+        raise ShardError(f"{where}: the {field} cannot be decoded ({error.err})") from error
     if array is None:
         raise ShardError(f"{where}: the {field} cannot be decoded ({len(data)} bytes, damaged or no picture)")
     if array.dtype != np.dtype(spec.dtype) or array.ndim != (3 if spec.channels else 2):
