@@ -7,10 +7,12 @@ from pathlib import Path
 import fsspec
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from torch._dynamo.exc import TorchDynamoException
 from train.quick import differing, quick, weights
 
-from fgbg_train import losses
+from fgbg_train import losses, train
 from fgbg_train.errors import CompileError
 from fgbg_train.evaluate import evaluate
 from fgbg_train.log import read_rows
@@ -49,6 +51,19 @@ def test_half_precision_is_near_to_float32(shards: Path, plain: Path, tmp_path: 
     assert_close(run, plain, rel=0.05)
     assert {w.dtype for w in weights(run / "last.ckpt").values()} <= {torch.float32, torch.int64}
     assert differing(weights(run / "last.ckpt"), weights(plain / "last.ckpt")) != []  # so it did compute otherwise
+
+
+def test_float16_is_near_to_float32_and_keeps_its_scale(
+    shards: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU fabric would take bfloat16 for it, so here it is given what it takes on a GPU."""
+    monkeypatch.setattr(
+        train, "make_fabric", lambda _config: Fabric(accelerator="cpu", plugins=[MixedPrecision("16-mixed", "cpu")])
+    )
+    run = fit(shards, quick(**ONE, precision="16"), out=tmp_path / "run")
+    assert_close(run, plain, rel=0.05)
+    last = torch.load(run / "last.ckpt", weights_only=True)
+    assert last["scaler"]["_growth_tracker"] == last["step"]  # no step was left out for want of range
 
 
 @pytest.mark.slow  # the compiler takes its time
