@@ -83,4 +83,4 @@ def normalise(images: Tensor) -> Tensor:
     """(B, 3, H, W) float RGB in [0, 1] -> the same with ImageNet's mean and deviation."""
     mean = torch.tensor(MEAN, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(STD, dtype=images.dtype, device=images.device).view(1, 3, 1, 1)
-    return (images - mean) / std
+    return (images - mean).div_(std)
