@@ -4,7 +4,9 @@
 
 (a) `--depth none` against the way of the notebooks that this replaces: one process; for each pair of pictures both
     are decoded once; for each sample a float64 blend in a Python loop over three channels, then `cv2.imwrite` of a
-    loose JPEG image and a loose JPEG mask.
+    loose JPEG image and a loose JPEG mask. Beside it, what a build could be at best: its composing, encoding,
+    decoding, digests and sums alone, with nothing planned and nothing written. Of many samples, as datasets have:
+    what loose files cost shows when they no longer fit into the page cache.
 (b) `--depth tiny` against what the same estimator does on the same cores with batches that are ready.
 (c) peak memory of a worker, for few and many samples, for few and many sources.
 (d) bytes a sample in tar.
@@ -31,31 +33,35 @@ import psutil
 
 ROUNDS = 3
 SIZE = 224
+POSITIONS = 20
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bg", type=Path, required=True)
     parser.add_argument("--fg", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=4000, help="of (a)")
+    parser.add_argument("--samples", type=int, default=100_000, help="of (a), or as many as the pictures give")
     parser.add_argument("--depth-samples", type=int, default=1000, help="of (b)")
     parser.add_argument("--only", choices=["a", "b", "c"], help="one part alone")
     options = parser.parse_args()
+    most = len(pictures(options.bg)) * len(pictures(options.fg)) * POSITIONS * 2
+    options.samples = min(options.samples, most)
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, best of {ROUNDS}\n")
     with tempfile.TemporaryDirectory(prefix="fgbg-bench-") as folder:
         if options.only in (None, "a"):
-            against_notebook(options, Path(folder))
+            against_notebook(options, Path(folder), cores)
         if options.only in (None, "b"):
             against_estimator(options, Path(folder), cores)
         if options.only in (None, "c"):
             memory(options, Path(folder))
 
 
-def against_notebook(options: argparse.Namespace, folder: Path) -> None:
+def against_notebook(options: argparse.Namespace, folder: Path, cores: int) -> None:
     """(a) and, without depth, (d)."""
     canvas, box, ours = "notebook", "notebook, blending inside the box alone", "fgbg-data build --depth none"
     times: dict[str, list[float]] = {canvas: [], box: [], ours: []}
+    pixels = []
     size = 0.0
     for _ in range(ROUNDS):
         for name in (canvas, box):
@@ -65,7 +71,9 @@ def against_notebook(options: argparse.Namespace, folder: Path) -> None:
             shutil.rmtree(folder / "loose")
         seconds, size = build(options, folder, options.samples, "none")
         times[ours].append(seconds)
+        pixels.append(pixels_alone(options, folder, cores))
     rates = {name: options.samples / min(seconds) for name, seconds in times.items()}
+    rates[f"the pixels of a build alone, {cores} processes"] = max(pixels)
     print("| (a) no depth | samples/s | ratio |\n|---|---|---|")
     for name, rate in rates.items():
         print(f"| {name} | {rate:.0f} | {rate / rates['notebook']:.2f} |")
@@ -98,7 +106,8 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
         peak = Peak()
         with peak:
             build(few, folder, samples, "tiny")
-        print(f"| {sources} x {sources} | {samples} | {peak.bytes / 1e6:.0f} |")
+        backgrounds, foregrounds = len(pictures(few.bg)), len(pictures(few.fg))
+        print(f"| {backgrounds} x {foregrounds} | {samples} | {peak.bytes / 1e6:.0f} |")
 
 
 def notebook(bg: Path, fg: Path, out: Path, samples: int, *, inside: bool) -> None:
@@ -106,11 +115,11 @@ def notebook(bg: Path, fg: Path, out: Path, samples: int, *, inside: bool) -> No
     out.mkdir(parents=True)
     rng = np.random.default_rng(0)
     made = 0
-    for bg_path in sorted(bg.iterdir()):
-        for fg_path in sorted(fg.iterdir()):
+    for bg_path in pictures(bg):
+        for fg_path in pictures(fg):
             background = cv2.resize(cv2.imread(str(bg_path)), (SIZE, SIZE))
             foreground = cv2.imread(str(fg_path), cv2.IMREAD_UNCHANGED)
-            for position in range(20):
+            for position in range(POSITIONS):
                 scale = rng.uniform(0.4, 0.7) / max(foreground.shape[0] / SIZE, foreground.shape[1] / SIZE)
                 small = cv2.resize(foreground, None, fx=scale, fy=scale)
                 height, width = small.shape[:2]
@@ -148,6 +157,44 @@ def build(options: argparse.Namespace, folder: Path, samples: int, depth: str) -
     size = sum(path.stat().st_size for path in out.rglob("*.tar")) / samples
     shutil.rmtree(out)
     return seconds, size
+
+
+def pixels_alone(options: argparse.Namespace, folder: Path, cores: int) -> float:
+    """Samples a second that are composed, encoded, decoded, digested and summed, and neither planned nor written."""
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+
+    rate = sum(Parallel(n_jobs=cores)(delayed(_compose)(options.bg, options.fg, folder) for _ in range(cores)))
+    get_reusable_executor().shutdown()
+    return rate
+
+
+def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: float = 10) -> float:
+    from fgbg_data.compose import compose
+    from fgbg_data.config import BuildConfig
+    from fgbg_data.malloc import keep_freed_memory
+    from fgbg_data.project import prepare
+    from fgbg_data.sample import sample_digest
+    from fgbg_data.sums import Sums
+    from fgbg_data.worker import encode_files, finish_sample
+
+    keep_freed_memory()
+    cv2.setNumThreads(1)
+    project = prepare(BuildConfig(bg=bg, fg=fg, out=folder / "none", depth="none"))
+    placements = [project.plan.placement("train", place) for place in range(samples)]
+    cache, sums = project.job.sources(), Sums()
+    for placement in placements:  # so that all sources are decoded
+        compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
+    started, done = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        placement = placements[done % samples]
+        composite = compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
+        sample = finish_sample(project.job.config, placement, composite)
+        encode_files(sample)
+        sample_digest(sample)
+        sums.add_sample(sample, 0)
+        done += 1
+    return done / (time.perf_counter() - started)
 
 
 def estimator_alone(cores: int, *, keep: bool) -> float:
@@ -209,9 +256,14 @@ def some(source: Path, folder: Path, count: int) -> Path:
     """Copy the first `count` pictures of a folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for path in sorted(source.iterdir())[:count]:
+    for path in pictures(source)[:count]:
         shutil.copy(path, folder)
     return folder
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Return what OpenCV can read of a folder."""
+    return [path for path in sorted(folder.iterdir()) if cv2.haveImageReader(str(path))]
 
 
 def timed(work: object) -> float:
