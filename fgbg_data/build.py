@@ -72,18 +72,19 @@ def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> It
 
     At the end it is said for how much of the time the estimator was at work.
     """
-    alone = jobs == 1
-    job = replace(
-        project.job,
-        tally=tally,
-        threads=0 if alone else max(1, num_cores() // jobs),
-        estimator=project.estimator if alone else None,
-    )
+    steady = project.job.config.depth == "tiny" or project.job.device != "cpu"
+    # Floats of most networks on a CPU depend on the number of threads, and a dataset must depend neither on `jobs` nor
+    # on how many shards were left to resume, so it is one, also of a session that onnxruntime opens: no estimator is
+    # taken over. Those of `tiny` do not, which a test holds.
+    job = replace(project.job, tally=tally, threads=max(1, num_cores() // jobs) if steady else 1)
     labels = job.config.labels.values()
     server: EstimatorServer | None = None
     with contextlib.ExitStack() as stack:
         if project.estimator is not None and "composed" in labels:
             job = replace(job, source_depth=_estimate_sources(project.job, project.estimator, console))
+        if project.estimator is not None and "inferred" in labels and jobs == 1:
+            stack.enter_context(_torch_threads(job.threads))
+            job = replace(job, estimator=project.estimator if steady else None)
         if project.estimator is not None and "inferred" in labels and job.device == "cuda" and jobs > 1:
             server = stack.enter_context(EstimatorServer(project.estimator))
             job = replace(job, server=server.address)
@@ -96,6 +97,19 @@ def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> It
             log.info(text)
             console.print(text, markup=False, highlight=False, soft_wrap=True)
     source_depth.clear(job.config.out)  # all shards are made; after a stop it stays for the next run
+
+
+@contextlib.contextmanager
+def _torch_threads(number: int) -> Iterator[None]:
+    """Let this process, which is the only worker, compute with so many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _estimate_sources(job: Job, estimator: DepthEstimator, console: Console) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from depth_models import PLAIN, save_model, write_onnx
 from support import config_for, contents
@@ -29,7 +30,7 @@ def green(tmp_path: Path) -> str:
 
 
 def test_an_only_worker_takes_the_estimator_that_is_loaded(
-    green: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
 
@@ -39,9 +40,10 @@ def test_an_only_worker_takes_the_estimator_that_is_loaded(
 
     monkeypatch.setattr("fgbg_data.project.load_estimator", load)
     monkeypatch.setattr("fgbg_data.worker.load_estimator", load)
-    with pytest.warns(UserWarning, match="its licence"):
-        build(config_for(pictures, tmp_path / "out", depth=green, jobs=1, **SMALL))
-    assert loaded == [green]
+    threads = torch.get_num_threads()
+    build(config_for(pictures, tmp_path / "out", depth="tiny", jobs=1, **SMALL))
+    assert loaded == ["tiny"]
+    assert torch.get_num_threads() == threads
 
 
 @pytest.mark.filterwarnings("ignore:onnx.green.onnx. its licence")
@@ -114,9 +116,22 @@ def test_a_server_lends_a_model_of_transformers(pictures: Path, tmp_path: Path) 
     assert identity["estimator"]["name"] == "hf:dpt"
 
 
-@pytest.mark.slow
 def test_workers_load_a_model_of_transformers_themselves(pictures: Path, tmp_path: Path) -> None:
+    """And they compute with as many threads as a process that is the only worker."""
     name = f"hf:{save_model('dpt', tmp_path / 'dpt')}"
+    threads = torch.get_num_threads()
     for jobs in (1, 2):
         build(config_for(pictures, tmp_path / str(jobs), depth=name, jobs=jobs, **SMALL))
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert torch.get_num_threads() == threads
+
+
+def test_a_resumed_build_of_depth_from_transformers_is_the_same(pictures: Path, tmp_path: Path) -> None:
+    """One shard is left, so there is one worker, in this process."""
+    name = f"hf:{save_model('dpt', tmp_path / 'dpt')}"
+    config = config_for(pictures, tmp_path / "out", depth=name, jobs=2, **SMALL)
+    build(config)
+    whole = contents(tmp_path / "out")
+    (tmp_path / "out" / "train" / "fgbg-train-000001.json").unlink()
+    build(config)
+    assert contents(tmp_path / "out") == whole

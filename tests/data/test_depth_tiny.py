@@ -71,6 +71,21 @@ def test_equal_batches_give_equal_bits_in_another_instance(estimator: TinyEstima
     np.testing.assert_array_equal(estimator.estimate(images), TinyEstimator().estimate(images))
 
 
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_change_nothing(estimator: TinyEstimator, threads: int) -> None:
+    """Builds rely on it: with --jobs 1 all cores compute, with more of them fewer for each."""
+    images = np.random.default_rng(4).integers(0, 256, (16, 224, 224, 3), dtype=np.uint8)
+    before = torch.get_num_threads()
+    guesses = []
+    try:
+        for number in (1, threads):
+            torch.set_num_threads(number)
+            guesses.append(estimator.estimate(images))
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*guesses)
+
+
 def test_an_upright_panel_is_nearer_than_the_wall_behind_it(estimator: TinyEstimator) -> None:
     """A grey room: wall, tiled floor in perspective, a dark panel that stands on the floor."""
     rows, cols = np.mgrid[:224, :224]
