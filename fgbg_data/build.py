@@ -72,19 +72,21 @@ def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> It
 
     At the end it is said for how much of the time the estimator was at work.
     """
-    steady = project.job.config.depth == "tiny" or project.job.device != "cpu"
     # Floats of most networks on a CPU depend on the number of threads, and a dataset must depend neither on `jobs` nor
-    # on how many shards were left to resume, so it is one, also of a session that onnxruntime opens: no estimator is
-    # taken over. Those of `tiny` do not, which a test holds.
-    job = replace(project.job, tally=tally, threads=max(1, num_cores() // jobs) if steady else 1)
+    # on how many shards were left to resume. Those of `tiny` do not, which a test holds.
+    steady = project.job.config.depth == "tiny" or project.job.device != "cpu"
+    threads = max(1, num_cores() // jobs) if jobs > 1 else 0
+    job = replace(project.job, tally=tally, threads=threads if steady else 1)
     labels = job.config.labels.values()
     server: EstimatorServer | None = None
     with contextlib.ExitStack() as stack:
         if project.estimator is not None and "composed" in labels:
             job = replace(job, source_depth=_estimate_sources(project.job, project.estimator, console))
         if project.estimator is not None and "inferred" in labels and jobs == 1:
-            stack.enter_context(_torch_threads(job.threads))
-            job = replace(job, estimator=project.estimator if steady else None)
+            if steady:
+                job = replace(job, estimator=project.estimator)
+            else:  # loaded again, for onnxruntime takes the number of threads when it opens a file
+                stack.enter_context(_kept_threads())
         if project.estimator is not None and "inferred" in labels and job.device == "cuda" and jobs > 1:
             server = stack.enter_context(EstimatorServer(project.estimator))
             job = replace(job, server=server.address)
@@ -100,16 +102,15 @@ def _open_work(project: Project, tally: Path, jobs: int, console: Console) -> It
 
 
 @contextlib.contextmanager
-def _torch_threads(number: int) -> Iterator[None]:
-    """Let this process, which is the only worker, compute with so many threads."""
+def _kept_threads() -> Iterator[None]:
+    """Give this process its torch threads back, after it was a worker."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    threads = torch.get_num_threads()
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
 
 
 def _estimate_sources(job: Job, estimator: DepthEstimator, console: Console) -> Path:
