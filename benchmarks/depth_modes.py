@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from fgbg_data import BuildConfig, build
+from fgbg_data.building.forecast import estimator_calls
+from fgbg_data.building.prepare import prepare
 from fgbg_data.demo import write_demo
-from fgbg_data.forecast import estimator_calls
-from fgbg_data.project import prepare
 from fgbg_data.sample import DEPTH_FIELDS
 from fgbg_train import config, evaluate, fit
 

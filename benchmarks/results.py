@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fgbg_train.plot import plot_runs
+from fgbg_train.run.plot import plot_runs
 
 METRICS = {
     "mask_iou": "mask IoU",

@@ -27,15 +27,15 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from fgbg_data import open_dataset
-from fgbg_train import losses
 from fgbg_train.config import FitConfig, LossConfig, build
-from fgbg_train.data import SplitReader, StreamDataset
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.samples import SplitReader, StreamDataset
+from fgbg_train.data.stream import EpochOrder, Item, Segment
 from fgbg_train.devices import resolve_device
-from fgbg_train.loader import Loader
-from fgbg_train.log import read_rows
-from fgbg_train.models import build_cascade
+from fgbg_train.measure import losses
+from fgbg_train.models.build import build_cascade
 from fgbg_train.prepare import prepare
-from fgbg_train.stream import EpochOrder, Item, Segment
+from fgbg_train.run.log import read_rows
 from fgbg_train.train import fit
 
 ROUNDS = 3

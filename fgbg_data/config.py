@@ -2,23 +2,16 @@
 
 import dataclasses
 import difflib
-import hashlib
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.depth import shown_name
-from fgbg_data.errors import ConfigError
-from fgbg_data.sample import canonical_json
-
-FORMAT_VERSION = 2
-"""Rises with any change of pixels, plan or file layout; part of every fingerprint. 2 resizes cut-outs by other filters
-than 1, and takes the digest of masks as bits."""
-READABLE_VERSIONS = (1, 2)
-"""Of files that this version reads: those of 1 are laid out alike."""
+from fgbg_data.errors import ConfigError, option
+from fgbg_data.options import at_least, between, check_shares, one_of, parse_size
 
 Fit = Literal["cover", "stretch"]
 Holdout = Literal["background", "foreground", "both", "sample"]
@@ -42,9 +35,6 @@ _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
 """Type of a field -> what to call it, and what TOML gives for it; any other field is text."""
 _SIZES = ("size", "scale", "depth_size")
 """Fields of text where a number is meant as its text."""
-
-MIN_SIDE_PX = 8
-MAX_SIDE_PX = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,22 +119,22 @@ class BuildConfig:
         if isinstance(self.format, str):
             object.__setattr__(self, "format", tuple(name.strip() for name in self.format.split(",")))
         at_least("positions", self.positions, 1)
-        at_least("shard-size", self.shard_size, 1)
+        at_least("shard_size", self.shard_size, 1)
         at_least("jobs", self.jobs, 0)
         at_least("seed", self.seed, 0)
         if self.samples is not None:
             at_least("samples", self.samples, 1)
         if self.estimator_batch is not None:
-            at_least("estimator-batch", self.estimator_batch, 1)
-        _between("quality", self.quality, 1, 100)
-        _between("depth-bits", self.depth_bits, 1, 16)
+            at_least("estimator_batch", self.estimator_batch, 1)
+        between("quality", self.quality, 1, 100)
+        between("depth_bits", self.depth_bits, 1, 16)
         for name in ("truncate", "val", "test", "relief"):  # 0 and 0.0 are one dataset
             object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
-            raise ConfigError(f"--truncate {self.truncate}: expected a share of at least 0 and below 1")
+            raise ConfigError(f"{option('truncate', self.truncate)}: expected a share of at least 0 and below 1")
         check_shares(self.val, self.test)
         if not 0 <= self.relief <= 1:
-            raise ConfigError(f"--relief {self.relief}: expected a share of at least 0 and at most 1")
+            raise ConfigError(f"{option('relief', self.relief)}: expected a share of at least 0 and at most 1")
         for name, kind in (
             ("fit", Fit),
             ("holdout", Holdout),
@@ -154,15 +144,17 @@ class BuildConfig:
             ("depth_mode", DepthMode),
             ("stand", Stand),
         ):
-            one_of(name.replace("_", "-"), getattr(self, name), get_args(kind))
+            one_of(name, getattr(self, name), get_args(kind))
         if self.depth == "none" and self.depth_mode != "infer":
-            raise ConfigError(f"--depth-mode {self.depth_mode}: needs an estimator; --depth none is none")
+            raise ConfigError(
+                f"{option('depth_mode', self.depth_mode)}: needs an estimator; {option('depth', 'none')} is none"
+            )
         if not self.format:
-            raise ConfigError(f"--format is empty: expected one or more of {', '.join(BUILT)}")
+            raise ConfigError(f"{option('format')} is empty: expected one or more of {', '.join(BUILT)}")
         for name in self.format:
             one_of("format", name, BUILT)
         if len(set(self.format)) < len(self.format):
-            raise ConfigError(f"--format {','.join(self.format)}: names a format twice")
+            raise ConfigError(f"{option('format', self.format)}: names a format twice")
         # In the registry's order, so that `tar,hdf5` and `hdf5,tar` are one dataset.
         object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed
@@ -180,9 +172,9 @@ class BuildConfig:
         try:
             low, high = (float(part) for part in self.scale.split(":"))
         except ValueError:
-            raise ConfigError(f"--scale {self.scale!r}: expected LOW:HIGH, such as 0.4:0.7, or native") from None
+            raise ConfigError(f"{option('scale', self.scale)}: expected LOW:HIGH, such as 0.4:0.7, or native") from None
         if not 0 < low <= high <= 4:
-            raise ConfigError(f"--scale {self.scale}: expected 0 < LOW <= HIGH <= 4")
+            raise ConfigError(f"{option('scale', self.scale)}: expected 0 < LOW <= HIGH <= 4")
         return low, high
 
     @cached_property
@@ -194,9 +186,9 @@ class BuildConfig:
         elif self.depth_size == "half":
             shape = (height + 1) // 2, (width + 1) // 2
         else:
-            shape = parse_size("depth-size", self.depth_size, words="full, half, ")
+            shape = parse_size("depth_size", self.depth_size, words="full, half, ")
         if shape[0] > height or shape[1] > width:
-            raise ConfigError(f"--depth-size {self.depth_size}: larger than the image ({width}x{height})")
+            raise ConfigError(f"{option('depth_size', self.depth_size)}: larger than the image ({width}x{height})")
         return None if self.depth == "none" else shape
 
     @property
@@ -232,24 +224,6 @@ class BuildConfig:
         return values
 
 
-def depth_labels(mode: str) -> dict[str, str]:
-    """Return field of depth -> how it is made, of a `--depth-mode`.
-
-    >>> depth_labels("both")
-    {'depth': 'inferred', 'depth_composed': 'composed'}
-    """
-    return {
-        "infer": {"depth": "inferred"},
-        "compose": {"depth": "composed"},
-        "both": {"depth": "inferred", "depth_composed": "composed"},
-    }[mode]
-
-
-def fingerprint(identity: dict[str, Any]) -> str:
-    """Return 32 hex digits of BLAKE2b over everything that changes the dataset."""
-    return hashlib.blake2b(canonical_json(identity).encode(), digest_size=16).hexdigest()
-
-
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the options that a TOML file gives, under the names of `BuildConfig`.
 
@@ -276,43 +250,3 @@ def read_toml(path: Path) -> dict[str, Any]:
         if type(options[key]) not in (*kinds, *((int, float) if key in _SIZES else ())):
             raise ConfigError(f"{path}: {key} = {value!r} is of the wrong type; expected {expected}")
     return options
-
-
-def parse_size(option: str, text: str, words: str = "") -> tuple[int, int]:
-    """Return (height, width) of `224` or `WIDTHxHEIGHT`.
-
-    >>> parse_size("size", "320x240")
-    (240, 320)
-    """
-    found = re.fullmatch(r"([0-9]{1,9})(?:[xX]([0-9]{1,9}))?", text)
-    if not found:
-        raise ConfigError(f"--{option} {text!r}: expected {words}a side such as 224, or WIDTHxHEIGHT")
-    width, height = int(found[1]), int(found[2] or found[1])
-    if not MIN_SIDE_PX <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
-        raise ConfigError(f"--{option} {text}: expected sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels")
-    return height, width
-
-
-def at_least(option: str, value: int, least: int) -> None:
-    """Raise a ConfigError that names `option` unless value >= least."""
-    if value < least:
-        raise ConfigError(f"--{option} {value}: expected at least {least}")
-
-
-def check_shares(val: float, test: float) -> None:
-    """Raise a ConfigError unless `--val` and `--test` are shares that leave some to train."""
-    if not (val >= 0 and test >= 0 and val + test < 1):
-        raise ConfigError(f"--val {val} --test {test}: expected shares of at least 0 that leave some to train")
-
-
-def _between(option: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise ConfigError(f"--{option} {value}: expected {least} to {most}")
-
-
-def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
-    """Raise a ConfigError that names the nearest known value unless `value` is known."""
-    if value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"--{option} {value!r}: expected one of {', '.join(known)}{hint}")

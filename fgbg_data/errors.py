@@ -1,4 +1,4 @@
-"""The errors a user can cause or fix; the commands print them as one line and exit with status 2.
+"""The errors that a user can cause or fix. The commands print each as one line and exit with status 2.
 
 FgbgError
 +-- ConfigError          an option has a value that cannot work
@@ -6,16 +6,81 @@ FgbgError
 +-- PlacementError       a foreground cannot be placed on the canvas
 +-- EstimatorError       a depth estimator is missing, unknown or broken
 +-- StorageError         the disk is full, or the folder is in use or not ours
-+-- BuildError           a worker of a build died
++-- BuildError           a worker process died
 +-- ShardError           a shard is damaged or not a shard
-+-- UnknownKeyError      a dataset has no sample of that key
++-- UnknownKeyError      a dataset has no sample with that key
 +-- ManifestError        dataset.json or a record is damaged or missing
     +-- FingerprintError the folder holds another dataset than the one asked for
 """
 
+import re
+import shlex
+from typing import Any
+
+_OPTION = re.compile("\u27e8(\\w+)(?:\u001f(.*?)\u001f(.*?))?\u27e9", re.DOTALL)
+_UNSET = object()
+
+
+def option(name: str, value: object = _UNSET) -> str:
+    """Return a mark for the text of an error: an option, or an option and its value.
+
+    Whoever shows the error decides how an option is written. `str(error)` speaks to someone who called a function,
+    `error.for_command_line()` to someone who typed a command:
+
+    >>> error = ConfigError(f"{option('shard_size', 0)}: expected at least 1")
+    >>> str(error), error.for_command_line()
+    ('shard_size=0: expected at least 1', '--shard-size 0: expected at least 1')
+
+    Args:
+        name: the name of the argument, such as `shard_size`.
+        value: what was given; without it only the name is shown.
+    """
+    if value is _UNSET:
+        return f"\u27e8{name}\u27e9"
+    shown = repr(str(value)) if hasattr(value, "__fspath__") else repr(value)
+    typed = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return f"\u27e8{name}\u001f{shown}\u001f{shlex.quote(typed)}\u27e9"
+
 
 class FgbgError(Exception):
-    """Base of every error that a user can cause or fix. Its text says what, where, and what to do."""
+    """The base of every error that a user can cause or fix.
+
+    Args:
+        problem: what is wrong, what was expected, and what to do; options in it are marked by `option`.
+        where: the file, folder or sample that the problem is about. It is shown before the problem.
+    """
+
+    def __init__(self, problem: str, where: object = None) -> None:
+        Exception.__init__(self, problem)
+        self._problem = problem
+        self.where = None if where is None else str(where)
+        """The file, folder or sample that the problem is about, or None."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._problem, self.where)
+
+    def __str__(self) -> str:
+        return self._before() + self.problem
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, without `where`; options are written as arguments of a function."""
+        return _OPTION.sub(lambda mark: mark[1] if mark[2] is None else f"{mark[1]}={mark[2]}", self._problem)
+
+    def for_command_line(self) -> str:
+        """Return the text of the error with its options as one types them in a command."""
+        return self._before() + _OPTION.sub(_as_typed, self._problem)
+
+    def _before(self) -> str:
+        return "" if self.where is None else f"{self.where}: "
+
+
+def _as_typed(mark: re.Match[str]) -> str:
+    name = f"--{mark[1].replace('_', '-')}"
+    return name if mark[3] is None else f"{name} {mark[3]}"
 
 
 class ConfigError(FgbgError, ValueError):
@@ -37,18 +102,13 @@ class EstimatorError(FgbgError, RuntimeError):
 class StorageError(FgbgError, OSError):
     """The disk is full, or the folder is in use or not ours."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-
 
 class ShardError(FgbgError, ValueError):
     """A shard is damaged or not a shard."""
 
 
 class UnknownKeyError(FgbgError, KeyError):
-    """A dataset has no sample of that key."""
-
-    __str__ = Exception.__str__  # KeyError would show the text in quotes
+    """A dataset has no sample with that key."""
 
 
 class ManifestError(FgbgError, ValueError):
@@ -60,13 +120,4 @@ class FingerprintError(ManifestError):
 
 
 class BuildError(FgbgError, RuntimeError):
-    """A worker of a build died."""
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, for texts that people read.
-
-    >>> counted(1, "picture"), counted(1200, "picture")
-    ('1 picture', '1,200 pictures')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A worker process died."""

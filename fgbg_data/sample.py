@@ -5,15 +5,12 @@ A new field is one row of FIELDS: every writer, every reader, verify and preview
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from fgbg_data import jpeg, png
-from fgbg_data.errors import ShardError
 
 Array = NDArray[Any]
 Meta = dict[str, Any]
@@ -45,8 +42,6 @@ FIELDS: dict[str, Field] = {
 }
 PIXEL_FIELDS = tuple(name for name in FIELDS if name != "meta")
 DEPTH_FIELDS = tuple(name for name, field in FIELDS.items() if field.depth)
-DEPTH_LEVEL = 3
-"""Of zlib-ng. It and the options of other PNGs were chosen by size and by both speeds, in `benchmarks/png.py`."""
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -117,126 +112,5 @@ def suffixes(image_format: str, fields: Collection[str]) -> dict[str, str]:
     }
 
 
-def max_key_bytes(suffixes: Iterable[str]) -> int:
-    """Return how long a key may be: with its suffixes it stays under 100 bytes, which is what ustar holds.
-
-    >>> max_key_bytes(["jpg", "mask.png"])
-    90
-    """
-    return 98 - max(len(suffix) for suffix in suffixes)
-
-
 # --- bytes <-> pixels -------------------------------------------------------------------------------------
 # cv2 is imported where it is used: `import fgbg_data` and `--help` must not pay for it.
-
-
-def encode_image(image: Array, image_format: str, quality: int) -> bytes:
-    """Encode (H, W, 3) uint8 RGB as JPEG (4:2:0, said explicitly: libraries differ in it) or PNG."""
-    import cv2
-
-    if image_format == "jpg":
-        options = [
-            cv2.IMWRITE_JPEG_QUALITY,
-            quality,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-        ]
-        return _imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    return _imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _png_options())
-
-
-def encode_mask(mask: Array) -> bytes:
-    """Encode (H, W) uint8 as PNG."""
-    return png.encode_runs(mask)
-
-
-def encode_depth(codes: Array) -> bytes:
-    """Encode (h, w) uint16 codes as 16-bit PNG."""
-    return png.encode_grey(codes, DEPTH_LEVEL)
-
-
-def decode_pixels(field: str, data: Any, where: str, divisor: int = 1) -> Array:
-    """Decode the file of one pixel field into the array that FIELDS declares.
-
-    Args:
-        field: one of PIXEL_FIELDS.
-        data: the encoded file, as bytes or a view of them.
-        where: shard and key, for the error text.
-        divisor: of the size of a JPEG: 1, 2, 4 or 8. libjpeg then does so much less work.
-
-    Raises:
-        ShardError: the bytes do not decode, or to another type or number of channels.
-    """
-    if field == "image" and jpeg.is_plain(data):
-        try:
-            return jpeg.decode_rgb(data, divisor)
-        except ValueError as error:
-            raise ShardError(f"{where}: the image cannot be decoded ({error})") from error
-    import cv2
-
-    spec = FIELDS[field]
-    flag = cv2.IMREAD_COLOR_RGB if field == "image" else cv2.IMREAD_UNCHANGED
-    if divisor > 1:
-        reduced = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
-        flag |= reduced[divisor] & ~cv2.IMREAD_COLOR_BGR  # the two orders of colour exclude each other
-    try:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error as error:
-        raise ShardError(f"{where}: the {field} cannot be decoded ({error.err})") from error
-    if array is None:
-        raise ShardError(f"{where}: the {field} cannot be decoded ({len(data)} bytes, damaged or no picture)")
-    if array.dtype != np.dtype(spec.dtype) or array.ndim != (3 if spec.channels else 2):
-        raise ShardError(
-            f"{where}: the {field} decodes to {array.dtype} of shape {array.shape}, expected {spec.dtype} "
-            f"with {spec.channels or 'no'} channels"
-        )
-    return array
-
-
-def quantise_depth(depth: Array, bits: int) -> tuple[Array, float, float]:
-    """Map an estimator's output to codes by the sample's own range.
-
-    Source: `code = round(v * (2**b - 1)) << (16 - b)` with `v = (depth - min) / (max - min)`; the code sits
-    in the high bits, so that a 16-bit viewer shows it right whatever `bits` is.
-
-    Args:
-        depth: (h, w) float32, relative inverse depth, larger = nearer, finite.
-        bits: 1 to 16.
-
-    Returns:
-        (h, w) uint16 codes, and the minimum and maximum of `depth`. A constant map gives codes of 0.
-    """
-    low, high = float(depth.min()), float(depth.max())
-    if high <= low:
-        return np.zeros(depth.shape, np.uint16), low, high
-    value = (depth.astype(np.float64) - low) / (high - low)
-    codes = np.rint(value * (2**bits - 1)).astype(np.uint16)
-    return codes << np.uint16(16 - bits), low, high
-
-
-def dequantise_depth(codes: Array, bits: int) -> Array:
-    """Map codes back to v: (h, w) uint16 -> (h, w) float32 in [0, 1]."""
-    return (codes >> np.uint16(16 - bits)).astype(np.float32) / np.float32(2**bits - 1)
-
-
-def _imencode(suffix: str, array: Array, options: list[int]) -> bytes:
-    import cv2
-
-    done, data = cv2.imencode(suffix, array, options)
-    if not done:  # cv2 reports a full memory this way
-        raise MemoryError(f"cv2 could not encode a {array.shape} {array.dtype} array as {suffix}")
-    return data.tobytes()
-
-
-def _png_options() -> list[int]:
-    """Return level, strategy and filter of images; how they were chosen stands at `DEPTH_LEVEL`."""
-    import cv2
-
-    return [
-        cv2.IMWRITE_PNG_COMPRESSION,
-        3,
-        cv2.IMWRITE_PNG_STRATEGY,
-        cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
-        cv2.IMWRITE_PNG_FILTER,
-        cv2.IMWRITE_PNG_FILTER_SUB,
-    ]

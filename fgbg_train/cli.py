@@ -9,8 +9,8 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from fgbg_data.errors import counted
-from fgbg_data.malloc import keep_freed_memory
+from fgbg_data.runtime.malloc import keep_freed_memory
+from fgbg_data.text import counted
 from fgbg_train import __version__
 from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
@@ -28,7 +28,7 @@ def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except FgbgError as error:
-            click.echo(f"fgbg-train: {error}", err=True)
+            click.echo(f"fgbg-train: {error.for_command_line()}", err=True)
             sys.exit(2)
 
     return run
@@ -145,8 +145,8 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
     from rich.console import Console
 
     from fgbg_train import prepare, train
-    from fgbg_train.progress import Progress
-    from fgbg_train.stopping import Stopped
+    from fgbg_train.run.progress import Progress
+    from fgbg_train.run.stopping import Stopped
 
     if dry_run:
         click.echo(prepare.describe(prepare.prepare(data, settings, out=out, resume=resume)))  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def evaluate(
       fgbg-train eval runs/NAME/best.ckpt shards/
       fgbg-train eval runs/NAME/best.ckpt other/ --split train --json
     """
-    from fgbg_train.evaluate import evaluate as measure
+    from fgbg_train.use.evaluate import evaluate as measure
 
     given = {name: value for name, value in options.items() if value is not None}
     found = measure(checkpoint, data, splits=splits, size_px=size_px, batch=batch, options=given)
@@ -251,7 +251,7 @@ def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, 
     \b
       fgbg-train predict runs/NAME/best.ckpt photos/ --out predicted/
     """
-    from fgbg_train.predict import predict as run
+    from fgbg_train.use.predict import predict as run
 
     done = sum(1 for _ in run(checkpoint, inputs, out, size_px=size_px, device=device))
     click.echo(f"{counted(done, 'picture')} done, see {out}")
@@ -263,7 +263,7 @@ def predict(checkpoint: str, inputs: tuple[Path, ...], out: Path, size_px: int, 
 @user_errors
 def export(checkpoint: str, out: Path) -> None:
     """Export a checkpoint; see EXPORT_HELP."""
-    from fgbg_train.export import export as write
+    from fgbg_train.use.export import export as write
 
     worst = write(checkpoint, out)
     checked = "" if worst is None else f"; largest difference from the model: {worst:.1e}"
@@ -278,7 +278,7 @@ def export(checkpoint: str, out: Path) -> None:
 @user_errors
 def plot(runs: tuple[Path, ...], out: Path) -> None:
     """Draw the curves of one run or of several into one picture, from their log.csv."""
-    from fgbg_train.plot import plot_runs
+    from fgbg_train.run.plot import plot_runs
 
     plot_runs(runs, out)
     click.echo(f"wrote {out}")
@@ -298,7 +298,7 @@ def summary(preset: str, toml: Path | None, size: int, levels: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fgbg_train.summary import describe
+    from fgbg_train.use.summary import describe
 
     settings = configuration.build(preset, configuration.read_toml(toml) if toml else {})
     for rows in describe(settings.model, size, levels):

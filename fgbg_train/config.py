@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from fgbg_data.errors import option
 from fgbg_train.errors import ConfigError
-from fgbg_train.models import split_name
+from fgbg_train.network_names import split_name
 from fgbg_train.schedule import AUTO, Stage, parse
 
 TINY_ENCODER = "efficientnet_lite0"
@@ -64,10 +65,12 @@ class ModelConfig:
         if self.freeze_encoder != "none" and self.start == "random":
             raise ConfigError(
                 f"freeze_encoder = {self.freeze_encoder!r}: an encoder that starts at random would stay so; "
-                "choose another --start, or --freeze-encoder none"
+                f"choose another {option('start')}, or {option('freeze_encoder', 'none')}"
             )
         if self.objective == "saliency" and self.combine != "product":
-            raise ConfigError("the saliency objective needs --combine product: the mask must hide the image")
+            raise ConfigError(
+                f"the saliency objective needs {option('combine', 'product')}: the mask must hide the image"
+            )
         if self.objective == "saliency" and self.networks != "both":
             raise ConfigError("the saliency objective needs both networks")
 
@@ -187,10 +190,12 @@ class FitConfig:
             if stage.batch % parts:
                 raise ConfigError(
                     f"a batch of {stage.batch} cannot be split into {parts} equal parts "
-                    f"(--devices {self.devices} x --accumulate {self.accumulate})"
+                    f"({option('devices', self.devices)} x {option('accumulate', self.accumulate)})"
                 )
         if (self.model.objective == "saliency") != bool(self.depth_weights):
-            raise ConfigError("--depth-weights CHECKPOINT belongs to --objective saliency, which needs it")
+            raise ConfigError(
+                f"{option('depth_weights')} CHECKPOINT belongs to {option('objective', 'saliency')}, which needs it"
+            )
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -267,7 +272,7 @@ def parse_setting(text: str) -> dict[str, Any]:
             return tomllib.loads(candidate)
         except tomllib.TOMLDecodeError:
             continue
-    raise ConfigError(f"--set {text}: KEY=VALUE is needed, as in augment.cutout=0")
+    raise ConfigError(f"{option('set', text)}: KEY=VALUE is needed, as in augment.cutout=0")
 
 
 def to_toml(config: FitConfig) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from fgbg_data.errors import option
 from fgbg_train.config import FitConfig
 from fgbg_train.errors import ConfigError
 
@@ -29,7 +30,7 @@ def make_fabric(config: FitConfig) -> Fabric:
     per_machine = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
     machines = int(os.environ.get("GROUP_WORLD_SIZE", 1))
     if device == "cuda" and per_machine > torch.cuda.device_count():
-        raise ConfigError(f"--devices {per_machine}: this machine has {torch.cuda.device_count()} GPUs")
+        raise ConfigError(f"{option('devices', per_machine)}: this machine has {torch.cuda.device_count()} GPUs")
     several = per_machine * machines > 1
     if device == "mps" and several:
         raise ConfigError("several devices work with cpu and cuda, not with mps")
@@ -52,9 +53,11 @@ def resolve_device(name: str) -> str:
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if there[device])
     if name not in there:
-        raise ConfigError(f"--device {name}: one of auto, {', '.join(there)} is needed")
+        raise ConfigError(f"{option('device', name)}: one of auto, {', '.join(there)} is needed")
     if not there[name]:
-        raise ConfigError(f"--device {name}: there is none on this machine that torch {torch.__version__} can use")
+        raise ConfigError(
+            f"{option('device', name)}: there is none on this machine that torch {torch.__version__} can use"
+        )
     return name
 
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fgbg_train import checkpoint, run
-from fgbg_train.cache import Demand, SizeCache, plan_caches, row_bytes
+from fgbg_data.errors import option
 from fgbg_train.config import FitConfig, LossConfig
-from fgbg_train.data import SplitReader, height_width, splits_of
+from fgbg_train.data.cache import Demand, SizeCache, plan_caches, row_bytes
+from fgbg_train.data.samples import SplitReader, height_width, splits_of
 from fgbg_train.errors import CheckpointError, ConfigError, DataError
-from fgbg_train.losses import DEPTH_TERMS, MASK_TERMS
-from fgbg_train.metrics import DEPTH_METRICS, MASK_METRICS
-from fgbg_train.run import Resume, choose_folder, load_last
+from fgbg_train.measure.losses import DEPTH_TERMS, MASK_TERMS
+from fgbg_train.measure.metrics import DEPTH_METRICS, MASK_METRICS
+from fgbg_train.run import checkpoint
+from fgbg_train.run import folder as run
+from fgbg_train.run.folder import Resume, choose_folder, load_last
 from fgbg_train.schedule import AUTO, Schedule, automatic, parse, render, scale_epochs
 
 TRAIN, VAL = "train", "val"
@@ -106,7 +108,9 @@ def _with_depth_weights(config: FitConfig) -> tuple[FitConfig, dict[str, Any] | 
     if trained.networks == "mask":
         raise CheckpointError(f"{path}: holds no depth network")
     if trained.networks == "both" and trained.combine == "concat":
-        raise CheckpointError(f"{path}: its depth network was trained with --combine concat and needs a mask")
+        raise CheckpointError(
+            f"{path}: its depth network was trained with {option('combine', 'concat')} and needs a mask"
+        )
     prefix = "depth_net."
     weights = {k.removeprefix(prefix): v for k, v in (state["ema"] or state["model"]).items() if k.startswith(prefix)}
     model = dataclasses.replace(config.model, depth_net=trained.depth_net)

@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from fgbg_data.errors import option
 from fgbg_train.errors import ScheduleError
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 4096
@@ -130,7 +131,7 @@ def scale_epochs(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
     '1@38x512,1@48x256,2@64x128'
     """
     if epochs < 1:
-        raise ScheduleError(f"--epochs {epochs}: at least 1 is needed")
+        raise ScheduleError(f"{option('epochs', epochs)}: at least 1 is needed")
     total = sum(s.epochs for s in stages)
     shares = [s.epochs * epochs // total for s in stages]
     remainders = [s.epochs * epochs % total for s in stages]

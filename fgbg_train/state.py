@@ -9,14 +9,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fgbg_train import checkpoint
 from fgbg_train.config import FitConfig, to_table
 from fgbg_train.devices import gather
-from fgbg_train.models import build_cascade
+from fgbg_train.measure.tally import Tally
+from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
 from fgbg_train.prepare import Plan
-from fgbg_train.run import LAST
-from fgbg_train.tally import Tally
+from fgbg_train.run import checkpoint
+from fgbg_train.run.folder import LAST
 
 
 @dataclass(kw_only=True)

@@ -13,29 +13,31 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from fgbg_train import baseline, checkpoint, losses
-from fgbg_train.augment import augment
-from fgbg_train.clock import Clock, Timed
+from fgbg_data.errors import option
 from fgbg_train.config import FitConfig
-from fgbg_train.data import Batch, SplitReader, StreamDataset, Targets, to_device
+from fgbg_train.data.augment import augment
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.samples import Batch, SplitReader, StreamDataset, Targets, to_device
+from fgbg_train.data.stream import Part, Stream, val_batches
 from fgbg_train.devices import describe_machine, gather, make_fabric, sum_over_processes
 from fgbg_train.errors import CompileError, LossError, MemoryLimitError
-from fgbg_train.evaluate import checked, score, score_split
-from fgbg_train.loader import Loader
-from fgbg_train.log import Log, RunLog, read_rows
-from fgbg_train.metrics import better
+from fgbg_train.measure import baseline, losses
+from fgbg_train.measure.metrics import better
+from fgbg_train.measure.tally import Tally
 from fgbg_train.models.blocks import height_width, resize
 from fgbg_train.models.cascade import Prediction
-from fgbg_train.pictures import panel, write_picture
-from fgbg_train.plot import plot_runs
 from fgbg_train.prepare import Plan, prepare
-from fgbg_train.progress import Progress
-from fgbg_train.run import BEST, CACHE, LAST, SUMMARY, Resume, write_config, write_summary
+from fgbg_train.run import checkpoint
+from fgbg_train.run.clock import Clock, Timed
+from fgbg_train.run.folder import BEST, CACHE, LAST, SUMMARY, Resume, write_config, write_summary
+from fgbg_train.run.log import Log, RunLog, read_rows
+from fgbg_train.run.panels import panel, write_picture
+from fgbg_train.run.plot import plot_runs
+from fgbg_train.run.progress import Progress
+from fgbg_train.run.stopping import Stopped, StopSignal
 from fgbg_train.schedule import Step, learning_rate
 from fgbg_train.state import State, average, build_state, merged, save
-from fgbg_train.stopping import Stopped, StopSignal
-from fgbg_train.stream import Part, Stream, val_batches
-from fgbg_train.tally import Tally
+from fgbg_train.use.evaluate import checked, score, score_split
 
 NUM_PICTURES = 8  # val samples in the picture of an epoch
 TEST_BATCH = 64
@@ -191,14 +193,15 @@ def train_step(
     except RuntimeError as error:
         if config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise CompileError(
-                f"--compile: the networks cannot be compiled on this machine ({type(error).__name__}: "
-                f"{next(iter(str(error).splitlines()), '')}). Install a newer C++ compiler, or leave --compile out"
+                f"{option('compile')}: the networks cannot be compiled on this machine ({type(error).__name__}: "
+                f"{next(iter(str(error).splitlines()), '')}). Install a newer C++ compiler, or leave "
+                f"{option('compile')} out"
             ) from error
         if not is_out_of_memory(error):
             raise
         raise MemoryLimitError(
             f"out of memory at a batch of {step.batch} images of {step.size_px} px: use a smaller batch in "
-            f"--schedule, or --accumulate {2 * config.accumulate}, which cuts the batch into parts"
+            f"{option('schedule')}, or {option('accumulate', 2 * config.accumulate)}, which cuts the batch into parts"
         ) from error
 
     told = torch.stack([total, *(torch.tensor(float(f), device=fabric.device) for f in (flags.stop, flags.save))])
@@ -207,7 +210,7 @@ def train_step(
         keys = [key for part_keys in gather(fabric, batch.keys) for key in part_keys]
         raise LossError(
             f"the loss is {value} at step {step.index} (epoch {step.epoch + 1}); the weights of the last checkpoint "
-            f"are good. A lower --lr or --clip may help. Samples of the batch: {', '.join(keys)}"
+            f"are good. A lower {option('lr')} or {option('clip')} may help. Samples of the batch: {', '.join(keys)}"
         )
     if config.clip:
         fabric.clip_gradients(network, stepper, max_norm=config.clip, error_if_nonfinite=False)

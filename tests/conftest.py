@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from support import config_for, draw_pictures
+from helpers.datasets import config_for
+from helpers.pictures import draw_pictures
 
 from fgbg_data import depth
-from fgbg_data.build import build
+from fgbg_data.building.build import build
 
-collect_ignore = ["keras_densedepth.py"]  # runs where TensorFlow is, in a process of its own
+collect_ignore = ["helpers/keras_densedepth.py"]  # runs where TensorFlow is, in a process of its own
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fake_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register the estimator `fake`; only in this process, so with jobs=1."""
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+    monkeypatch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,6 @@ def dataset(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete dataset of 48 samples with depth, in tar and hdf5. Read only: copy it before changing it."""
     out = tmp_path_factory.mktemp("dataset") / "shards"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
         build(config_for(pictures, out, depth="fake", format=("tar", "hdf5")))
     return out

@@ -1,4 +1,4 @@
-"""The walls of the house: who imports whom, what an import costs, what docs/structure.md says is there."""
+"""Who imports whom, what an import costs, and that the docs describe the packages that there are."""
 
 import ast
 import subprocess
@@ -9,51 +9,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = [
-    {"errors", "jpeg", "malloc", "png", "sample"},
-    {
-        "config",
-        "sources",
-        "plan",
-        "compose",
-        "relief",
-        "depth",
-        "shards",
-        "storage",
-        "sums",
-        "manifest",
-        "demo",
-        "pixels",
-        "pictures",
-    },
-    {
-        "progress",
-        "sweep",
-        "parallel",
-        "layout",
-        "scans",
-        "store",
-        "worker",
-        "source_depth",
-        "project",
-        "forecast",
-        "card",
-        "output",
-        "production",
-    },
-    {"build", "dataset", "decode", "info", "preview", "verify", "inspect_shard", "rerender", "stats"}
-    | {"origin", "transfer", "convert", "merge", "resplit", "gallery", "view", "photos"},
-    {"cli", "cli_base", "cli_read", "cli_convert", "cli_depth"},
-]
+
+ORDER = {
+    "fgbg_data": [
+        *("errors", "text", "options", "key", "sample", "splits", "runtime", "codecs", "drawing", "depth", "shards"),
+        *("dataset", "config", "compositing", "writing", "building", "deriving", "labelling", "viewing", "checking"),
+        *("testing", "demo", "cli", "__main__"),
+    ],
+    "fgbg_train": [
+        *("errors", "schedule", "network_names", "config", "devices", "models", "data", "measure", "run", "prepare"),
+        *("state", "use", "train", "cli", "__main__"),
+    ],
+}
+"""The packages and modules of each program, along the data flow: each imports only what stands before it."""
+
+READING_SIDE = {"dataset", "drawing", "depth", "errors", "runtime", "sample", "text"}
+"""What the trainer may import of `fgbg_data`."""
 
 
-def module_of(path: Path) -> str:
-    """The room of a file: its module, or the folder that it is in."""
-    return path.relative_to(ROOT / "fgbg_data").parts[0].removesuffix(".py")
-
-
-def imports(path: Path) -> set[str]:
-    """Rooms of fgbg_data that a file imports anywhere."""
+def imported(path: Path, package: str) -> set[str]:
+    """Return the packages of `package` that a file imports, at its top or inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
@@ -61,53 +36,64 @@ def imports(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("fgbg_data.")}
+        found |= {name.split(".")[1] for name in names if name.startswith(f"{package}.")}
     return found
 
 
-def layer(room: str) -> int:
-    return next(number for number, rooms in enumerate(LAYERS) if room in rooms)
+def inner_package(path: Path, package: str) -> str:
+    """Return the package or module right below `package` to which a file belongs."""
+    return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
 
 
-FILES = sorted(path for path in (ROOT / "fgbg_data").rglob("*.py") if path.parent.name or path.name != "__init__.py")
+FILES = [(package, path) for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
-    if path == ROOT / "fgbg_data" / "__init__.py":
+@pytest.mark.parametrize("package", list(ORDER))
+def test_the_order_names_every_package(package: str) -> None:
+    there = {inner_package(path, package) for path in (ROOT / package).rglob("*.py")} - {"__init__"}
+    assert there == set(ORDER[package])
+
+
+@pytest.mark.parametrize(("package", "path"), FILES, ids=lambda value: str(value).removeprefix(f"{ROOT}/"))
+def test_imports_point_one_way(package: str, path: Path) -> None:
+    here = inner_package(path, package)
+    if here == "__init__":
         return
-    here = layer(module_of(path))
-    rooms = {rooms for rooms in imports(path) if any(rooms in known for known in LAYERS)}
-    upwards = {room for room in rooms if layer(room) > here}
-    assert not upwards, f"{module_of(path)} imports {upwards}"
+    order = ORDER[package]
+    later = {name for name in imported(path, package) & set(order) if order.index(name) > order.index(here)}
+    assert not later, f"{here} imports {later}, which come after it"
 
 
 def test_the_trainer_uses_only_the_reading_side() -> None:
+    public = set(__import__("fgbg_data").__all__)
     for path in (ROOT / "fgbg_train").rglob("*.py"):
-        assert imports(path) <= {
-            "errors",
-            "dataset",
-            "open_dataset",
-            "depth",
-            "sample",
-            "preview",
-            "storage",
-            "malloc",
-        }, path
+        assert imported(path, "fgbg_data") <= READING_SIDE | public, path
     for path in (ROOT / "fgbg_data").rglob("*.py"):
         assert "fgbg_train" not in path.read_text().replace("fgbg-train", ""), path
 
 
-@pytest.mark.parametrize("package", ["fgbg_data", "fgbg_train"])
-def test_importing_stays_light(package: str) -> None:
-    code = f"import sys, {package}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after `code`."""
+    command = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize("package", list(ORDER))
+def test_importing_a_package_is_light(package: str) -> None:
+    loaded = loaded_by(f"import {package}")
     assert package in loaded
-    heavy = {"torch", "cv2", "h5py", "transformers", "timm", "numpy", "PIL", "rich"} & set(loaded)
-    assert not heavy
+    assert not {"torch", "cv2", "h5py", "transformers", "timm", "numpy", "PIL", "rich"} & loaded
 
 
-@pytest.mark.parametrize("package", ["fgbg_data", "fgbg_train"])
+def test_reading_a_dataset_loads_no_estimator_no_builder_and_no_rich(dataset: Path) -> None:
+    loaded = loaded_by(f"from fgbg_data import open_dataset\nopen_dataset({str(dataset)!r})[0]")
+    assert "fgbg_data.dataset.reading" in loaded
+    assert not {"torch", "rich", "transformers", "timm", "PIL", "joblib"} & loaded
+    for package in ("depth", "config", "compositing", "writing", "building", "deriving", "viewing", "checking", "cli"):
+        assert f"fgbg_data.{package}" not in loaded, package
+
+
+@pytest.mark.parametrize("package", list(ORDER))
 def test_help_is_light(package: str) -> None:
     code = (
         f"import sys; from {package}.cli import main; "
@@ -121,21 +107,32 @@ def test_help_is_light(package: str) -> None:
     assert not heavy & set(done.stderr.split())
 
 
-def test_public_names() -> None:
-    import fgbg_data
+@pytest.mark.parametrize("package", list(ORDER))
+def test_every_public_name_can_be_loaded_and_no_module_takes_its_place(package: str) -> None:
+    module = __import__(package)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name).__module__.startswith(f"{package}."), name
+        assert not (ROOT / package / f"{name}.py").exists(), f"{name} is a function and a module"
+    with pytest.raises(AttributeError, match="nothing"):
+        module.nothing  # noqa: B018
 
-    assert sorted(fgbg_data._HOMES) == sorted(fgbg_data.__all__)
-    for name in fgbg_data.__all__:
-        assert getattr(fgbg_data, name).__module__.startswith("fgbg_data."), name
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        fgbg_data.nothing  # noqa: B018
+
+def table_of_packages(package: str) -> str:
+    """Return the rows of docs/structure.md: each name in the order, and the first sentence of its docstring."""
+    rows = []
+    for name in ORDER[package]:
+        path = ROOT / package / name
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        docstring = ast.get_docstring(ast.parse(path.read_text()))
+        assert docstring, path
+        if name != "__main__":
+            rows.append(f"| `{name}` | {' '.join(docstring.partition(chr(10) * 2)[0].split())} |")
+    return "\n".join(rows)
 
 
-def test_the_tree_of_the_docs_is_the_tree() -> None:
-    tree = (ROOT / "docs" / "structure.md").read_text()
-    for package in ("fgbg_data", "fgbg_train"):
-        for path in (ROOT / package).iterdir():
-            if path.suffix == ".py" and path.name not in ("__init__.py",):
-                assert f"{path.name} " in tree, f"{package}/{path.name} is not in docs/structure.md"
-            if path.is_dir() and (path / "__init__.py").is_file():
-                assert f"{path.name}/ " in tree, f"{package}/{path.name}/ is not in docs/structure.md"
+@pytest.mark.parametrize("package", list(ORDER))
+def test_the_docs_describe_the_packages_by_their_docstrings(package: str) -> None:
+    page = (ROOT / "docs" / "structure.md").read_text()
+    table = table_of_packages(package)
+    assert table in page, f"docs/structure.md should hold this table:\n{table}"

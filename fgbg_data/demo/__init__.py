@@ -21,7 +21,7 @@ from fgbg_data.demo.objects import OBJECTS
 from fgbg_data.demo.paint import Canvas
 from fgbg_data.demo.town import TOWN
 from fgbg_data.errors import StorageError
-from fgbg_data.storage import PARTIAL, partial
+from fgbg_data.runtime.storage import PARTIAL, partial
 
 __all__ = ["BACKGROUNDS", "FOREGROUNDS", "DemoPaths", "write_demo"]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from fgbg_data.depth.memory import Halving
 from fgbg_data.depth.presets import PRESETS, is_non_commercial
-from fgbg_data.errors import EstimatorError
+from fgbg_data.errors import EstimatorError, option
 from fgbg_data.sample import Array
 
 __all__ = ["ESTIMATORS", "FORMS", "DepthEstimator", "load_estimator", "pick_device"]
@@ -106,16 +106,16 @@ def check_estimator(name: str) -> None:
         return
     form, source = _family(name)
     if form is None:
-        raise EstimatorError(f"--depth {name!r}: there is no such estimator{_hint(name)}")
+        raise EstimatorError(f"{option('depth', name)}: there is no such estimator{_hint(name)}")
     if not source:
-        raise EstimatorError(f"--depth {name!r}: expected {form.shown}")
+        raise EstimatorError(f"{option('depth', name)}: expected {form.shown}")
     if form.needs and importlib.util.find_spec(form.needs) is None:
         raise EstimatorError(
             f"--depth {name}: needs {form.needs}, which is not installed: pip install 'fgbg[{form.extra}]'"
         )
     if form.suffix and not Path(source).expanduser().is_file():
         found = "is a folder" if Path(source).expanduser().is_dir() else "there is no such file"
-        raise EstimatorError(f"--depth {name}: {found}; expected {form.shown}")
+        raise EstimatorError(f"{option('depth', name)}: {found}; expected {form.shown}")
 
 
 def shown_name(name: str) -> str:
@@ -153,7 +153,8 @@ def pick_device(device: str) -> str:
 
     if device == "cuda" and not torch.cuda.is_available():
         raise EstimatorError(
-            f"--device cuda: torch {torch.__version__} sees no GPU. Use --device cpu, or install a driver that fits it"
+            f"{option('device', 'cuda')}: torch {torch.__version__} sees no GPU. Use "
+            f"{option('device', 'cpu')}, or install a driver that fits it"
         )
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

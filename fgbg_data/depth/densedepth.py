@@ -11,8 +11,8 @@ import numpy as np
 from fgbg_data.depth import Identity, shown_name
 from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.storage import file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +111,7 @@ def load_net(path: Path) -> DenseDepthNet:
             "DenseDepth on DenseNet-169, as nyu.h5 and kitti.h5 are"
         )
     with torch.device("meta"):  # weights of its own would only cost time
-        net = DenseDepthNet(_width(weights, path), leak_between=_leaks_between(config))
+        net = DenseDepthNet(_width(weights, path), leak_between=_leaksbetween(config))
     state = net.state_dict()
     for name, wanted in state.items():
         module, _, kind = name.rpartition(".")
@@ -157,7 +157,7 @@ def _width(weights: Weights, path: Path) -> int:
     return int(kernel.shape[3])
 
 
-def _leaks_between(config: dict[str, Any] | None) -> bool:
+def _leaksbetween(config: dict[str, Any] | None) -> bool:
     """Tell whether something stands between the convolutions of an up-block; in nyu.h5 and kitti.h5 nothing does."""
     for layer in (config or {}).get("config", {}).get("layers", []):
         if layer.get("name") == "up1_convB":

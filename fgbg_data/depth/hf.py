@@ -15,7 +15,7 @@ from fgbg_data.depth import Identity, shown_name
 from fgbg_data.depth.frames import check_batch_size, check_images
 from fgbg_data.depth.hub import CONFIG, ModelFiles, find_model
 from fgbg_data.depth.presets import PRESETS, Output
-from fgbg_data.errors import EstimatorError
+from fgbg_data.errors import EstimatorError, option
 from fgbg_data.sample import Array
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _output(config: Any, said: str, name: str) -> Output:
     """Return what the raw output means: as the name says, else as the configuration tells."""
     if said:
         if said not in ("inverse", "metric"):
-            raise EstimatorError(f"--depth {name}: #{said} is unknown; expected #inverse or #metric")
+            raise EstimatorError(f"{option('depth', name)}: #{said} is unknown; expected #inverse or #metric")
         return "inverse" if said == "inverse" else "metric"
     kind = config.model_type
     if kind in OUTPUTS:
@@ -185,8 +185,9 @@ def _output(config: Any, said: str, name: str) -> Output:
         backbone = getattr(getattr(config, "backbone_config", None), "model_type", "")
         return "metric" if backbone == "dinov2" else "inverse"
     raise EstimatorError(
-        f"{name}: whether a {kind!r} model gives depth or inverse depth is not known; say --depth {name}#metric where "
-        f"larger is farther, --depth {name}#inverse where larger is nearer"
+        f"{name}: whether a {kind!r} model gives depth or inverse depth is not known; say "
+        f"{option('depth', f'{name}#metric')} where larger is farther, "
+        f"{option('depth', f'{name}#inverse')} where larger is nearer"
     )
 
 

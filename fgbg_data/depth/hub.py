@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fgbg_data.depth.presets import PRESETS
-from fgbg_data.errors import EstimatorError
-from fgbg_data.storage import file_sha256
+from fgbg_data.errors import EstimatorError, option
+from fgbg_data.runtime.storage import file_sha256
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
@@ -82,12 +82,12 @@ def find_model(source: str) -> ModelFiles:
     folder = Path(source).expanduser()
     if source not in PRESETS and (folder.is_dir() or folder.is_absolute() or source.startswith((".", "~"))):
         if not folder.is_dir():
-            raise EstimatorError(f"--depth hf:{source}: there is no such folder")
+            raise EstimatorError(f"{option('depth', f'hf:{source}')}: there is no such folder")
         missing = missing_files(folder)
         if missing:
             raise EstimatorError(
-                f"--depth hf:{source}: {missing} is missing; expected the files that `hf download REPO --local-dir "
-                f"{source}` or `save_pretrained` of model and image processor write"
+                f"{option('depth', f'hf:{source}')}: {missing} is missing; expected the files that `hf download "
+                f"REPO --local-dir {source}` or `save_pretrained` of model and image processor write"
             )
         return ModelFiles(folder=folder, repo=None, licence=card_licence(folder))
     repo = PRESETS[source].repo if source in PRESETS else source
@@ -133,7 +133,9 @@ def _cached(repo: str) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
-        raise EstimatorError(f"--depth hf:{repo}: is neither a folder nor REPO as on the hub, OWNER/NAME") from error
+        raise EstimatorError(
+            f"{option('depth', f'hf:{repo}')}: is neither a folder nor REPO as on the hub, OWNER/NAME"
+        ) from error
     return None if missing_files(folder) else folder
 
 
@@ -145,7 +147,7 @@ def _fetched(repo: str) -> Path:
         folder = Path(snapshot_download(repo, allow_patterns=FETCHED))
     except RepositoryNotFoundError as error:
         raise EstimatorError(
-            f"--depth hf:{repo}: the hub has no such repository, or wants to know who asks (`hf auth login`)"
+            f"{option('depth', f'hf:{repo}')}: no such repository, or it is private: run `hf auth login`"
         ) from error
     # The client lets the errors of its transport through, which are many.
     except Exception as error:
@@ -164,5 +166,6 @@ def _not_here(repo: str, reason: str) -> EstimatorError:
 
     return EstimatorError(
         f"{repo} is not in the cache of this machine ({constants.HF_HUB_CACHE}) and cannot be fetched ({reason}). "
-        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say --depth hf:DIR"
+        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say "
+        f"{option('depth', 'hf:DIR')}"
     )

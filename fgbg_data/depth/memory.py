@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fgbg_data.errors import EstimatorError, counted
+from fgbg_data.errors import EstimatorError, option
 from fgbg_data.sample import Array
+from fgbg_data.text import counted
 
 if TYPE_CHECKING:
     from fgbg_data.depth import DepthEstimator, Identity
@@ -55,14 +56,14 @@ class Halving:
                     raise
                 if size == 1:
                     raise EstimatorError(
-                        f"{self.name}: out of memory with 1 picture in one call; run again with a smaller --size, or "
-                        "--device cpu"
+                        f"{self.name}: out of memory with 1 picture in one call; run again with a smaller "
+                        f"{option('size')}, or {option('device', 'cpu')}"
                     ) from error
             self._part = size // 2  # out here the error is gone, and with it the tensors that its frames held
             warnings.warn(
                 f"{self.name}: out of memory with {counted(size, 'picture')} in one call; going on with {self._part}. "
                 "Depth may differ in its last bits from that of a device with more memory; a new build with "
-                f"--estimator-batch {self._part} always computes it so",
+                f"{option('estimator_batch', self._part)} always computes it so",
                 stacklevel=2,
             )
 

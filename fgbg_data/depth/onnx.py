@@ -12,9 +12,9 @@ from fgbg_data.depth import Identity, shown_name
 from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.memory import is_out_of_memory
 from fgbg_data.depth.recipe import Recipe, read_recipe
-from fgbg_data.errors import EstimatorError
+from fgbg_data.errors import EstimatorError, option
+from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.storage import file_sha256
 
 LONGEST_PX = 896  # of the network's input where no size is given: bounds memory for panoramas, as in `tiny`
 NEAREST = 1e-6
@@ -95,7 +95,7 @@ class OnnxEstimator:
             reason = str(error).strip().splitlines()[0]
             raise EstimatorError(
                 f"{self.name}: cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px "
-                f"({reason}). Say size or multiple in its TOML file, or another --estimator-batch"
+                f"({reason}). Say size or multiple in its TOML file, or another {option('estimator_batch')}"
             ) from error
         depth = np.asarray(result, np.float32)
         if depth.ndim == 4 and 1 in (depth.shape[1], depth.shape[3]):
@@ -148,7 +148,7 @@ def _open_session(path: Path, name: str, device: str) -> Any:
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise EstimatorError(
             f"{name}: onnxruntime {onnxruntime.__version__} has no CUDA; pip install onnxruntime-gpu, "
-            "or use --device cpu"
+            f"or use {option('device', 'cpu')}"
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is fatal: errors are raised
@@ -159,7 +159,9 @@ def _open_session(path: Path, name: str, device: str) -> Any:
         reason = str(error).strip().splitlines()[0]
         raise EstimatorError(f"{path}: is damaged or no ONNX model ({reason})") from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
-        raise EstimatorError(f"{name}: onnxruntime could not start CUDA; use --device cpu, or install what it lacks")
+        raise EstimatorError(
+            f"{name}: onnxruntime could not start CUDA; use {option('device', 'cpu')}, or install what it lacks"
+        )
     return session
 
 

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from fgbg_data.errors import ShardError
+from fgbg_data.runtime.storage import Location
 from fgbg_data.sample import FIELDS, Array, Meta, Sample, suffixes
-from fgbg_data.storage import Location
 
 Index = dict[str, Any]
 """JSON that lets a reader reach any sample of a shard without a scan; goes into the record."""

@@ -12,11 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
-from fgbg_data.pixels import decode_field, header_size
+from fgbg_data.runtime.storage import Location, join, open_stream, parent, partial, read_text
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Array, Meta, Sample
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
-from fgbg_data.storage import Location, join, open_stream, parent, partial, read_text
 
 INDEX = "index.csv"
 """The table of all loose files of a dataset."""

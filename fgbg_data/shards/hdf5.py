@@ -11,11 +11,11 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
+from fgbg_data.codecs.fields import MAX_SIDE_PX, decode_field, header_size, resize_field
 from fgbg_data.errors import ShardError
-from fgbg_data.pixels import MAX_SIDE_PX, decode_field, header_size, resize_field
+from fgbg_data.runtime.storage import Location, open_bytes, open_stream
 from fgbg_data.sample import FIELDS, Array, Sample, canonical_json
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
-from fgbg_data.storage import Location, open_bytes, open_stream
 
 
 class Hdf5Format:

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
-from fgbg_data.pixels import decode_field, header_size
+from fgbg_data.runtime.storage import Location, open_bytes, open_stream
 from fgbg_data.sample import FIELDS, Array, Sample
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
-from fgbg_data.storage import Location, open_bytes, open_stream
 
 _BLOCK = 512
 _BUFFER_BYTES = 2**20

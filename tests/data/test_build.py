@@ -12,17 +12,21 @@ import h5py
 import numpy as np
 import pytest
 import webdataset
+from helpers.datasets import config_for, contents
+from helpers.fake_estimator import FakeEstimator
 from PIL import Image
 from rich.console import Console
-from support import FakeEstimator, config_for, contents
 
-from fgbg_data import depth, storage
-from fgbg_data.build import build, production
+from fgbg_data import depth
+from fgbg_data.building.build import build, production
+from fgbg_data.building.prepare import prepare
+from fgbg_data.building.worker import Worker
+from fgbg_data.codecs.depth_codes import dequantise_depth
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.record import Record
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
-from fgbg_data.manifest import Manifest, Record
-from fgbg_data.project import prepare
-from fgbg_data.sample import Array, dequantise_depth, suffixes
-from fgbg_data.worker import Worker
+from fgbg_data.runtime import storage
+from fgbg_data.sample import Array, suffixes
 
 
 def test_plain_tar_holds_what_design_says(dataset: Path) -> None:
@@ -352,6 +356,6 @@ def test_build_log_is_no_part_of_the_dataset(dataset: Path) -> None:
 
 
 def test_public_function_is_not_shadowed_by_its_module() -> None:
-    import fgbg_data.build
+    import fgbg_data.building.build
 
     assert fgbg_data.build is build

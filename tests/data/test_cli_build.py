@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 import pytest
-from build_command import QUICK, as_a_process, build, refused, snapshot
 from click.testing import CliRunner
+from helpers.build_command import QUICK, as_a_process, build, refused, snapshot
 from PIL import Image
 
 from fgbg_data import cli
@@ -146,7 +146,7 @@ def test_summary_of_a_build(folder: Path) -> None:
 def test_help_teaches() -> None:
     result = CliRunner().invoke(cli.main, ["build", "--help"])
     assert result.exit_code == 0
-    options = [parameter for parameter in cli.build.params if isinstance(parameter, click.Option)]
+    options = [parameter for parameter in cli.main.commands["build"].params if isinstance(parameter, click.Option)]
     for option in options:
         assert option.help, option.name
         assert option.help.endswith((".", "]")), option.help
@@ -161,7 +161,11 @@ def test_help_tells_the_real_defaults() -> None:
 
     from fgbg_data.config import BuildConfig
 
-    texts = {option.name: option.help or "" for option in cli.build.params if isinstance(option, click.Option)}
+    texts = {
+        option.name: option.help or ""
+        for option in cli.main.commands["build"].params
+        if isinstance(option, click.Option)
+    }
     for field in fields(BuildConfig):
         shown = re.search(r"\[(.*)\]$", texts[field.name])
         if field.type is bool and field.name != "mirror":

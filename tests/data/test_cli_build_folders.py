@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from build_command import build, refused, said, snapshot
 from click.testing import CliRunner
-from support import contents
+from helpers.build_command import build, refused, said, snapshot
+from helpers.datasets import contents
 
 from fgbg_data import cli
-from fgbg_data.storage import build_lock
+from fgbg_data.runtime.storage import build_lock
 
 
 @pytest.mark.parametrize(("option", "kind"), [("bg", "background"), ("fg", "foreground")])
@@ -145,7 +145,7 @@ def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -
 def test_what_differs_in_depth_is_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fgbg_data import depth
 
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+    monkeypatch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
     assert build(folder, "--depth", "fake").exit_code == 0
     assert "differs in: --depth (fake there, none here))." in refused(folder)
     message = refused(folder, "--depth", "fake", "--estimator-batch", "2")

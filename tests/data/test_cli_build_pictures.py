@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from build_command import as_a_process, build, refused, snapshot
 from click.testing import Result
+from helpers.build_command import as_a_process, build, refused, snapshot
 from PIL import Image
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from helpers.fake_estimator import FakeEstimator
 from PIL import Image
-from support import FakeEstimator
 
 from fgbg_data import cli, depth
 from fgbg_data.depth.catalogue import catalogue

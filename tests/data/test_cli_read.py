@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fgbg_data.cli import main
-from fgbg_data.manifest import MANIFEST
+from fgbg_data.dataset.manifest import MANIFEST
 
 
 def run(*arguments: object) -> Result:

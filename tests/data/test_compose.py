@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.samples import placement_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
-from support import place
 
-from fgbg_data.compose import compose, paste, resize_premultiplied
+from fgbg_data.compositing.compose import compose, paste
+from fgbg_data.compositing.resize import resize_premultiplied
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -33,9 +34,9 @@ def golden_composites() -> dict[str, Image.Image]:
     ramp = np.mgrid[:64, :80].sum(0).astype(np.uint8)
     background = np.stack([ramp, 255 - ramp, ramp * 2], -1)
     spots = {
-        "down": place(5, 10, 40, 30),
-        "up": place(-20, 30, 150, 112),
-        "flipped": place(5, 40, 40, 30, mirrored=True),
+        "down": placement_at(5, 10, 40, 30),
+        "up": placement_at(-20, 30, 150, 112),
+        "flipped": placement_at(5, 40, 40, 30, mirrored=True),
     }
     found = {}
     for name, spot in spots.items():
@@ -84,15 +85,15 @@ def test_mask_is_aligned_with_what_was_pasted(top: int, left: int, height: int, 
     """White on black and black on white differ exactly where something was pasted."""
     white = Image.new("RGBa", (40, 50), (0, 0, 0, 0))
     white.paste((255, 255, 255, 255), (5, 10, 35, 45))
-    spot = place(top, left, height, width)
+    spot = placement_at(top, left, height, width)
     image, mask = compose(np.zeros((64, 80, 3), np.uint8), [np.asarray(white)], spot)
     np.testing.assert_array_equal(mask, np.where(image[..., 0] >= 128, 255, 0))
 
 
 def test_mirrored_is_the_flipped_cutout_in_the_same_box() -> None:
     background = np.zeros((64, 80, 3), np.uint8)
-    plain = compose(background, drawn_sizes(), place(3, 20, 48, 36))
-    mirrored = compose(background, drawn_sizes(), place(3, 20, 48, 36, mirrored=True))
+    plain = compose(background, drawn_sizes(), placement_at(3, 20, 48, 36))
+    mirrored = compose(background, drawn_sizes(), placement_at(3, 20, 48, 36, mirrored=True))
     np.testing.assert_array_equal(plain.image[3:51, 20:56], mirrored.image[3:51, 20:56][:, ::-1])
     np.testing.assert_array_equal(plain.mask[3:51, 20:56], mirrored.mask[3:51, 20:56][:, ::-1])
 

@@ -14,25 +14,31 @@ import numpy as np
 import pytest
 import webdataset
 from click.testing import CliRunner
-from support import FakeEstimator, config_for, contents
+from helpers.datasets import config_for, contents
+from helpers.fake_estimator import FakeEstimator
 
 import fgbg_data
-from fgbg_data import depth, source_depth, storage
-from fgbg_data.build import build
+from fgbg_data import depth
+from fgbg_data.building import source_depth
+from fgbg_data.building.build import build
+from fgbg_data.checking.stats import stats
+from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
-from fgbg_data.convert import convert
-from fgbg_data.dataset import open_dataset
+from fgbg_data.codecs.depth_codes import dequantise_depth
+from fgbg_data.codecs.encode import decode_pixels, encode_depth
+from fgbg_data.compositing.pictures import load_background
+from fgbg_data.compositing.resize import fit_background
+from fgbg_data.dataset.info import info
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.reading import open_dataset
+from fgbg_data.deriving.convert import convert
+from fgbg_data.deriving.merge import merge
+from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError, EstimatorError, FingerprintError
-from fgbg_data.gallery import Gallery
-from fgbg_data.info import info
-from fgbg_data.manifest import Manifest
-from fgbg_data.merge import merge
-from fgbg_data.pictures import fit_background, load_background
-from fgbg_data.preview import preview
-from fgbg_data.resplit import resplit
-from fgbg_data.sample import Array, decode_pixels, dequantise_depth, encode_depth
-from fgbg_data.stats import stats
-from fgbg_data.verify import verify
+from fgbg_data.runtime import storage
+from fgbg_data.sample import Array
+from fgbg_data.viewing.gallery import Gallery
+from fgbg_data.viewing.preview import preview
 
 
 class Counting(FakeEstimator):
@@ -62,7 +68,7 @@ def both(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete dataset of 48 samples with both kinds of depth. Read only."""
     out = tmp_path_factory.mktemp("both") / "shards"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "support:FakeEstimator")
+        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
         build(config_for(pictures, out, depth="fake", depth_mode="both", format=("tar", "hdf5")))
     return out
 

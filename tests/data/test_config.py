@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgbg_data.config import BuildConfig, fingerprint, parse_size, read_toml
+from fgbg_data.config import BuildConfig, read_toml
+from fgbg_data.dataset.identity import fingerprint
 from fgbg_data.errors import ConfigError
+from fgbg_data.options import parse_size
 
 
 def config(**options: Any) -> BuildConfig:

@@ -14,16 +14,16 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from support import config_for
+from helpers.datasets import config_for
 
-from fgbg_data import store
-from fgbg_data.build import build
-from fgbg_data.dataset import Dataset, open_dataset
+from fgbg_data.building.build import build
+from fgbg_data.codecs.depth_codes import dequantise_depth
+from fgbg_data.dataset import split_reader as store
+from fgbg_data.dataset.info import info
+from fgbg_data.dataset.layout import UnfinishedWarning
+from fgbg_data.dataset.manifest import MANIFEST
+from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import ConfigError, ShardError, StorageError, UnknownKeyError
-from fgbg_data.info import info
-from fgbg_data.layout import UnfinishedWarning
-from fgbg_data.manifest import MANIFEST
-from fgbg_data.sample import dequantise_depth
 
 FORMATS = ("tar", "hdf5")
 form_of = pytest.mark.parametrize("form", FORMATS)

@@ -9,12 +9,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from support import config_for
+from helpers.datasets import config_for
 
-from fgbg_data.build import build
-from fgbg_data.dataset import open_dataset
+from fgbg_data.building.build import build
+from fgbg_data.dataset.manifest import MANIFEST
+from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, StorageError
-from fgbg_data.manifest import MANIFEST
 
 
 def edit_manifest(copy: Path, change: Callable[[dict], None]) -> None:  # type: ignore[type-arg]

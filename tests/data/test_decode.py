@@ -7,9 +7,9 @@ import pytest
 import webdataset
 
 import fgbg_data
-from fgbg_data.dataset import open_dataset
+from fgbg_data.codecs.depth_codes import dequantise_depth
+from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import dequantise_depth
 
 
 def test_webdataset_gives_what_open_dataset_gives(dataset: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.datasets import contents
 from PIL import Image
-from support import contents
 
 from fgbg_data.demo import BACKGROUNDS, FOREGROUNDS, DemoPaths, write_demo
 from fgbg_data.demo.paint import Canvas, Linear

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from estimator_contract import EstimatorContract
-from support import FakeEstimator
+from helpers.fake_estimator import FakeEstimator
 
 from fgbg_data.depth import FORMS, DepthEstimator, check_estimator, load_estimator, pick_device, shown_name
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
+from fgbg_data.testing.estimators import EstimatorContract
 
 
 class TestFake(EstimatorContract):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from depth_models import PLAIN, save_model, write_onnx
-from support import config_for, contents
+from helpers.datasets import config_for, contents
+from helpers.depth_models import PLAIN, save_model, write_onnx
 
 from fgbg_data import open_dataset
-from fgbg_data.build import build
+from fgbg_data.building.build import build
 from fgbg_data.cli import main
 from fgbg_data.depth import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
@@ -38,8 +38,8 @@ def test_an_only_worker_takes_the_estimator_that_is_loaded(
         loaded.append(name)
         return load_estimator(name, *more)
 
-    monkeypatch.setattr("fgbg_data.project.load_estimator", load)
-    monkeypatch.setattr("fgbg_data.worker.load_estimator", load)
+    monkeypatch.setattr("fgbg_data.building.prepare.load_estimator", load)
+    monkeypatch.setattr("fgbg_data.building.worker.load_estimator", load)
     threads = torch.get_num_threads()
     build(config_for(pictures, tmp_path / "out", depth="tiny", jobs=1, **SMALL))
     assert loaded == ["tiny"]

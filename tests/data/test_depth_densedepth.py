@@ -10,14 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from estimator_contract import EstimatorContract
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fgbg_data.depth import DepthEstimator, load_estimator
 from fgbg_data.depth.densedepth import DenseDepthEstimator
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.storage import file_sha256
+from fgbg_data.testing.estimators import EstimatorContract
 
 BLOCKS = (6, 12, 32, 32)
 WIDTH = 16  # of the decoder; 1664 in the published files
@@ -215,7 +215,7 @@ def test_network_is_that_of_tensorflow(width: str, between: str, tmp_path: Path)
     python = os.environ.get("FGBG_TF_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import tf_keras"], capture_output=True).returncode:
         pytest.skip(f"{python} has no tf_keras: set FGBG_TF_PYTHON to an interpreter that has")
-    script = Path(__file__).parents[1] / "keras_densedepth.py"
+    script = Path(__file__).parents[1] / "helpers" / "keras_densedepth.py"
     subprocess.run([python, script, tmp_path, width, between], check=True, capture_output=True)
     with np.load(tmp_path / "expected.npz") as expected:
         images, theirs = expected["images"], expected["depth"]

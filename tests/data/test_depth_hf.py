@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from depth_models import FAMILIES, save_model
-from estimator_contract import EstimatorContract
+from helpers.depth_models import FAMILIES, save_model
 from PIL import Image
 
 from fgbg_data.depth import DepthEstimator, load_estimator, warn_of_licence
@@ -17,8 +16,9 @@ from fgbg_data.depth.hf import HfEstimator
 from fgbg_data.depth.hub import card_licence
 from fgbg_data.depth.presets import PRESETS
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.storage import file_sha256
+from fgbg_data.testing.estimators import EstimatorContract
 
 METRIC = ("depth_anything_metric", "zoedepth", "glpn")
 

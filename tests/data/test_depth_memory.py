@@ -8,9 +8,9 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from depth_models import save_model, write_onnx
+from helpers.datasets import contents
+from helpers.depth_models import save_model, write_onnx
 from onnx import helper, numpy_helper
-from support import contents
 
 from fgbg_data import cli, open_dataset
 from fgbg_data.depth import load_estimator

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from depth_models import PLAIN, write_onnx
-from estimator_contract import EstimatorContract
+from helpers.depth_models import PLAIN, write_onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fgbg_data.depth import DepthEstimator, load_estimator
@@ -17,8 +16,9 @@ from fgbg_data.depth.onnx import OnnxEstimator, normalises_itself
 from fgbg_data.depth.recipe import RECIPES, read_recipe
 from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.storage import file_sha256
+from fgbg_data.testing.estimators import EstimatorContract
 
 
 def photos(count: int, height: int, width: int) -> Array:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fgbg_data import jpeg
+from fgbg_data.codecs import jpeg
+from fgbg_data.codecs.encode import decode_pixels, encode_image
+from fgbg_data.codecs.fields import decode_field
 from fgbg_data.errors import ShardError
-from fgbg_data.pixels import decode_field
-from fgbg_data.sample import Array, decode_pixels, encode_image
+from fgbg_data.sample import Array
 
 SAMPLINGS = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import contents
+from helpers.datasets import contents
 
 KILLS = 10
 

@@ -8,7 +8,7 @@ import pytest
 ROUNDS, MEGABYTES = 20, 64
 PROGRAM = f"""
 import resource, sys
-from fgbg_data.malloc import keep_freed_memory
+from fgbg_data.runtime.malloc import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 bytearray({MEGABYTES} << 20)

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from helpers.datasets import config_for
+from helpers.pictures import draw_pictures
 from PIL import Image
-from support import config_for, draw_pictures
 
-from fgbg_data.build import build
+from fgbg_data.building.build import build
+from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
-from fgbg_data.dataset import open_dataset
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.reading import open_dataset
+from fgbg_data.deriving.merge import merge
+from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError
-from fgbg_data.manifest import Manifest
-from fgbg_data.merge import merge
-from fgbg_data.resplit import resplit
-from fgbg_data.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 import PIL
 import pytest
-from drawn import ORIENTATION, animated, cutout, grey, opencv, photo, png, posterised, rgb, saved, wide
+from helpers.datasets import config_for
+from helpers.picture_files import ORIENTATION, animated, cutout, grey, opencv, photo, png, posterised, rgb, saved, wide
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
-from support import config_for
 
-from fgbg_data.compose import paste, resize_premultiplied
-from fgbg_data.pictures import cutout_sizes, fit_background, load_background, load_foreground
-from fgbg_data.plan import Source, box_size
-from fgbg_data.sources import (
-    find_pictures,
-    scan,
-)
+from fgbg_data.compositing.compose import paste
+from fgbg_data.compositing.pictures import load_background, load_foreground
+from fgbg_data.compositing.plan import box_size
+from fgbg_data.compositing.resize import cutout_sizes, fit_background, resize_premultiplied
+from fgbg_data.compositing.sources import find_pictures, scan
+from fgbg_data.splits import Source
 
 # --- backgrounds: file name, how it is written, what it must decode to, how far off it may be --------------
 

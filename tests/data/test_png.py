@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from fgbg_data import png
-from fgbg_data.pixels import decode_field, resize_field
-from fgbg_data.sample import Array, encode_depth, encode_image, encode_mask
+from fgbg_data.codecs import png
+from fgbg_data.codecs.encode import encode_depth, encode_image, encode_mask
+from fgbg_data.codecs.fields import decode_field, resize_field
+from fgbg_data.sample import Array
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 

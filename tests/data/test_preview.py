@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fgbg_data.dataset import open_dataset
+from fgbg_data.dataset.reading import open_dataset
+from fgbg_data.drawing.colours import OUTLINE, outlined
+from fgbg_data.drawing.sheets import GAP_PX, LINE_PX
 from fgbg_data.errors import ConfigError, UnknownKeyError
-from fgbg_data.preview import GAP_PX, LINE_PX, OUTLINE, key_sources, outlined, preview
+from fgbg_data.key import key_sources
+from fgbg_data.viewing.preview import preview
 
 
 def pictures_of(sheet: Path, rows: int, columns: int, side: int = 48) -> np.ndarray:  # type: ignore[type-arg]

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fgbg_data import progress
-from fgbg_data.progress import BuildProgress, Tally, format_bytes, format_seconds
+from fgbg_data.runtime import progress
+from fgbg_data.runtime.progress import BuildProgress, Tally
+from fgbg_data.text import format_bytes, format_seconds
 
 
 def test_tally_counts_across_processes(tmp_path: Path) -> None:
     tally = Tally(tmp_path / "tally", slots=3)
     tally.count(0, 5, 1.5)
     code = """
-import sys; from fgbg_data.progress import Tally; from pathlib import Path
+import sys; from fgbg_data.runtime.progress import Tally; from pathlib import Path
 Tally(Path(sys.argv[1])).count(2, 7, 0.25)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "tally")], check=True)

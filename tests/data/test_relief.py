@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.samples import placement_at
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from support import place
 
-from fgbg_data.relief import compose_depth, neutral_box, relief_of, stand
+from fgbg_data.compositing.composed_depth import compose_depth, neutral_box, relief_of, stand
 from fgbg_data.sample import Array
 
 DEPTHS = st.floats(-1000, 1000, width=32)
@@ -30,7 +30,7 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "background": draw(hnp.arrays(np.float32, (height, width), elements=DEPTHS)),
         "relief": draw(hnp.arrays(np.float32, (draw(SIDES), draw(SIDES)), elements=st.floats(0, 1, width=32))),
-        "placement": place(top, left, box_h, box_w, mirrored=draw(st.booleans())),
+        "placement": placement_at(top, left, box_h, box_w, mirrored=draw(st.booleans())),
         "mask": mask,
         "share": draw(st.floats(0, 1)),
         "drawn": draw(st.floats(0, 1)),
@@ -83,7 +83,7 @@ def test_what_is_nearer_in_the_relief_is_nearer_in_depth(scene: dict[str, Any], 
 @given(scenes())
 def test_the_mirrored_scene_has_the_mirrored_depth(scene: dict[str, Any]) -> None:
     placement, width = scene["placement"], scene["mask"].shape[1]
-    twin = place(
+    twin = placement_at(
         placement.top,
         width - placement.left - placement.width,
         placement.height,
@@ -115,10 +115,10 @@ def test_a_cut_out_on_a_sloping_floor() -> None:
     mask[3:8, 2:6] = 255
     relief = np.zeros((5, 4), np.float32)
     relief[:, 2:] = 1
-    composed = compose_depth(background, relief, place(3, 2, 5, 4), mask, share=0.5)
+    composed = compose_depth(background, relief, placement_at(3, 2, 5, 4), mask, share=0.5)
     assert (composed[3:8, 2:4] == 7).all()
     assert (composed[3:8, 4:6] == 7 + 0.5 * 7).all()  # half of the way from the farthest, 0, on top of 7
-    flipped = compose_depth(background, relief, place(3, 2, 5, 4, mirrored=True), mask, share=0.5)
+    flipped = compose_depth(background, relief, placement_at(3, 2, 5, 4, mirrored=True), mask, share=0.5)
     assert (flipped[3:8, 4:6] == 7).all()
 
 

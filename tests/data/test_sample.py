@@ -10,17 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from fgbg_data.codecs.depth_codes import dequantise_depth, quantise_depth
+from fgbg_data.codecs.encode import decode_pixels, encode_depth, encode_image, encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import (
-    Sample,
-    decode_pixels,
-    dequantise_depth,
-    encode_depth,
-    encode_image,
-    encode_mask,
-    quantise_depth,
-    sample_digest,
-)
+from fgbg_data.sample import Sample, sample_digest
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 

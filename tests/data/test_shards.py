@@ -10,13 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from helpers.samples import make_sample, some_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from samples import make_sample, some_samples
 
+from fgbg_data.codecs.encode import encode_depth, encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Sample, canonical_json, encode_depth, encode_mask
+from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Sample, canonical_json
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.shards.base import ShardReader
 from fgbg_data.shards.tar import ustar_header

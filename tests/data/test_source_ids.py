@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn import photo, saved
+from helpers.picture_files import photo, saved
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fgbg_data.compositing.source_ids import check_ids, source_id
+from fgbg_data.compositing.sources import scan
 from fgbg_data.errors import SourceError
-from fgbg_data.sources import check_ids, scan, source_id
 
 SEGMENT = st.text(
     st.one_of(st.sampled_from("abcxyzABC019 -_.()éßÄ部屋🎈"), st.characters(exclude_characters="/\0", codec="utf-8")),

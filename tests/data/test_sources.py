@@ -13,12 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from drawn import cutout, photo, png, saved
+from helpers.datasets import config_for
+from helpers.picture_files import cutout, photo, png, saved
 from PIL import Image
-from support import config_for
 
+from fgbg_data.compositing.source_cache import SourceCache
+from fgbg_data.compositing.source_file import BadSource
+from fgbg_data.compositing.sources import bad_sources_text, find_pictures, scan
 from fgbg_data.errors import SourceError
-from fgbg_data.sources import BadSource, SourceCache, bad_sources_text, find_pictures, scan
 
 # --- finding -----------------------------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgbg_data.dataset import open_dataset
+from fgbg_data.checking.stats import stats
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ManifestError, ShardError
-from fgbg_data.manifest import MANIFEST, Manifest
-from fgbg_data.stats import stats
 
 
 def test_records_recomputed_and_numpy_agree(dataset: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fgbg_data import storage
 from fgbg_data.errors import StorageError
+from fgbg_data.runtime import storage
 
 
 def test_partial_replaces_only_when_whole(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_hdf5_says_full_in_its_own_way(tmp_path: Path) -> None:
 import resource, signal, sys
 import numpy
 from pathlib import Path
-from fgbg_data import storage
+from fgbg_data.runtime import storage
 from fgbg_data.sample import Sample
 from fgbg_data.shards import ShardSpec, load_format
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -97,7 +97,7 @@ def test_a_build_waits_for_workers_of_a_killed_one(tmp_path: Path) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from fgbg_data import storage
+from fgbg_data.runtime import storage
 storage.hold_as_worker(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import some_samples
+from helpers.samples import some_samples
 
-from fgbg_data import scans
+from fgbg_data.codecs.encode import encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Sample, canonical_json, encode_mask
+from fgbg_data.sample import Sample, canonical_json
+from fgbg_data.shards import index_cache as scans
 from fgbg_data.shards import load_format
 
 

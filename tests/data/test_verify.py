@@ -13,14 +13,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from helpers.datasets import config_for, contents
 from PIL import Image
-from support import config_for, contents
 
-from fgbg_data.build import build
+from fgbg_data.building.build import build
+from fgbg_data.checking.verify import Report, verify
+from fgbg_data.codecs.encode import decode_pixels, encode_depth, encode_mask
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, StorageError
-from fgbg_data.manifest import MANIFEST, Manifest
-from fgbg_data.sample import canonical_json, decode_pixels, encode_depth, encode_mask
-from fgbg_data.verify import Report, verify
+from fgbg_data.sample import canonical_json
 
 TAR = "train/fgbg-train-000001.tar"
 H5 = "train/fgbg-train-000001.h5"
@@ -363,7 +364,7 @@ def test_rerender_names_what_differs(copy: Path, pictures: Path, tmp_path: Path)
     for path in copy.glob("train/*.h5"):
         with h5py.File(path, "a") as file:
             file["image"][:] ^= 1
-    from fgbg_data.rerender import rerender_samples
+    from fgbg_data.checking.rerender import rerender_samples
 
     found = list(rerender_samples(copy, manifest, pictures / "bg", pictures / "fg", 48, 0))
     assert len(found) == 24

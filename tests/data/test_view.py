@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 
 from fgbg_data.cli import main
-from fgbg_data.dataset import open_dataset
+from fgbg_data.codecs.encode import decode_pixels
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import FgbgError
-from fgbg_data.gallery import Gallery
-from fgbg_data.manifest import Manifest
-from fgbg_data.sample import decode_pixels
-from fgbg_data.view import export, view
+from fgbg_data.viewing.gallery import Gallery
+from fgbg_data.viewing.view import export, view
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra view)")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.training import PRELOAD, make_shards, quick
 from hypothesis import settings
-from train.quick import PRELOAD, make_shards, quick
 
 from fgbg_train.train import fit
 

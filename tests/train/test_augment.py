@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from fgbg_train.augment import Draws, augment
 from fgbg_train.config import AugmentConfig
-from fgbg_train.data import Targets
+from fgbg_train.data.augment import Draws, augment
+from fgbg_train.data.samples import Targets
 
 CPU = torch.device("cpu")
 OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "background": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}

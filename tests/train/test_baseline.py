@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from fgbg_data import open_dataset
-from fgbg_train import baseline
-from fgbg_train.data import SplitReader
-from fgbg_train.metrics import MetricSums
+from fgbg_train.data.samples import SplitReader
+from fgbg_train.measure import baseline
+from fgbg_train.measure.metrics import MetricSums
 
 
 def test_guesses_are_those_of_numpy(shards: Path) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.training import largest_file
 from torch import nn
-from train.quick import largest_file
 
-from fgbg_train import checkpoint
 from fgbg_train.errors import CheckpointError
-from fgbg_train.stopping import StopSignal
+from fgbg_train.run import checkpoint
+from fgbg_train.run.stopping import StopSignal
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train.quick import largest_file
+from helpers.training import largest_file
 
 from fgbg_data import open_dataset
-from fgbg_train.cache import Demand, Pixels, SizeCache, plan_caches
-from fgbg_train.data import FULL_SIZE, Batch, SplitReader, StreamDataset, to_device
+from fgbg_train.data.cache import Demand, Pixels, SizeCache, plan_caches
+from fgbg_train.data.samples import FULL_SIZE, Batch, SplitReader, StreamDataset, to_device
+from fgbg_train.data.stream import Item
 from fgbg_train.errors import DataError, FgbgError
-from fgbg_train.stream import Item
 
 
 def test_a_reader_gives_what_the_dataset_holds(shards: Path) -> None:

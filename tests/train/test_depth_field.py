@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from train.quick import differing, fit_killed, make_shards, quick, weights
+from helpers.training import differing, fit_killed, make_shards, quick, weights
 
 from fgbg_data import open_dataset
 from fgbg_train import evaluate
 from fgbg_train.cli import main
-from fgbg_train.data import FULL_SIZE, SplitReader
+from fgbg_train.data.samples import FULL_SIZE, SplitReader
 from fgbg_train.errors import DataError, ResumeError
 from fgbg_train.prepare import describe, prepare
 from fgbg_train.train import fit

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from train.quick import TINY_NET, weights
+from helpers.training import TINY_NET, weights
 
 from fgbg_train.config import build
 from fgbg_train.devices import make_fabric, resolve_device
 from fgbg_train.errors import ConfigError
-from fgbg_train.log import read_rows
+from fgbg_train.run.log import read_rows
 
 OPTIONS = [
     *("--mask-net", TINY_NET, "--depth-net", TINY_NET, "--start", "random", "--freeze-norm"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from train.quick import quick
+from helpers.training import quick
 
 from fgbg_data import open_dataset
 from fgbg_train import evaluate, fit

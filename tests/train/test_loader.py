@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from fgbg_train.cache import SizeCache
-from fgbg_train.data import FULL_SIZE, Batch, SplitReader, StreamDataset
-from fgbg_train.loader import Loader
-from fgbg_train.stream import Item, Segment
+from fgbg_train.data.cache import SizeCache
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.samples import FULL_SIZE, Batch, SplitReader, StreamDataset
+from fgbg_train.data.stream import Item, Segment
 
 
 def test_what_is_cached_is_read_without_workers(shards: Path, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from fgbg_train.errors import DataError
-from fgbg_train.log import Log, RunLog, read_rows
-from fgbg_train.plot import plot_runs, sizes
+from fgbg_train.run.log import Log, RunLog, read_rows
+from fgbg_train.run.plot import plot_runs, sizes
 
 
 def logged(folder: Path) -> RunLog:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fgbg_train import losses
 from fgbg_train.config import LossConfig
+from fgbg_train.measure import losses
 from fgbg_train.models.cascade import Prediction
 
 

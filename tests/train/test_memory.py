@@ -5,18 +5,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import config_for, draw_pictures
+from helpers.datasets import config_for
+from helpers.pictures import draw_pictures
 
-from fgbg_data.build import build
+from fgbg_data.building.build import build
 
 READ = """
 import sys
 import torch
 torch.set_num_threads(1)
-from fgbg_train.data import SplitReader, StreamDataset
-from fgbg_train.loader import Loader
-from fgbg_train.stream import Stream
-from fgbg_train.cache import SizeCache
+from fgbg_train.data.samples import SplitReader, StreamDataset
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.stream import Stream
+from fgbg_train.data.cache import SizeCache
 from fgbg_train.schedule import Schedule, parse
 from pathlib import Path
 data, folder, cached, leak = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "cache", sys.argv[4] == "leak"

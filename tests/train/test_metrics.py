@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgbg_train.metrics import MetricSums, better
+from fgbg_train.measure.metrics import MetricSums, better
 
 Array = npt.NDArray[np.float64]
 

@@ -6,9 +6,10 @@ from torch import nn
 
 from fgbg_train.config import ModelConfig
 from fgbg_train.errors import ConfigError
-from fgbg_train.models import build_cascade, build_network, split_name
+from fgbg_train.models.build import build_cascade, build_network
 from fgbg_train.models.cascade import Cascade
 from fgbg_train.models.drn import DRNClassifier
+from fgbg_train.network_names import split_name
 
 
 def num_parameters(network: nn.Module) -> int:

@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 
 import pytest
-from train.quick import differing, fit_killed, quick, weights, workers_left
+from helpers.training import differing, fit_killed, quick, weights, workers_left
 
-from fgbg_train.log import read_rows
+from fgbg_train.run.log import read_rows
 from fgbg_train.train import fit
 
 MEASURED = ("samples_per_s", "waiting_frac", "seconds")

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fgbg_train.data.stream import EpochOrder, Item, Part, Stream
 from fgbg_train.schedule import Schedule, parse
-from fgbg_train.stream import EpochOrder, Item, Part, Stream
 
 
 @given(st.integers(1, 20_000), st.integers(0, 99), st.integers(0, 99))

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.training import differing, quick, weights
 from PIL import Image
-from train.quick import differing, quick, weights
 
-from fgbg_train import checkpoint, losses, train
+from fgbg_train import train
 from fgbg_train.config import read_toml
 from fgbg_train.errors import (
     CheckpointError,
@@ -21,9 +21,11 @@ from fgbg_train.errors import (
     ResumeError,
     ScheduleError,
 )
-from fgbg_train.log import read_rows
+from fgbg_train.measure import losses
 from fgbg_train.prepare import describe, prepare
-from fgbg_train.stopping import Stopped
+from fgbg_train.run import checkpoint
+from fgbg_train.run.log import read_rows
+from fgbg_train.run.stopping import Stopped
 from fgbg_train.train import average, fit, is_out_of_memory
 
 ONE = {"schedule": "1@16x6"}

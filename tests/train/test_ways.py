@@ -7,16 +7,17 @@ from pathlib import Path
 import fsspec
 import pytest
 import torch
+from helpers.training import differing, quick, weights
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import MixedPrecision
 from torch._dynamo.exc import TorchDynamoException
-from train.quick import differing, quick, weights
 
-from fgbg_train import losses, train
+from fgbg_train import train
 from fgbg_train.errors import CompileError
-from fgbg_train.evaluate import evaluate
-from fgbg_train.log import read_rows
+from fgbg_train.measure import losses
+from fgbg_train.run.log import read_rows
 from fgbg_train.train import fit
+from fgbg_train.use.evaluate import evaluate
 
 # Not smaller: at 16 px maps of one pixel remain, on which oneDNN's gradient of a 5x5 depthwise convolution in bfloat16
 # holds what was in memory before (seen with torch 2.15).

@@ -1,0 +1,50 @@
+"""The public names of the package and where each one lives; the only list of them."""
+
+from .building.build import build
+from .checking.stats import FieldStats, stats
+from .checking.verify import Problem, Report, verify
+from .codecs.depth_codes import dequantise_depth
+from .config import BuildConfig
+from .dataset.info import info
+from .dataset.layout import UnfinishedWarning
+from .dataset.manifest import Manifest
+from .dataset.reading import Dataset, LoadedSample, open_dataset
+from .dataset.record import Record
+from .dataset.webdataset_decoder import decode
+from .depth import DepthEstimator
+from .deriving.convert import convert
+from .deriving.merge import merge
+from .deriving.resplit import resplit
+from .errors import FgbgError
+from .sample import Sample
+from .viewing.preview import preview
+from .viewing.view import view
+
+__version__: str
+
+__all__ = [
+    "BuildConfig",
+    "Dataset",
+    "DepthEstimator",
+    "FgbgError",
+    "FieldStats",
+    "LoadedSample",
+    "Manifest",
+    "Problem",
+    "Record",
+    "Report",
+    "Sample",
+    "UnfinishedWarning",
+    "build",
+    "convert",
+    "decode",
+    "dequantise_depth",
+    "info",
+    "merge",
+    "open_dataset",
+    "preview",
+    "resplit",
+    "stats",
+    "verify",
+    "view",
+]

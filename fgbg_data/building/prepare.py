@@ -1,0 +1,158 @@
+"""A build that is checked and ready to run: sources, plan, estimator and manifest, before anything is written."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from fgbg_data.building.worker import Job
+from fgbg_data.compositing.plan import Plan
+from fgbg_data.compositing.source_file import SourceFile
+from fgbg_data.compositing.source_ids import check_ids
+from fgbg_data.compositing.sources import bad_sources_text, find_pictures, no_transparency_text, scan
+from fgbg_data.config import BuildConfig
+from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, warn_of_licence
+from fgbg_data.errors import ConfigError, SourceError, StorageError, option
+from fgbg_data.key import max_key_bytes, sample_key
+from fgbg_data.runtime.parallel import num_cores
+
+
+@dataclass(frozen=True)
+class Project:
+    """A build that is checked and ready to run.
+
+    Attributes:
+        job: what workers are told.
+        plan: of the dataset.
+        manifest: as it is written first, incomplete.
+        estimator: loaded, or None without depth.
+    """
+
+    job: Job
+    plan: Plan
+    manifest: Manifest
+    estimator: DepthEstimator | None
+
+
+def prepare(config: BuildConfig, console: Console | None = None) -> Project:
+    """Check everything that can be checked before anything is written.
+
+    Raises:
+        FgbgError: options, sources or estimator cannot work.
+    """
+    console = console or Console(quiet=True)
+    _check_folders(config)
+    if config.depth != "none":
+        check_estimator(config.depth)
+    backgrounds, foregrounds, skipped = _scan_sources(config, console)
+    estimator = None
+    if config.depth != "none":
+        estimator = load_estimator(config.depth, config.device, config.estimator_batch)
+        warn_of_licence(estimator.identity())
+    sources = {"backgrounds": backgrounds, "foregrounds": foregrounds}
+    identity: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "config": config.described(),
+        "sources": {
+            kind: [{k: v for k, v in s.described().items() if k not in s.provenance} for s in found]
+            for kind, found in sources.items()
+        },
+        "skipped": skipped,
+        "estimator": dict(estimator.identity()) if estimator else None,
+    }
+    job = Job(
+        config=config,
+        backgrounds=tuple(backgrounds),
+        foregrounds=tuple(foregrounds),
+        fingerprint=identity_fingerprint(identity),
+        device=str(identity["estimator"]["device"]) if estimator else "cpu",
+        batch_size=estimator.batch_size if estimator else 16,
+    )
+    plan = job.plan()
+    _check_keys(job)
+    manifest = Manifest.begin(
+        identity,
+        fields=job.spec(0).described(),
+        splits={
+            split.name: {
+                "samples": split.samples,
+                "shards": -(-split.samples // config.shard_size),
+                "backgrounds": [backgrounds[i].id for i in split.backgrounds],
+                "foregrounds": [foregrounds[i].id for i in split.foregrounds],
+            }
+            for split in plan.splits.values()
+        },
+        provenance={f"{kind}/{s.id}": s.provenance for kind, found in sources.items() for s in found if s.provenance},
+    )
+    return Project(job, plan, manifest, estimator)
+
+
+def _check_folders(config: BuildConfig) -> None:
+    """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made."""
+    out = config.out.resolve()
+    for name, folder in (("bg", config.bg), ("fg", config.fg)):
+        source = folder.resolve()
+        if out == source or out.is_relative_to(source):
+            raise ConfigError(
+                f"{option('out', config.out)}: lies inside {option(name, folder)}, where the next build would "
+                "take its pictures for sources. Choose a folder outside"
+            )
+        if source.is_relative_to(out):
+            raise ConfigError(
+                f"{option(name, folder)}: lies inside {option('out', config.out)}. Choose another {option('out')}"
+            )
+    find_pictures(config.bg, "background")
+    find_pictures(config.fg, "foreground")
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir():
+        file = "is a file" if there == out else f"{there} is a file"
+        raise StorageError(f"{option('out', config.out)}: {file}. Choose another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(f"{option('out', config.out)}: no permission to write in {there}. Choose another folder")
+
+
+def _check_keys(job: Job) -> None:
+    """Refuse sources whose names make keys that a tar cannot hold together with the suffixes of the fields."""
+    background, foreground = (max((s.id for s in found), key=len) for found in (job.backgrounds, job.foregrounds))
+    key, suffixes = sample_key(background, foreground, job.config.positions - 1, True), job.spec(0).suffixes.values()
+    if len(key) > max_key_bytes(suffixes):
+        raise ConfigError(
+            f"{key}: too long a key with the suffix {max(suffixes, key=len)}; expected at most "
+            f"{max_key_bytes(suffixes)} characters. Rename the longest pictures, or leave out "
+            f"{option('depth_mode', 'both')}"
+        )
+
+
+def _scan_sources(
+    config: BuildConfig, console: Console
+) -> tuple[list[SourceFile], list[SourceFile], list[dict[str, str]]]:
+    """Check all sources of both folders; raise one error that lists every bad one."""
+    jobs = config.jobs or num_cores()
+    with console.status("checking the sources"):
+        backgrounds, bad_bg = scan(config.bg, "background", jobs=jobs)
+        foregrounds, bad_fg = scan(config.fg, "foreground", jobs=jobs)
+    bad = [(config.bg, source) for source in bad_bg] + [(config.fg, source) for source in bad_fg]
+    if not foregrounds and (config.skip_bad or not bad_bg):
+        text = no_transparency_text(config.fg, bad_fg)
+        if text:
+            raise SourceError(text)
+    if bad and not config.skip_bad:
+        raise SourceError(bad_sources_text(bad))
+    for folder, found, kind in ((config.bg, backgrounds, "background"), (config.fg, foregrounds, "foreground")):
+        if not found:
+            raise SourceError(
+                f"{folder}: no {kind} is left after {option('skip_bad')}; without that option every problem is listed"
+            )
+        check_ids(found)
+    skipped = [
+        {"kind": kind, "file": source.file, "problem": source.problem}
+        for kind, sources in (("background", bad_bg), ("foreground", bad_fg))
+        for source in sources
+    ]
+    for entry in skipped:
+        text = f"skipped {entry['kind']} {entry['file']}: {entry['problem']}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return backgrounds, foregrounds, skipped

@@ -1,0 +1,130 @@
+"""Depth of the sources, for composed depth: estimated once each, in files beside the shards while a build runs."""
+
+import functools
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fgbg_data.compositing.compose import Composite, paste
+from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
+from fgbg_data.compositing.resize import resize_premultiplied
+from fgbg_data.compositing.source_cache import SourceCache
+from fgbg_data.compositing.source_ids import Kind
+from fgbg_data.depth import DepthEstimator
+from fgbg_data.errors import EstimatorError, option
+from fgbg_data.runtime import storage
+from fgbg_data.sample import Array
+
+KEPT = 128
+"""Files that one reader keeps mapped."""
+
+
+class SourceDepth:
+    """Reads what `estimate_sources` wrote to `folder`, by memory maps that all workers share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open = functools.lru_cache(KEPT)(self._map)
+
+    def background(self, name: str) -> Array:
+        """(H, W) float32, inverse depth of a background as it fills the canvas, in the estimator's unit."""
+        return self._open("background", name)
+
+    def relief(self, name: str) -> Array:
+        """(h, w) float32 in [0, 1], the relief of a foreground; see `relief.relief_of`."""
+        return self._open("foreground", name)
+
+    def _map(self, kind: Kind, name: str) -> Array:
+        found: Array = np.load(_path(self._folder, kind, name), mmap_mode="r", allow_pickle=False)
+        return found
+
+
+def folder_of(out: Path, fingerprint: str) -> Path:
+    """Return where a build keeps the depth of its sources until it is finished."""
+    return out / storage.SOURCE_DEPTH / fingerprint
+
+
+def clear(out: Path) -> None:
+    """Remove the depth of sources that this build, or another of this folder, has left."""
+    shutil.rmtree(out / storage.SOURCE_DEPTH, ignore_errors=True)
+
+
+def num_calls(batch_size: int, backgrounds: int, foregrounds: int) -> int:
+    """Return how often the estimator is called."""
+    return -(-backgrounds // batch_size) + -(-foregrounds // batch_size)
+
+
+def estimate_sources(
+    folder: Path,
+    cache: SourceCache,
+    estimator: DepthEstimator,
+    backgrounds: Sequence[str],
+    foregrounds: Sequence[str],
+    report: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Ask an estimator about every source, and write what it says; what is there from an earlier run stays.
+
+    Batches are cut at fixed places in the order given, backgrounds first, and a short one is filled up with its last
+    picture: floats depend on the batch, and so they depend neither on workers nor on where a build was killed.
+
+    Args:
+        folder: for the files.
+        cache: gives the pictures.
+        estimator: asked `num_calls` times.
+        backgrounds: ids.
+        foregrounds: ids.
+        report: called with the number of sources that are done.
+
+    Raises:
+        EstimatorError: a depth is not finite, or has another size than the picture; the source is named.
+    """
+    done = 0
+    kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("background", backgrounds), ("foreground", foregrounds))
+    for kind, names in kinds:
+        for start in range(0, len(names), estimator.batch_size):
+            batch = names[start : start + estimator.batch_size]
+            if not all(_path(folder, kind, name).is_file() for name in batch):
+                _estimate_batch(folder, cache, estimator, kind, batch)
+            done += len(batch)
+            report(done)
+
+
+# --- parts of it ------------------------------------------------------------------------------------------
+
+
+def _estimate_batch(
+    folder: Path, cache: SourceCache, estimator: DepthEstimator, kind: Kind, names: Sequence[str]
+) -> None:
+    if kind == "background":
+        images = [cache.background(name) for name in names]
+    else:
+        shown = {name: _on_neutral(cache, name) for name in names}
+        images = [composite.image for composite, _, _ in shown.values()]
+    depths = estimator.estimate(np.stack(images + [images[-1]] * (estimator.batch_size - len(images))))
+    for name, image, depth in zip(names, images, depths, strict=False):
+        if depth.shape != image.shape[:2] or not np.isfinite(depth).all():
+            raise EstimatorError(
+                f"{kind} {name}: {option('depth', estimator.name)} gave a depth of {depth.shape}, or one that is "
+                f"not finite; expected {image.shape[:2]}"
+            )
+        if kind == "foreground":
+            composite, rows, columns = shown[name]
+            depth = relief_of(depth[rows, columns], composite.mask[rows, columns])
+        path = _path(folder, kind, name)
+        with storage.partial(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, depth.astype(np.float32, copy=False), allow_pickle=False)
+
+
+def _on_neutral(cache: SourceCache, name: str) -> tuple[Composite, slice, slice]:
+    """Return a cut-out alone on an empty canvas, and its rows and columns there."""
+    cutout, canvas = cache.foreground(name), cache.canvas
+    top, left, height, width = neutral_box(cutout[0].shape[0], cutout[0].shape[1], canvas)
+    empty = np.full((*canvas, 3), NEUTRAL, np.uint8)
+    composite = paste(empty, resize_premultiplied(cutout, height, width), top=top, left=left)
+    return composite, slice(top, top + height), slice(left, left + width)
+
+
+def _path(folder: Path, kind: Kind, name: str) -> Path:
+    return folder / kind / f"{name}.npy"

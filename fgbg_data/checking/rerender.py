@@ -1,0 +1,142 @@
+"""Compose samples again from their sources and compare the pixels: the strictest check of a dataset."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fgbg_data.building.rendering import finish_sample
+from fgbg_data.compositing.compose import compose
+from fgbg_data.compositing.plan import Placement, place_box
+from fgbg_data.compositing.source_cache import SourceCache
+from fgbg_data.config import BuildConfig
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.reading import Dataset, LoadedSample, open_dataset
+from fgbg_data.errors import FgbgError, ManifestError, option
+from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.splits import Source
+
+
+def rerender_samples(
+    root: Path, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int
+) -> Iterator[tuple[str, str | None, str]]:
+    """Yield place, key and difference of samples that do not come out again as they are stored.
+
+    Args:
+        root: of the dataset.
+        manifest: its.
+        bg: folder of the backgrounds.
+        fg: folder of the foregrounds.
+        count: samples, taken at random over all splits.
+        seed: which ones.
+    """
+    again = Rerender(manifest, bg, fg)
+    opened = [
+        open_dataset(root, split, fields=("image", "mask", "meta"), on_error="skip")
+        for split in manifest.splits
+        if (root / split).is_dir()
+    ]
+    for dataset, number in _chosen(opened, count, seed):
+        try:
+            sample = dataset[number]
+        except FgbgError:
+            continue  # the inspection of its shard has reported it
+        for text in again.differences(sample):
+            yield dataset.split, sample.key, text
+
+
+def _chosen(datasets: list[Dataset], count: int, seed: int) -> list[tuple[Dataset, int]]:
+    total = sum(len(dataset) for dataset in datasets)
+    chosen = []
+    for number in sorted(random.Random(seed).sample(range(total), min(count, total))):
+        for dataset in datasets:
+            if number < len(dataset):
+                chosen.append((dataset, number))
+                break
+            number -= len(dataset)
+    return chosen
+
+
+class Rerender:
+    """Composes samples of one dataset.
+
+    Raises:
+        ManifestError: the manifest does not tell how the dataset was made.
+    """
+
+    def __init__(self, manifest: Manifest, bg: Path, fg: Path) -> None:
+        for step in manifest.identity.get("history", []):
+            if step["options"].get("reencoded") or step["options"].get("renamed"):
+                raise ManifestError(
+                    f"dataset.json: fgbg-data {step['command']} encoded images anew or renamed sources, so samples "
+                    f"cannot be rendered again; leave out {option('rerender')}"
+                )
+        described = {name: value for name, value in manifest.identity["config"].items() if value is not None}
+        try:
+            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "format": ("tar",)}))
+        except TypeError as error:
+            raise ManifestError(f"dataset.json: does not tell how to render samples again ({error})") from error
+        self._sources: dict[str, dict[str, dict[str, Any]]] = {
+            kind: {source["id"]: source for source in manifest.identity["sources"][f"{kind}s"]}
+            for kind in ("background", "foreground")
+        }
+        self._folders = {"background": bg, "foreground": fg}
+        files = {kind: {name: s["file"] for name, s in found.items()} for kind, found in self._sources.items()}
+        self._cache = SourceCache(self.config, files["background"], files["foreground"])
+        self._checked: dict[tuple[str, str], str] = {}
+
+    def differences(self, sample: LoadedSample) -> list[str]:
+        """Return in what the stored sample differs from the one that its sources give."""
+        meta = sample.meta
+        problems = [self._source_problem(kind, meta.get(kind, "")) for kind in ("background", "foreground")]
+        if any(problems):
+            return [problem for problem in problems if problem]
+        about = self._sources["foreground"][meta["foreground"]]
+        placement = place_box(
+            self.config,
+            meta["background"],
+            Source(about["id"], about["height"], about["width"]),
+            meta["position"],
+            meta["mirrored"],
+            meta["attempt"],
+        )
+        box = [placement.top, placement.left, placement.height, placement.width]
+        if box != meta["box"]:
+            return [f"its box is {meta['box']} by its meta, {box} by the plan"]
+        return self._pixel_differences(sample, placement)
+
+    def _pixel_differences(self, sample: LoadedSample, placement: Placement) -> list[str]:
+        composite = compose(
+            self._cache.background(placement.background), self._cache.foreground(placement.foreground), placement
+        )
+        rendered = finish_sample(self.config, placement, composite)
+        found = []
+        for name in ("image", "mask"):
+            stored, again = getattr(sample, name), rendered.array(name)
+            if again is None or stored.shape != again.shape:
+                found.append(f"its {name} has another size than its sources give")
+            elif not np.array_equal(stored, again):
+                off = np.abs(stored.astype(np.int16) - again.astype(np.int16))
+                found.append(
+                    f"its {name} is not what its sources give: {np.count_nonzero(off)} values differ, by at most "
+                    f"{off.max()}"
+                )
+        return found
+
+    def _source_problem(self, kind: str, name: str) -> str:
+        """Return what is wrong with a source file, empty if it is the one of the build; looked at once."""
+        if (kind, name) not in self._checked:
+            source = self._sources[kind].get(name)
+            if source is None:
+                problem = f"its {kind} {name!r} is none of the dataset's"
+            else:
+                path = self._folders[kind] / source["file"]
+                if not path.is_file():
+                    problem = f"its {kind} {path} is missing"
+                else:
+                    same = file_sha256(path) == source["sha256"]
+                    problem = "" if same else f"its {kind} {path} is another file than the dataset was made of"
+            self._checked[kind, name] = problem
+        return self._checked[kind, name]

@@ -1,0 +1,310 @@
+"""Is a dataset what it says it is? Reads everything, changes nothing; names every bad sample and what to do."""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from fgbg_data.checking.inspect_shard import Findings, ShardTask, inspect_shard
+from fgbg_data.checking.rerender import rerender_samples
+from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
+from fgbg_data.dataset.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.dataset.record import record_path, shard_stem
+from fgbg_data.dataset.statistics import Sums
+from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
+from fgbg_data.runtime import storage
+from fgbg_data.runtime.sweep import sweep
+from fgbg_data.shards.folder import INDEX
+
+HELD_OUT: dict[str, dict[str, tuple[str, ...]]] = {
+    "background": {"val": ("backgrounds",), "test": ("backgrounds",)},
+    "foreground": {"val": ("foregrounds",), "test": ("foregrounds",)},
+    "both": {
+        "val": ("backgrounds",),
+        "test_bg": ("backgrounds",),
+        "test_fg": ("foregrounds",),
+        "test_both": ("backgrounds", "foregrounds"),
+    },
+    "sample": {},
+}
+"""Holdout -> split -> kinds of sources that it shares with neither train nor val."""
+OURS = {MANIFEST, INDEX, "README.md", "preview.png"}
+"""Files of a dataset outside its splits."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong: where, and in which sample if it is in one."""
+
+    where: str
+    text: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}: {self.text}" if self.key else f"{self.where}: {self.text}"
+
+
+@dataclass
+class Report:
+    """What `verify` found.
+
+    Attributes:
+        path: the dataset.
+        problems: all of them; none means that the dataset is as it should be.
+        notes: what could not be checked, and files that are no part of the dataset but do no harm.
+        samples: how many were checked.
+        shards: likewise.
+        bad_shards: (split, index) of shards that the build can make again.
+        condemned: records that were removed.
+    """
+
+    path: Path
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    samples: int = 0
+    shards: int = 0
+    bad_shards: set[tuple[str, int]] = field(default_factory=set)
+    condemned: list[Path] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def add(self, where: str, text: str, *, shard: tuple[str, int] | None = None, key: str | None = None) -> None:
+        """Take in a problem."""
+        self.problems.append(Problem(where, text, key))
+        if shard is not None:
+            self.bad_shards.add(shard)
+
+
+def verify(
+    path: str | Path,
+    *,
+    quick: bool = False,
+    rerender: int = 0,
+    bg: str | Path | None = None,
+    fg: str | Path | None = None,
+    seed: int = 0,
+    condemn: bool = False,
+    jobs: int = 1,
+    console: Console | None = None,
+) -> Report:
+    """Check a dataset on this machine.
+
+    Args:
+        path: its folder.
+        quick: look at names, sizes and records only, not into the shards.
+        rerender: compose that many samples again from their sources and compare the pixels.
+        bg: folder of the backgrounds, for `rerender`.
+        fg: folder of the foregrounds.
+        seed: which samples `rerender` takes.
+        condemn: remove the records of bad shards, so that the same build makes those again.
+        jobs: processes; 0 is one a core.
+        console: where progress is shown, or None.
+
+    Returns:
+        The report; damage is no exception.
+
+    Raises:
+        FgbgError: there is nothing to check, or the arguments cannot work.
+    """
+    root = Path(path)
+    if rerender and (bg is None or fg is None):
+        raise ConfigError(f"{option('rerender')} needs the sources: {option('bg')} and {option('fg')}")
+    report = Report(root)
+    manifest = _read_manifest(root, report)
+    if manifest and manifest.identity.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
+        raise ManifestError(
+            f"{root / MANIFEST}: was made in format version {manifest.identity['format_version']}, whose digests and "
+            f"pixels this fgbg reads but cannot check (it makes {FORMAT_VERSION}). Verify it by the version that wrote "
+            "it, or build the dataset anew"
+        )
+    tasks = _declared_tasks(root, manifest, quick) if manifest else _found_tasks(root, quick)
+    seen: dict[str, str] = {}
+    sums = Sums()
+    for task, findings in zip(tasks, sweep(inspect_shard, tasks, jobs, console, "verify"), strict=True):
+        _take(report, task, findings, seen, sums)
+    if manifest is not None:
+        _check_manifest(manifest, sums, report)
+        _check_disjoint(manifest, report)
+        _check_folder(root, manifest, tasks, report)
+        if rerender and bg is not None and fg is not None:
+            for where, key, text in rerender_samples(root, manifest, Path(bg), Path(fg), rerender, seed):
+                report.add(where, text, key=key)
+    elif rerender:
+        raise ConfigError(
+            f"{root}: holds no {MANIFEST}, so samples cannot be rendered again; leave out {option('rerender')}"
+        )
+    if condemn and report.bad_shards:
+        _condemn(root, report)
+    report.problems.sort()
+    return report
+
+
+# --- shards -----------------------------------------------------------------------------------------------
+
+
+def _read_manifest(root: Path, report: Report) -> Manifest | None:
+    """Read the manifest; without one, the shards are checked by themselves."""
+    if not (root / MANIFEST).is_file():
+        find_splits(root)  # raises where there is no shard either
+        report.notes.append(f"there is no {MANIFEST}: configuration, splits and completeness are not checked")
+        return None
+    try:
+        return Manifest.read(root)
+    except FgbgError as error:
+        text = str(error).removeprefix(f"{root / MANIFEST}: ")
+        report.add(MANIFEST, f"{text}. Remove it and run the same build command, which keeps finished shards")
+        return None
+
+
+def _declared_tasks(root: Path, manifest: Manifest, quick: bool) -> list[ShardTask]:
+    """Return one task a shard that the manifest names, or for an unfinished build that there should be."""
+    entries = {(entry["split"], entry["index"]): entry for entry in manifest.shards}
+    tasks = []
+    for split, about in manifest.splits.items():
+        for index in range(about["shards"]):
+            entry = entries.get((split, index))
+            stem = shard_stem(split, index)
+            if entry is None and not record_path(root, split, index).is_file():
+                continue  # not made yet; `_check_manifest` says that the build is not finished
+            tasks.append(
+                ShardTask(
+                    root=root,
+                    split=split,
+                    index=index,
+                    stem=stem,
+                    folder=root / split,
+                    entry=entry,
+                    manifest=manifest,
+                    quick=quick,
+                )
+            )
+    return tasks
+
+
+def _found_tasks(root: Path, quick: bool) -> list[ShardTask]:
+    """Return one task a shard that lies there."""
+    found: Found = found_shards(root)
+    return [
+        ShardTask(
+            root=root if root.is_dir() else root.parent,
+            split=split,
+            index=number,
+            stem=stem,
+            folder=Path(folder),
+            entry=None,
+            manifest=None,
+            quick=quick,
+        )
+        for split, (folder, stems, _) in found.items()
+        for number, stem in enumerate(stems)
+    ]
+
+
+def _take(report: Report, task: ShardTask, findings: Findings, seen: dict[str, str], sums: Sums) -> None:
+    """Take in what was found in one shard; keys must be unique over all shards."""
+    shard = (task.split, task.index)
+    for where, key, text in findings.problems:
+        report.add(where, text, shard=shard, key=key)
+    where = f"{task.split}/{task.stem}"
+    for key, count in Counter(findings.keys).items():
+        if key in seen:
+            report.add(where, f"is also in {seen[key]}; keys must be unique", shard=shard, key=key)
+        elif count > 1:
+            report.add(where, f"occurs {count} times; keys must be unique", shard=shard, key=key)
+        seen[key] = where
+    if findings.sums is not None:
+        sums.add(findings.sums)
+    report.samples += len(findings.keys)
+    report.shards += 1
+
+
+# --- the dataset as a whole -------------------------------------------------------------------------------
+
+
+def _check_manifest(manifest: Manifest, sums: Sums, report: Report) -> None:
+    total = sum(split["shards"] for split in manifest.splits.values())
+    if not manifest.complete:
+        report.add(
+            MANIFEST,
+            f"the build is not finished: {report.shards} of {total} shards are there. Run the same build command",
+        )
+        return
+    if manifest.fingerprint != identity_fingerprint(manifest.identity):
+        report.add(MANIFEST, "its fingerprint is not that of its configuration; it was edited")
+    listed = Counter(entry["split"] for entry in manifest.shards)
+    samples: Counter[str] = Counter()
+    for entry in manifest.shards:
+        samples[entry["split"]] += entry["samples"]
+    for name, split in manifest.splits.items():
+        if (listed[name], samples[name]) != (split["shards"], split["samples"]):
+            report.add(
+                MANIFEST,
+                f"split {name} should have {split['shards']} shards of {split['samples']} samples, "
+                f"{listed[name]} of {samples[name]} are listed; it was edited",
+            )
+    statistics = {name: {"mean": part.mean, "std": part.std} for name, part in sums.fields.items()}
+    stated = {name: {"mean": part["mean"], "std": part["std"]} for name, part in manifest.statistics.items()}
+    if not report.bad_shards and statistics != stated:
+        report.add(MANIFEST, "its statistics are not those of its records; it was edited")
+
+
+def _check_disjoint(manifest: Manifest, report: Report) -> None:
+    """Check that no split shares what it holds out with train or val."""
+    holdout = HELD_OUT.get(manifest.identity["config"].get("holdout"), {})
+    for base, (name, kinds) in itertools.product(("train", "val"), holdout.items()):
+        if base == name or base not in manifest.splits or name not in manifest.splits:
+            continue
+        for kind in kinds:
+            shared = sorted(set(manifest.splits[base][kind]) & set(manifest.splits[name][kind]))
+            if shared:
+                report.add(MANIFEST, f"{base} and {name} share {kind}, which are held out: {', '.join(shared[:5])}")
+
+
+def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report: Report) -> None:
+    """Name what lies in the folder and is no part of the dataset; shards and records of others are a problem."""
+    ours = {task.stem + suffix for task in tasks for suffix in (".json", *suffixes())}
+    if "folder" in manifest.identity["config"]["format"]:
+        ours |= set(manifest.fields)
+    for folder in [root, *(root / split for split in manifest.splits)]:
+        known = OURS | set(manifest.splits) | storage.NOT_DATA if folder == root else ours
+        if not folder.is_dir():
+            continue
+        for name, size in storage.listing(folder).items():
+            path = folder / name
+            where = path.relative_to(root).as_posix()
+            if name in known or name.startswith("."):
+                continue
+            if name.endswith(storage.PARTIAL):
+                report.notes.append(f"{where}: half written by a killed build; the next build removes it")
+            elif shard_stem_of(name) or (folder != root and path.suffix == ".json"):
+                report.add(where, f"is no part of this dataset, {MANIFEST} does not name it; move it away")
+            elif size is None and _holds_shards(path):
+                report.add(where, f"is no split of this dataset, {MANIFEST} does not name it; move it away")
+            else:
+                report.notes.append(f"{where}: is no part of the dataset")
+
+
+def _holds_shards(folder: Path) -> bool:
+    return any(shard_stem_of(path.name) for path in folder.iterdir())
+
+
+def _condemn(root: Path, report: Report) -> None:
+    """Remove the records of bad shards; nothing else is touched.
+
+    Raises:
+        StorageError: a build is running on the folder.
+    """
+    if not (root / MANIFEST).is_file():
+        raise ShardError(f"{root}: holds no {MANIFEST}, so no build can make its shards again; nothing was removed")
+    with storage.build_lock(root):
+        for split, index in sorted(report.bad_shards):
+            path = record_path(root, split, index)
+            if path.is_file():
+                path.unlink()
+                report.condemned.append(path)

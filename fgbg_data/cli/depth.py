@@ -1,0 +1,109 @@
+"""The commands about estimators: depth of any pictures, and which estimators there are."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from fgbg_data.cli.common import print_table, user_errors
+
+
+@click.command(short_help="Guess the depth of pictures with any estimator.")
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--depth", default="tiny", metavar="NAME", help="Depth estimator, as in build.  [tiny]")
+@click.option("--compare", metavar="NAME,NAME...", help="Write sheets instead, with the depth of each estimator.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the estimator runs.  [auto]")
+@click.option("--estimator-batch", type=int, help="Pictures in one estimator call.  [the estimator's own]")
+@click.option("--depth-bits", default=12, help="Levels of stored depth: 2 to this power.  [12]")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@user_errors
+def depth(
+    pictures: tuple[Path, ...],
+    out: Path,
+    depth: str,
+    compare: str | None,
+    device: str,
+    estimator_batch: int | None,
+    depth_bits: int,
+    overwrite: bool,
+) -> None:
+    """Guess the depth of pictures, or of folders of them, with any estimator.
+
+    Writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (its range, and which estimator)
+    and NAME.preview.png to look at.
+
+    \b
+      fgbg-data depth photo.jpg -o out/
+      fgbg-data depth photos/ -o out/ --depth depth-anything-v2-small
+      fgbg-data depth photo.jpg -o out/ --compare tiny,depth-anything-v2-small
+    """
+    from rich.console import Console
+
+    from fgbg_data import labelling as photos
+    from fgbg_data.config import Device
+    from fgbg_data.options import one_of
+    from fgbg_data.text import counted
+
+    one_of("device", device, get_args(Device))
+    count = len(photos.output_names(pictures))
+    done: list[Path] = []
+    with Console(stderr=True).status("loading the estimator") as status:
+
+        def report(path: Path) -> None:
+            done.append(path)
+            status.update(f"{len(done)} of {counted(count, 'picture')}")
+
+        if compare is not None:
+            names = [name.strip() for name in compare.split(",")]
+            photos.compare(pictures, out, names, device=device, overwrite=overwrite, report=report)
+        else:
+            photos.label(
+                pictures,
+                out,
+                depth=depth,
+                device=device,
+                estimator_batch=estimator_batch,
+                depth_bits=depth_bits,
+                overwrite=overwrite,
+                report=report,
+            )
+    click.echo(f"{out}: depth of {counted(count, 'picture')}")
+
+
+@click.command(short_help="List the depth estimators: licence, size, output.")
+@click.option(
+    "--speed", multiple=True, metavar="NAME", help="Measure this estimator instead of listing; may be given again."
+)
+@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where it is measured.  [auto]")
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="How long, for each.")
+@user_errors
+def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
+    """List the depth estimators: licence, size, output, and whether they are on this machine.
+
+    \b
+      fgbg-data estimators
+      fgbg-data estimators --speed tiny --speed depth-anything-v2-small
+    """
+    from rich.table import Column, Table
+
+    from fgbg_data.depth import load_estimator
+    from fgbg_data.depth.catalogue import SPEED_SIDE_PX, catalogue, pictures_per_s
+
+    if speed:
+        for name in speed:
+            estimator = load_estimator(name, device)
+            rate = pictures_per_s(estimator, seconds)
+            click.echo(
+                f"{name}: {rate:.1f} pictures/s of {SPEED_SIDE_PX} x {SPEED_SIDE_PX} px, batches of "
+                f"{estimator.batch_size}, {estimator.identity()['device']}"
+            )
+        return
+    table = Table(Column("--depth", no_wrap=True), "licence", "parameters", "gives", "on this machine")
+    for row in catalogue():
+        table.add_row(row.name, row.licence, row.size, row.output, row.state)
+    print_table(table)
+    click.echo("* for non-commercial use. A model is fetched when it is first used; offline, the error says how")
+
+
+COMMANDS = (depth, estimators)

@@ -1,0 +1,31 @@
+"""Depth codes: relative inverse depth as 16-bit integers, and back."""
+
+import numpy as np
+
+from fgbg_data.sample import Array
+
+
+def quantise_depth(depth: Array, bits: int) -> tuple[Array, float, float]:
+    """Map an estimator's output to codes by the sample's own range.
+
+    Source: `code = round(v * (2**b - 1)) << (16 - b)` with `v = (depth - min) / (max - min)`; the code sits
+    in the high bits, so that a 16-bit viewer shows it right whatever `bits` is.
+
+    Args:
+        depth: (h, w) float32, relative inverse depth, larger = nearer, finite.
+        bits: 1 to 16.
+
+    Returns:
+        (h, w) uint16 codes, and the minimum and maximum of `depth`. A constant map gives codes of 0.
+    """
+    low, high = float(depth.min()), float(depth.max())
+    if high <= low:
+        return np.zeros(depth.shape, np.uint16), low, high
+    value = (depth.astype(np.float64) - low) / (high - low)
+    codes = np.rint(value * (2**bits - 1)).astype(np.uint16)
+    return codes << np.uint16(16 - bits), low, high
+
+
+def dequantise_depth(codes: Array, bits: int) -> Array:
+    """Map codes back to v: (h, w) uint16 -> (h, w) float32 in [0, 1]."""
+    return (codes >> np.uint16(16 - bits)).astype(np.float32) / np.float32(2**bits - 1)

@@ -1,0 +1,206 @@
+"""The plan: a pure function from an index to a placement, and the splits. No I/O, no pixels, no state."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fgbg_data.config import BuildConfig
+from fgbg_data.errors import ConfigError, PlacementError, option
+from fgbg_data.key import sample_key
+from fgbg_data.splits import Source, Split, draw, hold_out, permute, share_out
+from fgbg_data.text import counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Everything that determines one sample before pixels.
+
+    Attributes:
+        key: the sample's name.
+        background: id of the background.
+        foreground: id of the foreground.
+        position: 0 to positions - 1.
+        mirrored: whether the cut-out is flipped; the box is that of the plain twin.
+        top: row of the box's upper edge, negative above the canvas, in pixels.
+        left: column of its left edge.
+        height: of the box before clipping.
+        width: of the box before clipping.
+        attempt: 0, or how often the placement was drawn again for want of a mask pixel.
+    """
+
+    key: str
+    background: str
+    foreground: str
+    position: int
+    mirrored: bool
+    top: int
+    left: int
+    height: int
+    width: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The unit of work: samples `start` to `stop` of a split."""
+
+    split: str
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def samples(self) -> int:
+        """How many they are."""
+        return self.stop - self.start
+
+
+class Plan:
+    """index -> placement for a whole dataset.
+
+    Args:
+        config: what to build.
+        backgrounds: the table of backgrounds, in the order of their ids.
+        foregrounds: the table of foregrounds, likewise.
+
+    Raises:
+        ConfigError: too few sources or samples for the splits asked.
+        PlacementError: foregrounds that cannot fit on the canvas; all are named.
+    """
+
+    def __init__(self, config: BuildConfig, backgrounds: Sequence[Source], foregrounds: Sequence[Source]) -> None:
+        self.config = config
+        self.backgrounds = list(backgrounds)
+        self.foregrounds = list(foregrounds)
+        self.per_pair = config.positions * (2 if config.mirror else 1)
+        _check_fit(self.foregrounds, config)
+        self.splits = {split.name: split for split in _splits(self)}
+
+    def __len__(self) -> int:
+        return sum(split.samples for split in self.splits.values())
+
+    def placement(self, split: str, place: int, attempt: int = 0) -> Placement:
+        """Return the placement at `place` of `split`, drawn for the `attempt`-th time."""
+        part = self.splits[split]
+        whole = "all" if self.config.holdout == "sample" else split
+        index = permute(part.start + place, part.population, self.config.seed, whole)
+        index, variant = divmod(index, self.per_pair)
+        index, fg = divmod(index, len(part.foregrounds))
+        position, mirrored = divmod(variant, 2) if self.config.mirror else (variant, 0)
+        background = self.backgrounds[part.backgrounds[index]]
+        foreground = self.foregrounds[part.foregrounds[fg]]
+        return place_box(self.config, background.id, foreground, position, bool(mirrored), attempt)
+
+    def shards(self) -> list[Shard]:
+        """Return every shard, split after split."""
+        size = self.config.shard_size
+        return [
+            Shard(split.name, index, start, min(start + size, split.samples))
+            for split in self.splits.values()
+            for index, start in enumerate(range(0, split.samples, size))
+        ]
+
+
+def place_box(
+    config: BuildConfig, background: str, foreground: Source, position: int, mirrored: bool, attempt: int
+) -> Placement:
+    """Draw the box of one placement from the key of its plain twin."""
+    twin = sample_key(background, foreground.id, position, mirrored=False)
+    retry = f"#{attempt}" if attempt else ""
+    canvas_h, canvas_w = config.canvas
+    height, width = foreground.height, foreground.width
+    if config.scale_range is not None:
+        low, high = config.scale_range
+        scale = low + (high - low) * (draw(config.seed, twin, "scale" + retry, 2**32) / (2**32 - 1))
+        height, width = box_size(foreground, config.canvas, scale)
+    # How many rows may lie outside where as many columns as can be are inside; then how many columns may,
+    # given the rows that do.
+    visible_px = (1 - config.truncate) * height * width
+    spare = max(height - math.ceil(visible_px / min(width, canvas_w)), height - canvas_h, 0)
+    top = draw(config.seed, twin, "top" + retry, canvas_h - height + 2 * spare + 1) - spare
+    rows = min(canvas_h, top + height) - max(0, top)
+    spare = max(width - math.ceil(visible_px / rows), width - canvas_w, 0)
+    left = draw(config.seed, twin, "left" + retry, canvas_w - width + 2 * spare + 1) - spare
+    return Placement(
+        key=sample_key(background, foreground.id, position, mirrored),
+        background=background,
+        foreground=foreground.id,
+        position=position,
+        mirrored=mirrored,
+        top=top,
+        left=left,
+        height=height,
+        width=width,
+        attempt=attempt,
+    )
+
+
+def drawn_stand(config: BuildConfig, placement: Placement) -> float:
+    """Return how far in front of its floor a cut-out stands in composed depth, in [0, 1]; twins stand alike."""
+    if config.stand == "floor":
+        return 0.0
+    twin = sample_key(placement.background, placement.foreground, placement.position, mirrored=False)
+    return draw(config.seed, twin, "stand", 2**32) / (2**32 - 1)
+
+
+def box_size(foreground: Source, canvas: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return the (height, width) that a foreground takes at `scale`, proportions kept, at least 1 px."""
+    factor = scale / max(foreground.height / canvas[0], foreground.width / canvas[1])
+    return max(1, round(foreground.height * factor)), max(1, round(foreground.width * factor))
+
+
+def _check_fit(foregrounds: Sequence[Source], config: BuildConfig) -> None:
+    """Refuse foregrounds whose largest box leaves more outside the canvas than `--truncate` allows."""
+    too_large = []
+    for source in foregrounds:
+        height, width = source.height, source.width
+        if config.scale_range is not None:
+            height, width = box_size(source, config.canvas, config.scale_range[1])
+        inside = min(height, config.canvas[0]) * min(width, config.canvas[1])
+        if inside < (1 - config.truncate) * height * width:
+            too_large.append(f"{source.id} ({width}x{height})")
+    if too_large:
+        shown = ", ".join(too_large[:5]) + (f" and {len(too_large) - 5} more" if len(too_large) > 5 else "")
+        raise PlacementError(
+            f"{counted(len(too_large), 'foreground')} cannot fit on a {config.canvas[1]}x{config.canvas[0]} canvas "
+            f"with {option('scale', config.scale)} {option('truncate', config.truncate)}: {shown}. "
+            f"Use a larger {option('size')}, a smaller {option('scale')}, or a larger {option('truncate')}"
+        )
+
+
+def _splits(plan: Plan) -> list[Split]:
+    """Return the splits with their sources and sample counts; empty ones are left out."""
+    config, per_pair = plan.config, plan.per_pair
+    every_bg, every_fg = tuple(range(len(plan.backgrounds))), tuple(range(len(plan.foregrounds)))
+    total = len(every_bg) * len(every_fg) * per_pair
+    if config.holdout == "sample":
+        counts = {"val": math.ceil(config.val * total), "test": math.ceil(config.test * total)}
+        counts = {"train": total - sum(counts.values())} | counts
+        if counts["train"] < 1:
+            raise ConfigError(
+                f"{option('val', config.val)} {option('test', config.test)}: leave none of {total} samples to train"
+            )
+        taken = share_out(config.samples, counts)
+        starts, place = {}, 0
+        for name, count in counts.items():
+            starts[name] = place
+            place += count
+        return [Split(name, every_bg, every_fg, total, starts[name], taken[name]) for name in counts if taken[name]]
+    bg = hold_out(plan.backgrounds, config) if config.holdout in ("background", "both") else (every_bg, (), ())
+    fg = hold_out(plan.foregrounds, config) if config.holdout == "foreground" else (every_fg, (), ())
+    if config.holdout == "both":  # one val, of new backgrounds: the foregrounds hold out a test share only
+        fg = hold_out(plan.foregrounds, config, val=False)
+        products = {
+            "train": (bg[0], fg[0]),
+            "val": (bg[1], fg[0]),
+            "test_bg": (bg[2], fg[0]),
+            "test_fg": (bg[0], fg[2]),
+            "test_both": (bg[2], fg[2]),
+        }
+    elif config.holdout == "background":
+        products = {"train": (bg[0], every_fg), "val": (bg[1], every_fg), "test": (bg[2], every_fg)}
+    else:
+        products = {"train": (every_bg, fg[0]), "val": (every_bg, fg[1]), "test": (every_bg, fg[2])}
+    counts = {name: len(b) * len(f) * per_pair for name, (b, f) in products.items()}
+    taken = share_out(config.samples, counts)
+    return [Split(name, b, f, counts[name], 0, taken[name]) for name, (b, f) in products.items() if taken[name]]

@@ -1,0 +1,40 @@
+"""`sources.csv`: licence, author and URL of the sources."""
+
+import csv
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from fgbg_data.compositing.source_file import BadSource
+
+PROVENANCE = ("licence", "author", "url")
+
+
+def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
+    """Read `sources.csv` (file, licence, author, url), if there is one."""
+    path = folder / "sources.csv"
+    if not path.is_file():
+        return {}, []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, skipinitialspace=True)
+            columns = reader.fieldnames or ()
+            rows = [row for row in reader if any(row.values())]
+    except (UnicodeDecodeError, csv.Error) as error:
+        return {}, [BadSource("sources.csv", f"is not a CSV file in UTF-8 ({error})")]
+    if "file" not in columns:
+        return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url")]
+    by_name = {unicodedata.normalize("NFC", file): file for file in files}  # a CSV may be written on another system
+    found: dict[str, dict[str, str]] = {}
+    bad = []
+    for row in rows:
+        row["licence"] = row.get("licence") or row.get("license")
+        name = row["file"] or ""
+        file = by_name.get(unicodedata.normalize("NFC", name))
+        if file is None:
+            bad.append(BadSource("sources.csv", f"names {name!r}, which is not in the folder"))
+        elif file in found:
+            bad.append(BadSource("sources.csv", f"names {name!r} twice"))
+        else:
+            found[file] = {key: value for key in PROVENANCE if (value := row.get(key))}
+    return found, bad

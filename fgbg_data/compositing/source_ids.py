@@ -1,0 +1,40 @@
+"""Ids of sources: short names that are made from relative paths."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal
+
+from fgbg_data.compositing.source_file import SourceFile
+from fgbg_data.errors import SourceError
+
+Kind = Literal["background", "foreground"]
+
+
+def source_id(file: str, kind: Kind) -> str:
+    """Return the id of the source at a relative path: `[a-z0-9-]`, at most 40 characters.
+
+    The bare slug only where the path is exactly SLUG.png (foreground) or SLUG.jpg (background); else six hex
+    digits of BLAKE2b(path) keep paths apart that slug alike, and names that have no ASCII letters.
+
+    >>> source_id("hall.jpg", "background"), source_id("Hall.JPG", "background")
+    ('hall', 'hall-5b6861')
+    """
+    file = unicodedata.normalize("NFC", file)  # macOS hands out NFD, Linux what was written
+    stem = file.rsplit(".", 1)[0]
+    ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_stem.lower()).strip("-")
+    if file == f"{slug}.{'png' if kind == 'foreground' else 'jpg'}" and len(slug) <= 40:
+        return slug
+    tail = hashlib.blake2b(file.encode(), digest_size=3).hexdigest()
+    return f"{slug[:33].strip('-') or 'x'}-{tail}"
+
+
+def check_ids(sources: Iterable[SourceFile]) -> None:
+    """Raise a SourceError if two sources share an id (six hex digits can meet, if rarely)."""
+    seen: dict[str, str] = {}
+    for source in sources:
+        if source.id in seen:
+            raise SourceError(f"{seen[source.id]} and {source.file} both get the id {source.id!r}; rename one")
+        seen[source.id] = source.file

@@ -1,0 +1,144 @@
+"""Sources: find and check foregrounds and backgrounds, and keep the decoded ones at hand."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from fgbg_data.compositing.pictures import NO_ALPHA, check_cutout, crop_cutout, open_picture, quiet
+from fgbg_data.compositing.provenance import read_provenance
+from fgbg_data.compositing.source_file import BadSource, SourceFile
+from fgbg_data.compositing.source_ids import Kind, source_id
+from fgbg_data.errors import SourceError, option
+from fgbg_data.text import counted
+
+SUFFIXES = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif"}
+OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
+
+
+def find_pictures(folder: Path, kind: Kind) -> list[str]:
+    """Return the relative paths of the pictures in `folder` and its subfolders, sorted.
+
+    Raises:
+        SourceError: the folder is missing, cannot be read, or holds no picture.
+    """
+    asked = option("bg" if kind == "background" else "fg")
+    expected = f"{asked} expects the folder of the {kind} pictures"
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "there is no such folder"
+        raise SourceError(f"{folder}: {found}; {expected}")
+    try:
+        every = list(_walk(folder))
+    except OSError as error:
+        raise SourceError(f"{error.filename or folder}: cannot be read ({error.strerror}); {expected}") from error
+    files = [path.relative_to(folder).as_posix() for path in every if path.suffix.lower() in SUFFIXES]
+    if not files:
+        others = Counter(path.suffix.lower() or "without suffix" for path in every)
+        found = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3)) or "nothing"
+        raise SourceError(
+            f"{folder}: holds no picture (found {found}); {asked} expects files {', '.join(sorted(SUFFIXES))}, "
+            "here or in subfolders"
+        )
+    return sorted(files)
+
+
+def scan(
+    folder: Path, kind: Kind, report: Callable[[], None] = lambda: None, jobs: int = 1
+) -> tuple[list[SourceFile], list[BadSource]]:
+    """Check every picture of a source folder by decoding it whole.
+
+    Args:
+        folder: searched with its subfolders.
+        kind: foregrounds must have an alpha channel, and at least one of them a transparent pixel.
+        report: called after each picture.
+        jobs: threads; the decoders run outside Python's lock.
+
+    Returns:
+        The usable sources in the order of their ids, and the others in the order of their paths.
+
+    Raises:
+        SourceError: the folder is missing or holds no picture.
+    """
+    from joblib import Parallel, delayed
+
+    files = find_pictures(folder, kind)
+    provenance, bad = read_provenance(folder, files)
+    opaque: set[str] = set()
+
+    def check(file: str) -> SourceFile | BadSource:
+        try:
+            file.encode()
+        except UnicodeEncodeError:
+            shown = file.encode(errors="surrogateescape").decode(errors="replace")
+            return BadSource(shown, "has a name that is not UTF-8; rename it")
+        path = folder / file
+        try:
+            picture = open_picture(path)
+            if kind == "foreground":
+                check_cutout(picture, path)
+                if picture.getchannel("A").getextrema() == (255, 255):
+                    opaque.add(file)
+                picture = crop_cutout(picture)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except SourceError as error:
+            return BadSource(file, str(error).removeprefix(f"{path}: "))
+        finally:
+            report()
+        return SourceFile(
+            id=source_id(file, kind),
+            file=file,
+            sha256=digest,
+            height=picture.height,
+            width=picture.width,
+            provenance=provenance.get(file, {}),
+        )
+
+    with quiet():
+        checked = Parallel(n_jobs=max(1, min(jobs, len(files))), prefer="threads")(
+            delayed(check)(file) for file in files
+        )
+    good = [source for source in checked if isinstance(source, SourceFile)]
+    bad += [source for source in checked if isinstance(source, BadSource)]
+    if len(opaque) == len(good):  # one box-shaped cut-out may be meant; nothing but such are photos
+        bad += [BadSource(source.file, OPAQUE) for source in good]
+        good = []
+    return sorted(good, key=lambda source: source.id), sorted(bad, key=lambda source: (source.file, source.problem))
+
+
+def bad_sources_text(bad: Sequence[tuple[Path, BadSource]]) -> str:
+    """Return the error text that lists every unusable source, each with its folder."""
+    files = {folder / source.file for folder, source in bad}
+    noun = "picture" if all(path.suffix.lower() in SUFFIXES for path in files) else "file"
+    lines = [f"  {folder / source.file}: {source.problem}" for folder, source in bad]
+    return "\n".join(
+        [
+            f"{counted(len(files), noun)} cannot be used. Mend or remove {'it' if len(files) == 1 else 'them'}, or go "
+            f"on without {'it' if len(files) == 1 else 'them'} with {option('skip_bad')}:",
+            *dict.fromkeys(lines),
+        ]
+    )
+
+
+def no_transparency_text(folder: Path, bad: Sequence[BadSource]) -> str | None:
+    """Return the error text for foregrounds that all are no cut-outs; None where something else is wrong too."""
+    if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
+        return None
+    shown = ", ".join(source.file for source in bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+    return (
+        f"{folder}: no foreground has transparency ({shown}). A cut-out needs an alpha channel: cut the object out "
+        "and save it as PNG or WebP with transparency"
+    )
+
+
+def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield the files below a folder, also through links to folders; what is hidden is left out."""
+    real = folder.resolve()
+    if real in above:  # a link that leads back up
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path, above | {real})
+        else:
+            yield path

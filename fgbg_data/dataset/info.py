@@ -1,0 +1,83 @@
+"""What a dataset is, in one JSON object: counts, splits, sizes, estimator, configuration."""
+
+from pathlib import Path
+from typing import Any
+
+from fgbg_data.dataset.identity import depth_labels
+from fgbg_data.dataset.layout import find_shards, find_splits
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.runtime import storage
+from fgbg_data.sample import FIELDS, PIXEL_FIELDS
+
+
+def info(path: str | Path) -> dict[str, Any]:
+    """Return what the dataset at `path` is.
+
+    Raises:
+        FgbgError: there is none, or it cannot be read.
+    """
+    root = storage.locate(path)
+    stores = {name: ShardStore(find_shards(root, name), skip=True) for name in find_splits(root)}
+    about = describe(next(iter(stores.values())))
+    if about["complete"] is None:
+        about["splits"] = {name: {"samples": len(store), "shards": len(store.shards)} for name, store in stores.items()}
+        about["samples"] = sum(len(store) for store in stores.values())
+    return about
+
+
+def describe(store: ShardStore) -> dict[str, Any]:
+    """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell."""
+    manifest = store.layout.manifest
+    if manifest is None:
+        return {
+            "complete": None,
+            "fingerprint": store.fingerprint,
+            "formats": sorted({form for place in store.shards for form in place.files}),
+            "fields": _fields_found(store),
+            "samples": len(store),
+            "splits": {store.layout.split: {"samples": len(store), "shards": len(store.shards)}},
+            "bytes": None,
+            "estimator": None,
+            "config": None,
+        }
+    return {
+        "complete": manifest.complete,
+        "fingerprint": manifest.fingerprint,
+        "formats": manifest.identity["config"]["format"],
+        "fields": _fields_declared(manifest),
+        "samples": manifest.samples,
+        "splits": {
+            name: {
+                "samples": manifest.splits[name]["samples"],
+                "shards": manifest.splits[name]["shards"],
+                "backgrounds": len(manifest.splits[name]["backgrounds"]),
+                "foregrounds": len(manifest.splits[name]["foregrounds"]),
+            }
+            for name in store.layout.splits
+        },
+        "bytes": manifest.bytes,
+        "estimator": manifest.identity["estimator"],
+        "config": manifest.identity["config"],
+    }
+
+
+def _fields_declared(manifest: Manifest) -> dict[str, Any]:
+    """Return the fields of a manifest; of those of depth also how they are made, `inferred` or `composed`."""
+    labels = depth_labels(manifest.identity["config"].get("depth_mode", "infer"))
+    return {
+        name: {"dtype": about["dtype"], "shape": about["shape"]} | ({"label": labels[name]} if name in labels else {})
+        for name, about in manifest.fields.items()
+    }
+
+
+def _fields_found(store: ShardStore) -> dict[str, Any]:
+    """Return the fields of the first sample."""
+    if not len(store):
+        return {}
+    reader, fields = store.reader(0), store.index(0).fields
+    found = {}
+    for name in fields:
+        shape = list(reader.picture_size(0, name)) if name in PIXEL_FIELDS else []
+        found[name] = {"dtype": FIELDS[name].dtype, "shape": shape + [3] * (FIELDS[name].channels == 3)}
+    return found

@@ -1,0 +1,128 @@
+"""Convert a dataset to another format: shards to shards or to loose files, and back; pixels and codes are kept."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.input import Origin, open_origin
+from fgbg_data.errors import ConfigError, option
+from fgbg_data.options import one_of
+from fgbg_data.shards import FORMATS, ShardSpec, load_format
+
+
+def convert(
+    path: str | Path,
+    out: str | Path,
+    *,
+    format: str | tuple[str, ...],
+    image_format: str | None = None,
+    reencode: bool = False,
+    quality: int = 95,
+    hdf5_layout: str = "pixels",
+    jobs: int = 1,
+    check: bool = False,
+    console: Console | None = None,
+) -> Manifest:
+    """Write the dataset at `path` anew in other formats, or go on where an earlier run stopped.
+
+    Keys, order and splits stay. Image files are carried byte by byte where the codec stays.
+
+    Args:
+        path: of the dataset, with or without `dataset.json`.
+        out: folder that becomes the dataset.
+        format: one or more of tar, hdf5 and folder.
+        image_format: jpg or png of the image files; None is that of the dataset.
+        reencode: allow JPEGs to be made of pixels or PNGs, which changes the pixels.
+        quality: of those JPEGs.
+        hdf5_layout: `pixels`, or the `encoded` files.
+        jobs: worker processes; 0 is one a core.
+        check: when going on, compare the sha256 of finished shards, not only their size.
+        console: where progress is shown, or None.
+
+    Returns:
+        The manifest of the complete dataset.
+
+    Raises:
+        FgbgError: there is no such dataset, a sample of it is damaged, or the options cannot work.
+    """
+    out = Path(out)
+    names = _formats(format)
+    one_of("hdf5_layout", hdf5_layout, ("pixels", "encoded"))
+    if image_format is not None:
+        one_of("image_format", image_format, ("jpg", "png"))
+    if not 1 <= quality <= 100:
+        raise ConfigError(f"{option('quality', quality)}: expected 1 to 100")
+    encoded = hdf5_layout == "encoded"
+    probe = ShardSpec(samples=0, image_format="jpg", shapes={}, depth_bits=0, encoded=encoded)
+    files = any(load_format(name).needs_files(probe) for name in names)
+    origin = open_origin(path, files=files)
+    check_apart(out, [origin])
+    wanted = image_format or origin.image_suffix
+    if not files and wanted != origin.image_suffix:
+        raise ConfigError(f"{option('image_format', wanted)}: HDF5 of pixels holds no image files; leave it out")
+    makes_jpeg = files and wanted == "jpg" and origin.image_files != "jpg"
+    if makes_jpeg and not reencode:
+        _refuse_jpeg(origin)
+    spec = origin.spec(image_format=wanted, encoded=encoded)
+    transfer = Transfer(
+        out=out,
+        manifest=_manifest(origin, names, spec, quality if makes_jpeg else None),
+        formats=names,
+        parts=tuple(Part(store=store) for store in origin.stores.values()),
+        spec=spec,
+        reencode=quality if makes_jpeg else None,
+    )
+    return run(transfer, _tasks(origin), jobs=jobs, check=check, verb="convert", console=console)
+
+
+def _formats(format: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the formats, in the order of the registry."""
+    names = [name.strip() for name in format.split(",")] if isinstance(format, str) else list(format)
+    for name in names:
+        one_of("format", name, tuple(FORMATS))
+    if len(set(names)) < len(names) or not names:
+        raise ConfigError(f"{option('format', names)}: names no format, or one twice")
+    return tuple(name for name in FORMATS if name in names)
+
+
+def _refuse_jpeg(origin: Origin) -> None:
+    holds = "PNG files" if origin.image_files == "png" else "pixels, no JPEG files"
+    raise ConfigError(
+        f"{origin.path}: holds {holds}; JPEGs of them would be a new generation with other pixels. Use "
+        f"{option('image_format', 'png')} to keep the pixels, or {option('reencode')} to accept that"
+    )
+
+
+def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded: int | None) -> Manifest:
+    """Return the manifest, incomplete; the configuration still tells how the pixels were first made."""
+    options = {
+        "format": list(names),
+        "image_format": spec.image_format,
+        "hdf5_layout": ("encoded" if spec.encoded else "pixels") if "hdf5" in names else None,
+        "reencoded": reencoded and {"image": "jpg", "quality": reencoded},
+    }
+    layout = {"format": options["format"], "hdf5_layout": options["hdf5_layout"]}
+    identity = origin.manifest.identity | {
+        "config": origin.config | layout,
+        "history": history([origin], "convert", options),
+    }
+    return Manifest.begin(
+        identity,
+        fields=spec.described(),
+        splits={split: origin.manifest.splits[split] for split in origin.stores},
+        provenance=origin.manifest.provenance,
+    )
+
+
+def _tasks(origin: Origin) -> list[ShardTask]:
+    """Return one task a shard: the shards stay as they are cut."""
+    tasks = []
+    for number, (split, store) in enumerate(origin.stores.items()):
+        start = 0
+        for index, count in enumerate(store.counts):
+            tasks.append(ShardTask(split, index, np.full(count, number), np.arange(start, start + count)))
+            start += count
+    return tasks

@@ -1,0 +1,324 @@
+"""Merge datasets of equal shape into one: keys stay unique, and no source crosses from one split to another."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.input import Origin, open_origin, same_sources
+from fgbg_data.errors import ConfigError, option
+from fgbg_data.key import max_key_bytes
+from fgbg_data.sample import Meta
+from fgbg_data.shards import FORMATS, ShardSpec
+
+_PREFIX = re.compile(r"[a-z0-9-]{1,20}")
+KINDS = ("background", "foreground")
+Renamed = dict[str, dict[str, str]]
+
+
+def merge(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    prefixes: Sequence[str] = (),
+    pool: bool = False,
+    jobs: int = 1,
+    check: bool = False,
+    console: Console | None = None,
+) -> Manifest:
+    """Write one dataset of the samples of several, or go on where an earlier run stopped.
+
+    Splits of one name are joined, and shards stay as they are cut.
+
+    Args:
+        paths: of two or more datasets, of the same fields, shapes and codecs.
+        out: folder that becomes the dataset.
+        prefixes: one a dataset, set before its keys with `_`; an empty one leaves them. A source id that stands
+            for another picture elsewhere gets it too, with `-`.
+        pool: put all samples into train, to be split anew.
+        jobs: worker processes; 0 is one a core.
+        check: when going on, compare the sha256 of finished shards, not only their size.
+        console: where progress is shown, or None.
+
+    Raises:
+        ConfigError: the datasets differ, keys collide, or a held-out source of one is in train of another.
+        FgbgError: a dataset cannot be read, or a sample of it is damaged.
+    """
+    out = Path(out)
+    prefixes = _check_prefixes(paths, prefixes)
+    origins = [open_origin(path, files=True) for path in paths]
+    check_apart(out, origins)
+    formats = _check_equal(origins)
+    renamed = _rename_sources(origins, prefixes)
+    splits = _join_splits(origins, renamed, pool=pool)
+    if not pool:
+        _check_leaks(origins)
+    identity = _identity(origins, formats, renamed, prefixes, pool=pool)
+    first = origins[0]
+    transfer = Transfer(
+        out=out,
+        manifest=Manifest.begin(
+            identity,
+            fields=first.manifest.fields,
+            splits=splits,
+            provenance=_provenance(origins, renamed),
+        ),
+        formats=formats,
+        parts=tuple(
+            Part(store=store, prefix=prefix, renamed=names)
+            for origin, prefix, names in zip(origins, prefixes, renamed, strict=True)
+            for store in origin.stores.values()
+        ),
+        spec=first.spec(),
+    )
+    _check_keys(paths, transfer.parts, [origin.path for origin in origins for _ in origin.stores], first.spec())
+    return run(transfer, _tasks(transfer, pool=pool), jobs=jobs, check=check, verb="merge", console=console)
+
+
+def _check_prefixes(paths: Sequence[str | Path], prefixes: Sequence[str]) -> list[str]:
+    if len(paths) < 2:
+        raise ConfigError(f"merge takes two or more datasets, {len(paths)} given")
+    if not prefixes:
+        return [""] * len(paths)
+    if len(prefixes) != len(paths):
+        raise ConfigError(
+            f"{len(prefixes)} times {option('prefix')} for {len(paths)} datasets: expected one each, in order"
+        )
+    for prefix in prefixes:
+        if prefix and not _PREFIX.fullmatch(prefix):
+            raise ConfigError(f"{option('prefix', prefix)}: expected up to 20 of a-z, 0-9 and -")
+    return list(prefixes)
+
+
+def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
+    """Return the formats that all datasets have.
+
+    Raises:
+        ConfigError: they differ in what all samples of a dataset have in common.
+    """
+    first = origins[0]
+    for other in origins[1:]:
+        pairs: list[tuple[str, Any, Any]] = [
+            ("fields", list(first.shapes), list(other.shapes)),
+            *((f"shape of {name}", first.shapes[name], other.shapes.get(name)) for name in first.shapes),
+            ("image format", first.image_suffix, other.image_suffix),
+            ("depth bits", first.depth_bits, other.depth_bits),
+            ("estimator", _estimator(first), _estimator(other)),
+            ("kind of depth", _label(first), _label(other)),
+        ]
+        if "hdf5" in first.config["format"] and "hdf5" in other.config["format"]:
+            pairs.append(("hdf5 layout", first.config.get("hdf5_layout"), other.config.get("hdf5_layout")))
+        differing = [f"{name} ({_shown(one)} and {_shown(two)})" for name, one, two in pairs if one != two]
+        if differing:
+            raise ConfigError(
+                f"{first.path} and {other.path}: cannot be merged, for they differ in {', '.join(differing)}. Build or "
+                "convert one of them to the other's"
+            )
+    formats = tuple(name for name in FORMATS if all(name in origin.config["format"] for origin in origins))
+    if not formats:
+        held = "; ".join(f"{origin.path} is {','.join(origin.config['format'])}" for origin in origins)
+        raise ConfigError(f"no format is common to all datasets ({held}). Use fgbg-data convert on one of them first")
+    return formats
+
+
+def _estimator(origin: Origin) -> Any:
+    """Return what tells one estimator from another; device and batch change its last digits only."""
+    about = origin.manifest.identity["estimator"]
+    return about and f"{about.get('name')}, weights {about.get('weights')}"
+
+
+def _label(origin: Origin) -> str:
+    """Return what tells one kind of depth from another."""
+    config = origin.config
+    mode = config.get("depth_mode", "infer")
+    return mode if mode == "infer" else f"{mode}, stand {config['stand']}, relief {config['relief']}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ("x" if all(isinstance(entry, int) for entry in value) else " ").join(str(entry) for entry in value)
+    return f"{value:.40}" if isinstance(value, str) else str(value)
+
+
+# --- sources and splits -----------------------------------------------------------------------------------
+
+
+def _rename_sources(origins: Sequence[Origin], prefixes: Sequence[str]) -> list[Renamed]:
+    """Return new ids for sources of which another dataset has another picture under the same id.
+
+    Raises:
+        ConfigError: there are such sources, and no prefixes to tell them apart.
+    """
+    renamed: list[Renamed] = [{kind: {} for kind in KINDS} for _ in origins]
+    for kind in KINDS:
+        seen: dict[str, tuple[str, int]] = {}
+        clashing: dict[str, tuple[int, int]] = {}
+        for number, origin in enumerate(origins):
+            for source in origin.manifest.identity["sources"][f"{kind}s"]:
+                digest, where = seen.setdefault(source["id"], (source["sha256"], number))
+                if digest != source["sha256"]:
+                    clashing[source["id"]] = where, number
+        for name, (one, two) in clashing.items():
+            if prefixes[one] == prefixes[two]:
+                raise ConfigError(
+                    f"{origins[one].path} and {origins[two].path}: have different pictures as {kind} {name!r}"
+                    f"{f' (and {len(clashing) - 1} more)' if len(clashing) > 1 else ''}. Tell the datasets apart with "
+                    f"one {option('prefix')} each"
+                )
+        for number, origin in enumerate(origins):
+            known = {source["id"] for source in origin.manifest.identity["sources"][f"{kind}s"]}
+            renamed[number][kind] = {
+                name: f"{prefixes[number]}-{name}" for name in clashing if name in known and prefixes[number]
+            }
+    return renamed
+
+
+def _join_splits(origins: Sequence[Origin], renamed: Sequence[Renamed], *, pool: bool) -> dict[str, Meta]:
+    splits: dict[str, Meta] = {}
+    for origin, names in zip(origins, renamed, strict=True):
+        for split, store in origin.stores.items():
+            about = origin.manifest.splits[split]
+            joined = splits.setdefault(
+                "train" if pool else split, {"samples": 0, "shards": 0, "backgrounds": [], "foregrounds": []}
+            )
+            joined["samples"] += len(store)
+            joined["shards"] += len(store.shards)
+            for kind in KINDS:
+                here = {names[kind].get(name, name) for name in about[f"{kind}s"]}
+                joined[f"{kind}s"] = sorted({*joined[f"{kind}s"], *here})
+    return splits
+
+
+def _check_leaks(origins: Sequence[Origin]) -> None:
+    """Refuse to join what was held out in one dataset with the same picture in another split of another.
+
+    Raises:
+        ConfigError: a source would cross; the text names it.
+    """
+    for kind in KINDS:
+        inputs: list[dict[str, dict[str, str]]] = []  # of each dataset: split -> picture -> id
+        for origin in origins:
+            pictures = same_sources(origin, kind)
+            inputs.append(
+                {
+                    split: {pictures.get(name, name): name for name in origin.manifest.splits[split][f"{kind}s"]}
+                    for split in origin.stores
+                }
+            )
+        for one, other in itertools.combinations(dict.fromkeys(itertools.chain(*inputs)), 2):
+            both = [splits for splits in inputs if one in splits and other in splits]
+            held_out = both and not any(splits[one].keys() & splits[other].keys() for splits in both)
+            here, there = (
+                {picture: name for splits in inputs for picture, name in splits.get(split, {}).items()}
+                for split in (one, other)
+            )
+            shared = sorted(here[picture] for picture in here.keys() & there.keys())
+            if held_out and shared:
+                more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+                raise ConfigError(
+                    f"{kind} {shared[0]!r}{more} is in {one} of one dataset and in {other} of another, so the merged "
+                    f"one would leak. Use {option('pool')} to put all samples into train, and then fgbg-data split"
+                )
+
+
+def _identity(
+    origins: Sequence[Origin],
+    formats: tuple[str, ...],
+    renamed: Sequence[Renamed],
+    prefixes: Sequence[str],
+    *,
+    pool: bool,
+) -> dict[str, Any]:
+    first = origins[0]
+    config: dict[str, Any] = {}
+    for name in sorted(set().union(*(origin.config for origin in origins))):
+        values = [origin.config.get(name) for origin in origins]
+        config[name] = values[0] if all(value == values[0] for value in values) else "mixed"
+    holdouts = {origin.config["holdout"] for origin in origins}
+    config |= {
+        "format": list(formats),
+        "hdf5_layout": first.config.get("hdf5_layout") if "hdf5" in formats else None,
+        "holdout": holdouts.pop() if len(holdouts) == 1 and not pool else "sample",
+    }
+    if first.depth_bits:
+        config["depth_bits"] = first.depth_bits
+    sources: dict[str, Any] = {}
+    for kind in KINDS:
+        found: dict[str, Meta] = {}
+        for origin, names in zip(origins, renamed, strict=True):
+            for source in origin.manifest.identity["sources"][f"{kind}s"]:
+                name = names[kind].get(source["id"], source["id"])
+                found.setdefault(name, source | {"id": name})
+        sources[f"{kind}s"] = [found[name] for name in sorted(found)]
+    skipped = [entry for origin in origins for entry in origin.manifest.identity["skipped"]]
+    return first.manifest.identity | {
+        "config": config,
+        "sources": sources,
+        "skipped": skipped,
+        "history": history(
+            origins,
+            "merge",
+            {"prefixes": list(prefixes), "pool": pool, "renamed": any(any(names.values()) for names in renamed)},
+        ),
+    }
+
+
+def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[str, dict[str, str]]:
+    merged: dict[str, dict[str, str]] = {}
+    for origin, names in zip(origins, renamed, strict=True):
+        for place, entry in origin.manifest.provenance.items():
+            kinds, _, name = place.partition("/")
+            merged.setdefault(f"{kinds}/{names[kinds.removesuffix('s')].get(name, name)}", entry)
+    return merged
+
+
+# --- keys and shards --------------------------------------------------------------------------------------
+
+
+def _check_keys(paths: Sequence[str | Path], parts: Sequence[Part], names: Sequence[str], spec: ShardSpec) -> None:
+    """Refuse keys that would collide, or grow too long for a tar.
+
+    Raises:
+        ConfigError: the text names the first, and how many there are.
+    """
+    longest = max_key_bytes(spec.suffixes.values())
+    seen: dict[str, int] = {}
+    colliding: list[tuple[str, int, int]] = []
+    for number, part in enumerate(parts):
+        for old in part.store.keys():  # noqa: SIM118 (a store is no dict)
+            key = part.key(old)
+            if len(key.encode()) > longest:
+                raise ConfigError(
+                    f"{names[number]}: {key}: too long a key with its prefix; use a shorter {option('prefix')}"
+                )
+            if key in seen:
+                colliding.append((key, seen[key], number))
+            seen[key] = number
+    if colliding:
+        key, one, two = colliding[0]
+        more = f" (and {len(colliding) - 1} more)" if len(colliding) > 1 else ""
+        raise ConfigError(
+            f"{names[one]} and {names[two]}: both hold the key {key}{more}; keys must be unique in a dataset. Use one "
+            f"{option('prefix')} for each of the {len(paths)} datasets"
+        )
+
+
+def _tasks(transfer: Transfer, *, pool: bool) -> list[ShardTask]:
+    """Return one task a shard of the inputs, split by split, in the order of the datasets."""
+    tasks: list[ShardTask] = []
+    made: dict[str, int] = {}
+    for number, part in enumerate(transfer.parts):
+        split = "train" if pool else part.store.layout.split
+        start = 0
+        for count in part.store.counts:
+            index = made.get(split, 0)
+            made[split] = index + 1
+            tasks.append(ShardTask(split, index, np.full(count, number), np.arange(start, start + count)))
+            start += count
+    return tasks

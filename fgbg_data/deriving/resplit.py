@@ -1,0 +1,212 @@
+"""Split a dataset anew by its sources: samples move to other shards, their files and pixels stay as they are."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fgbg_data.config import Holdout
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.input import Origin, open_origin, same_sources
+from fgbg_data.errors import ConfigError, ShardError, option
+from fgbg_data.options import at_least, check_shares, one_of
+from fgbg_data.sample import Array, Meta
+from fgbg_data.splits import Source, hold_out, permute
+
+_HOLDOUTS = ("background", "foreground", "both", "sample")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRule:
+    """How samples are shared out, as `fgbg-data build` does it."""
+
+    val: float = 0.1
+    test: float = 0.1
+    holdout: Holdout = "background"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("holdout", self.holdout, _HOLDOUTS)
+        at_least("seed", self.seed, 0)
+        check_shares(self.val, self.test)
+
+
+@dataclass
+class _Table:
+    """Where every sample is, and of which sources; columns of equal length."""
+
+    parts: list[int] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    backgrounds: list[str] = field(default_factory=list)
+    foregrounds: list[str] = field(default_factory=list)
+
+
+def resplit(
+    path: str | Path,
+    out: str | Path,
+    *,
+    val: float = 0.1,
+    test: float = 0.1,
+    holdout: Holdout = "background",
+    seed: int = 0,
+    shard_size: int = 1000,
+    jobs: int = 1,
+    check: bool = False,
+    console: Console | None = None,
+) -> Manifest:
+    """Write the dataset at `path` with other splits, or go on where an earlier run stopped.
+
+    Two ids of one picture count as one source, so that a merged dataset does not leak either.
+
+    Args:
+        path: of the dataset.
+        out: folder that becomes the dataset.
+        val: share of the held-out sources that go to val.
+        test: share of them that go to the test splits.
+        holdout: `background`, `foreground`, `both` or `sample`: what val and test never share with train.
+        seed: of the draws.
+        shard_size: samples in a shard.
+        jobs: worker processes; 0 is one a core.
+        check: when going on, compare the sha256 of finished shards, not only their size.
+        console: where progress is shown, or None.
+
+    Raises:
+        FgbgError: the dataset cannot be read, does not tell its sources, or has too few.
+    """
+    rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
+    at_least("shard_size", shard_size, 1)
+    out = Path(out)
+    origin = open_origin(path, files=True)
+    check_apart(out, [origin])
+    table = _read_sources(origin)
+    assigned = _assign(origin, table, rule)
+    left_out = len(table.parts) - sum(len(places) for places in assigned.values())
+    if left_out and console:
+        console.print(
+            f"{left_out:,} samples are in no split: they join a held-out source with one of another split",
+            highlight=False,
+        )
+    splits = {name: _describe(table, places, shard_size) for name, places in assigned.items()}
+    options = vars(rule) | {"shard_size": shard_size, "left_out": left_out}
+    identity = origin.manifest.identity | {
+        "config": origin.config | {"val": rule.val, "test": rule.test, "holdout": holdout, "shard_size": shard_size},
+        "history": history([origin], "split", options),
+    }
+    transfer = Transfer(
+        out=out,
+        manifest=Manifest.begin(
+            identity,
+            fields=origin.manifest.fields,
+            splits=splits,
+            provenance=origin.manifest.provenance,
+        ),
+        formats=tuple(origin.config["format"]),
+        parts=tuple(Part(store=store) for store in origin.stores.values()),
+        spec=origin.spec(),
+    )
+    parts, numbers = np.array(table.parts), np.array(table.numbers)
+    tasks = [
+        ShardTask(name, index, parts[chosen], numbers[chosen])
+        for name, places in assigned.items()
+        for index, chosen in enumerate(_shards(places, shard_size, rule.seed, name))
+    ]
+    return run(transfer, tasks, jobs=jobs, check=check, verb="split", console=console)
+
+
+def _read_sources(origin: Origin) -> _Table:
+    """Read of every sample which sources it has.
+
+    Raises:
+        ShardError: a meta does not tell.
+    """
+    table = _Table()
+    for part, store in enumerate(origin.stores.values()):
+        for number in range(len(store)):
+            shard, place = store.locate(number)
+            meta: Meta = store.reader(shard).read(place, "meta")
+            background, foreground = meta.get("background"), meta.get("foreground")
+            if not isinstance(background, str) or not isinstance(foreground, str):
+                raise ShardError(f"{store.place(shard)}: {store.key(number)}: its meta names no sources to split by")
+            table.parts.append(part)
+            table.numbers.append(number)
+            table.backgrounds.append(background)
+            table.foregrounds.append(foreground)
+    return table
+
+
+def _assign(origin: Origin, table: _Table, rule: SplitRule) -> dict[str, Array]:
+    """Return split -> places in the table, in order; empty splits are left out."""
+    total = len(table.parts)
+    if rule.holdout == "sample":
+        order = np.array([permute(place, total, rule.seed, "all") for place in range(total)])
+        num_val, num_test = math.ceil(rule.val * total), math.ceil(rule.test * total)
+        if num_val + num_test >= total:
+            raise ConfigError(
+                f"{option('val', rule.val)} {option('test', rule.test)}: leave none of {total} samples to train"
+            )
+        cuts = np.split(order, [total - num_val - num_test, total - num_test])
+        return {name: cut for name, cut in zip(("train", "val", "test"), cuts, strict=True) if len(cut)}
+    of_bg, of_fg = (
+        _parts_of(names, same_sources(origin, kind), rule, held=rule.holdout in (kind, "both"), val=val)
+        for kind, names, val in (
+            ("background", table.backgrounds, True),
+            ("foreground", table.foregrounds, rule.holdout != "both"),  # one val, of new backgrounds
+        )
+    )
+    names = {("train", "train"): "train"}
+    if rule.holdout == "both":
+        names |= {
+            ("val", "train"): "val",
+            ("test", "train"): "test_bg",
+            ("train", "test"): "test_fg",
+            ("test", "test"): "test_both",
+        }
+    else:
+        names |= {(s, "train") if rule.holdout == "background" else ("train", s): s for s in ("val", "test")}
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, pair in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
+        name = names.get((of_bg[pair[0]], of_fg[pair[1]]))
+        if name:
+            found[name].append(place)
+    if "train" not in found:
+        raise ConfigError(
+            f"{origin.path}: no sample is left to train; use a smaller {option('val')} or {option('test')}"
+        )
+    return {name: np.array(found[name]) for name in names.values() if name in found}
+
+
+def _parts_of(names: list[str], pictures: dict[str, str], rule: SplitRule, *, held: bool, val: bool) -> dict[str, str]:
+    """Return source -> train, val or test; sources of one picture go together, under the first of their ids."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        ids[pictures.get(name, name)].append(name)
+    groups = list(ids.values())
+    if not held:
+        return {name: "train" for group in groups for name in group}
+    shares = hold_out([Source(group[0], 0, 0) for group in groups], rule, val=val)
+    return {
+        name: part
+        for part, numbers in zip(("train", "val", "test"), shares, strict=True)
+        for number in numbers
+        for name in groups[number]
+    }
+
+
+def _shards(places: Array, size: int, seed: int, name: str) -> list[Array]:
+    """Cut a split into shards, each a fair mixture."""
+    mixed = places[[permute(i, len(places), seed, name) for i in range(len(places))]]
+    return [mixed[start : start + size] for start in range(0, len(mixed), size)]
+
+
+def _describe(table: _Table, places: Array, size: int) -> dict[str, Any]:
+    return {
+        "samples": len(places),
+        "shards": -(-len(places) // size),
+        "backgrounds": sorted({table.backgrounds[place] for place in places}),
+        "foregrounds": sorted({table.foregrounds[place] for place in places}),
+    }

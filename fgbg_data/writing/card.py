@@ -1,0 +1,165 @@
+"""The dataset card, `README.md` of a dataset: what it is, for people and for Hugging Face datasets."""
+
+from collections import Counter
+from typing import Any
+
+from fgbg_data.dataset.identity import depth_labels
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.depth.presets import is_non_commercial
+from fgbg_data.shards import load_format
+from fgbg_data.text import format_bytes
+
+
+def card(manifest: Manifest) -> str:
+    """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
+    config = manifest.identity["config"]
+    parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
+    parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest)]
+    parts += [_reading(config["format"], composed="depth_composed" in manifest.fields)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _yaml(manifest: Manifest) -> str:
+    """Name the data files of the first format; of a folder with several, Hugging Face datasets reads only one."""
+    name = manifest.identity["config"]["format"][0]
+    lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
+    lines += [f"- config_name: {name}", "  data_files:"]
+    for split in manifest.splits:
+        lines += [f"  - split: {split}", f"    path: {split}/*{load_format(name).suffix}"]
+    return "\n".join([*lines, "---"])
+
+
+def _heading(manifest: Manifest) -> str:
+    sources = manifest.identity["sources"]
+    size = "" if manifest.bytes is None else f"; {format_bytes(manifest.bytes)}"
+    return (
+        f"# {manifest.samples:,} composites with mask{' and depth' if 'depth' in manifest.fields else ''}\n\n"
+        f"{len(sources['foregrounds'])} foregrounds pasted on {len(sources['backgrounds'])} backgrounds by "
+        f"`fgbg-data build`{size}. Fingerprint `{manifest.fingerprint}`. "
+        "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
+    )
+
+
+def _history(manifest: Manifest) -> str:
+    """Say what was done to the dataset after its build."""
+    lines = []
+    for step in manifest.identity.get("history", []):
+        reencoded = step["options"].get("reencoded")
+        lossy = f"; images were encoded anew as JPEG of quality {reencoded['quality']}" if reencoded else ""
+        lines.append(f"- `fgbg-data {step['command']}` of {', '.join(f'`{name}`' for name in step['from'])}{lossy}")
+    return "\n".join(["Then, by fingerprint of what was read:", "", *lines]) if lines else ""
+
+
+def _fields_table(manifest: Manifest) -> str:
+    meaning = {
+        "image": "the composite, RGB",
+        "mask": "255 where the foreground covers at least half of the pixel, else 0; lossless",
+        "depth": "relative inverse depth, larger = nearer, unitless, by each sample's own range",
+        "depth_composed": "likewise, composed of the depth of the sources",
+        "meta": "JSON: sources, box, scale, mask area, range of the depth",
+    }
+    lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
+    for name, field in manifest.fields.items():
+        shape = " x ".join(str(side) for side in field["shape"]) or "-"
+        lines.append(f"| {name} | `KEY.{field['suffix']}` | {field['dtype']} | {shape} | {meaning[name]} |")
+    return "\n".join(lines)
+
+
+def _splits_table(manifest: Manifest) -> str:
+    holdout = manifest.identity["config"]["holdout"]
+    lines = ["| split | samples | shards | backgrounds | foregrounds |", "|---|---|---|---|---|"]
+    for name, split in manifest.splits.items():
+        counts = (len(split["backgrounds"]), len(split["foregrounds"]))
+        lines.append(f"| {name} | {split['samples']:,} | {split['shards']} | {counts[0]} | {counts[1]} |")
+    shared = {
+        "background": "No background of val or test occurs in train.",
+        "foreground": "No foreground of val or test occurs in train.",
+        "both": "`test_bg` has new backgrounds, `test_fg` new foregrounds, `test_both` both; val has new backgrounds.",
+        "sample": "Splits share their sources, so val and test are optimistic.",
+    }
+    return "\n".join([*lines, "", f"Held out by {holdout}. {shared[holdout]}"])
+
+
+def _labels(manifest: Manifest) -> str:
+    estimator, config = manifest.identity["estimator"], manifest.identity["config"]
+    if estimator is None:
+        return ""
+    labels = depth_labels(config.get("depth_mode", "infer"))
+    lines = []
+    for field, label in labels.items():
+        name, model = "Depth" if field == "depth" else f"`{field}`", estimator["name"]
+        if label == "inferred":
+            lines.append(f"{name} is a guess of the monocular model `{model}` about each composite, not a measurement.")
+        else:
+            where = "on the floor under it" if config["stand"] == "floor" else "at a drawn depth in front of its floor"
+            lines.append(
+                f"{name} is composed: the monocular model `{model}` was asked once about each background and once "
+                f"about each foreground alone, never about a composite. A cut-out is taken to stand upright {where}, "
+                f"in front of what it hides; its own relief takes {config['relief']:g} of the way from the farthest "
+                "background to it. Its edges are those of the mask."
+            )
+    bits = config["depth_bits"]
+    lines.append(
+        f"Stored as 16-bit PNG or uint16: `v = (code >> {16 - bits}) / {2**bits - 1}` is in [0, 1]; the estimator's "
+        "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
+    )
+    if "depth_composed" in labels:
+        lines.append("Likewise `depth_composed_min` and `depth_composed_max`.")
+    return " ".join(lines) + _licence(estimator)
+
+
+def _licence(estimator: dict[str, Any]) -> str:
+    """Name the licence of the model."""
+    licence = estimator.get("licence")
+    if licence is None:
+        return ""
+    limit = " It is for non-commercial use." if is_non_commercial(licence) else ""
+    return (
+        f"\n\nLicence of the model: {licence}.{limit} Whether it also binds what the model makes is for you to judge."
+    )
+
+
+def _statistics_table(manifest: Manifest) -> str:
+    lines = ["| field | samples | mean | standard deviation |", "|---|---|---|---|"]
+    for name, field in manifest.statistics.items():
+        mean, std = (", ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
+        lines.append(f"| {name} | {field['count']:,} | {mean} | {std} |")
+    return "\n".join([*lines, "", "Over all pixels of all samples, on a scale from 0 to 1; image by channel R, G, B."])
+
+
+def _sources(manifest: Manifest) -> str:
+    if not manifest.provenance:
+        return "Licences of the sources: not recorded (a `sources.csv` beside the pictures would)."
+    licences = Counter(entry.get("licence", "unknown") for entry in manifest.provenance.values())
+    total = sum(len(sources) for sources in manifest.identity["sources"].values())
+    unknown = total - len(manifest.provenance)
+    if unknown:
+        licences["not recorded"] += unknown
+    lines = ["| licence of sources | sources |", "|---|---|"]
+    lines += [f"| {licence} | {count} |" for licence, count in sorted(licences.items())]
+    authors = sorted({entry["author"] for entry in manifest.provenance.values() if "author" in entry})
+    credit = f"\n\nAuthors: {', '.join(authors)}." if authors else ""
+    return "\n".join(lines) + credit
+
+
+def _reading(formats: list[str], *, composed: bool) -> str:
+    more = ', "depth_composed.png"' if composed else ""
+    lines = ["```python"]
+    if "tar" in formats:
+        lines += [
+            "import webdataset",
+            'dataset = webdataset.WebDataset("train/fgbg-train-000000.tar", shardshuffle=False).decode("pil")',
+            f'sample = next(iter(dataset))  # "__key__", "jpg" or "png", "mask.png", "depth.png"{more}, "json"',
+        ]
+    if "hdf5" in formats:
+        lines += [
+            "import h5py",
+            'with h5py.File("train/fgbg-train-000000.h5") as shard:',
+            '    image, mask = shard["image"][0], shard["mask"][0]',
+        ]
+    if "folder" in formats:
+        lines += [
+            "import csv",
+            'rows = list(csv.DictReader(open("index.csv", encoding="utf-8")))  # paths and meta of every sample',
+        ]
+    return "\n".join([*lines, "```"])

@@ -1,0 +1,59 @@
+"""Write one shard in every format, and then its record."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from fgbg_data.dataset.record import Record, ShardFile, shard_stem
+from fgbg_data.runtime import storage
+from fgbg_data.sample import Sample, sample_digest
+from fgbg_data.shards import ShardSpec, load_format
+
+
+def write_shard(
+    out: Path,
+    formats: Iterable[str],
+    spec: ShardSpec,
+    record: Record,
+    samples: Iterable[tuple[Sample, dict[str, bytes]]],
+    on_sample: Callable[[int], None],
+) -> Record:
+    """Write one shard in every format, and then, last of all, its record.
+
+    Args:
+        out: folder of the dataset.
+        formats: names of the formats.
+        spec: what the samples have in common.
+        record: with fingerprint, split and index; the rest is filled in.
+        samples: each with the files of its fields, where a format needs them.
+        on_sample: called with the number of samples after each.
+    """
+    folder, stem = out / record.split, shard_stem(record.split, record.index)
+    forms = {name: load_format(name) for name in formats}
+    indexes, paths = {}, {}
+    with contextlib.ExitStack() as files:
+        for name, form in forms.items():
+            paths[name] = files.enter_context(storage.partial(folder / (stem + form.suffix)))
+        with contextlib.ExitStack() as stack:
+            writers = {name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in forms.items()}
+            for sample, data in samples:
+                for writer in writers.values():
+                    writer.write(sample, data)
+                record.keys.append(sample.key)
+                record.digests.append(sample_digest(sample))
+                record.mask_area_px.append(int(np.count_nonzero(sample.mask)))
+                record.sums.add_sample(sample, spec.depth_bits)
+                on_sample(len(record.keys))
+            for name, writer in writers.items():
+                indexes[name] = writer.finish()
+        for name, form in forms.items():
+            record.files[name] = ShardFile(
+                name=stem + form.suffix,
+                bytes=paths[name].stat().st_size,
+                sha256=storage.file_sha256(paths[name]),
+                index=indexes[name],
+            )
+    record.write(out)
+    return record
