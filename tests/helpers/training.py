@@ -100,7 +100,7 @@ def workers_left(out: Path, patience_s: float) -> list[int]:
 def _fit_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -> None:
     torch.set_num_threads(1)
     from fgbg_train import train
-    from fgbg_train.run.folder import checkpoint, log
+    from fgbg_train.run import checkpoint, log
 
     left = count
 

@@ -35,21 +35,21 @@ def test_later_tables_win_and_leave_the_rest() -> None:
         ({"optimizer": "adamm"}, "optimizer = 'adamm': one of adamw, adam, sgd is needed"),
         (
             {"model": {"start": "random", "freeze_encoder": "mask"}},
-            "freeze_encoder = 'mask': an encoder that starts at random would stay so; choose another --start, or "
-            "--freeze-encoder none",
+            "freeze_encoder = 'mask': an encoder that starts at random would stay so; choose another start, or "
+            "freeze_encoder='none'",
         ),
         ({"augment": {"cutout": 2}}, "augment.cutout = 2.0: a number from 0 to 1 is needed"),
         (
             {"schedule": "1@38x64", "accumulate": 3},
-            "a batch of 64 cannot be split into 3 equal parts (--devices 1 x --accumulate 3)",
+            "a batch of 64 cannot be split into 3 equal parts (devices=1 x accumulate=3)",
         ),
         (
             {"model": {"objective": "saliency"}},
-            "the saliency objective needs --combine product: the mask must hide the image",
+            "the saliency objective needs combine='product': the mask must hide the image",
         ),
         (
             {"model": {"objective": "saliency", "combine": "product"}},
-            "--depth-weights CHECKPOINT belongs to --objective saliency, which needs it",
+            "depth_weights CHECKPOINT belongs to objective='saliency', which needs it",
         ),
     ],
 )

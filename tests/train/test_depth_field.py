@@ -57,7 +57,7 @@ def test_killed_and_resumed_is_never_killed(both: Path, composed: Path, tmp_path
 
 def test_a_field_that_is_not_there(both: Path, shards: Path, shards_without_depth: Path, composed: Path) -> None:
     for data, fields in ((shards, "depth, image, mask, meta"), (shards_without_depth, "image, mask, meta")):
-        with pytest.raises(DataError, match=f"holds no depth_composed, only {fields}. Choose another --depth-field"):
+        with pytest.raises(DataError, match=f"holds no depth_composed, only {fields}. Choose another depth_field"):
             prepare(data, quick(depth_field="depth_composed"))
     with pytest.raises(DataError, match="holds no depth_composed, only depth, image, mask, meta"):
         evaluate(composed / "last.ckpt", shards, options=COMPUTE)

@@ -41,7 +41,7 @@ def test_two_processes_give_the_loss_curve_of_one(shards: Path, tmp_path: Path) 
 
 def test_devices_that_are_not_there() -> None:
     assert resolve_device("cpu") == "cpu"
-    with pytest.raises(ConfigError, match="--device gpu: one of auto, cpu, cuda, mps is needed"):
+    with pytest.raises(ConfigError, match="device='gpu': one of auto, cpu, cuda, mps is needed"):
         resolve_device("gpu")
 
 

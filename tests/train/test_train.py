@@ -125,7 +125,7 @@ def test_without_depth_the_mask_is_trained_alone(shards_without_depth: Path, tmp
     ("options", "kind", "message"),
     [
         ({"best": "mask_iuo"}, ConfigError, "best = 'mask_iuo': one of mask_iou, "),
-        ({"device": "tpu"}, ConfigError, "--device tpu: one of auto, cpu, cuda, mps is needed"),
+        ({"device": "tpu"}, ConfigError, "device='tpu': one of auto, cpu, cuda, mps is needed"),
         ({"accumulate": 6, "schedule": "1@16x6"}, ConfigError, "a device gets one image at a time"),
         ({"limit": 1, "accumulate": 2}, ScheduleError, "1 training samples cannot be cut into 2 parts"),
         ({"loss": {"mask_bce": 0, "mask_dice": 0}}, ConfigError, "the mask network has no loss"),
@@ -142,7 +142,7 @@ def test_mistakes_are_told_before_anything_is_written(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there(shards: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--device cuda: there is none on this machine"):
+    with pytest.raises(ConfigError, match="device='cuda': there is none on this machine"):
         fit(shards, quick(device="cuda"), out=tmp_path / "run")
 
 
@@ -167,7 +167,7 @@ def test_out_of_memory_says_what_to_change(shards: Path, tmp_path: Path, monkeyp
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(losses, "terms", full)
-    with pytest.raises(MemoryLimitError, match=r"a batch of 6 images of 16 px: use a smaller batch .*--accumulate 2"):
+    with pytest.raises(MemoryLimitError, match=r"a batch of 6 images of 16 px: use a smaller batch .*accumulate=2"):
         fit(shards, quick(**ONE), out=tmp_path / "run")
     assert not is_out_of_memory(RuntimeError("something else"))
 
@@ -225,7 +225,7 @@ def test_saliency_keeps_the_depth_network(shards: Path, tmp_path: Path) -> None:
 
 def test_saliency_refuses_a_network_that_needs_a_mask(shards: Path, finished: Path, tmp_path: Path) -> None:
     model = {"objective": "saliency", "combine": "product"}
-    with pytest.raises(CheckpointError, match="its depth network was trained with --combine concat and needs a mask"):
+    with pytest.raises(CheckpointError, match="its depth network was trained with combine='concat' and needs a mask"):
         prepare(shards, quick(model=model, depth_weights=str(finished / "last.ckpt")), out=tmp_path / "x")
 
 
