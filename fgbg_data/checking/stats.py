@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.record import Record
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
 from fgbg_data.runtime import storage
@@ -40,7 +40,7 @@ class FieldStats:
 
 
 class _Task(NamedTuple):
-    store: ShardStore
+    store: SplitReader
     shard: int
 
 
@@ -80,7 +80,7 @@ def stats(
     for name in names:
         layout = find_shards(root, name)
         layout.warn(stacklevel=2)
-        stores.append(ShardStore(layout, format))
+        stores.append(SplitReader(layout, format))
     tasks = [_Task(store, shard) for store in stores for shard in range(len(store.shards))]
     total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
     unknown = set()
@@ -101,7 +101,7 @@ def stats(
             mean=total.fields[name].mean if name in total.fields else [],
             std=total.fields[name].std if name in total.fields else [],
         )
-        for name in (tasks[0].store.index(tasks[0].shard).fields if tasks else ())
+        for name in (tasks[0].store.shard_index(tasks[0].shard).fields if tasks else ())
     ]
 
 
@@ -110,19 +110,19 @@ def _recorded(task: _Task) -> _Part:
     place = task.store.shards[task.shard]
     if not place.has_record:
         raise ManifestError(
-            f"{task.store.place(task.shard)}: has no record to take sums from; use {option('recompute')}"
+            f"{task.store.location(task.shard)}: has no record to take sums from; use {option('recompute')}"
         )
     record = Record.read(place.record_place)
-    return _Part(record.samples, record.sums, task.store.index(task.shard).stored_bytes())
+    return _Part(record.samples, record.sums, task.store.shard_index(task.shard).stored_bytes())
 
 
 def _recompute(task: _Task) -> _Part:
     """Read every pixel of a shard."""
-    reader, index = task.store.reader(task.shard), task.store.index(task.shard)
+    reader, index = task.store.reader(task.shard), task.store.shard_index(task.shard)
     sums = Sums()
     for place in range(len(index.keys)):
         arrays = {name: reader.read(place, name) for name in PIXEL_FIELDS if name in index.fields}
-        sample = Sample(key=str(index.keys[place], "utf-8"), meta={}, image_file=b"", **arrays)
+        sample = Sample(key=task.store.key_in_shard(task.shard, place), meta={}, image_file=b"", **arrays)
         sums.add_sample(sample, reader.depth_bits(place) or 16)
     return _Part(len(index.keys), sums, index.stored_bytes())
 

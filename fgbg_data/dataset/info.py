@@ -6,7 +6,7 @@ from typing import Any
 from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.runtime import storage
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS
 
@@ -18,7 +18,7 @@ def info(path: str | Path) -> dict[str, Any]:
         FgbgError: there is none, or it cannot be read.
     """
     root = storage.locate(path)
-    stores = {name: ShardStore(find_shards(root, name), skip=True) for name in find_splits(root)}
+    stores = {name: SplitReader(find_shards(root, name), skip=True) for name in find_splits(root)}
     about = describe(next(iter(stores.values())))
     if about["complete"] is None:
         about["splits"] = {name: {"samples": len(store), "shards": len(store.shards)} for name, store in stores.items()}
@@ -26,7 +26,7 @@ def info(path: str | Path) -> dict[str, Any]:
     return about
 
 
-def describe(store: ShardStore) -> dict[str, Any]:
+def describe(store: SplitReader) -> dict[str, Any]:
     """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell."""
     manifest = store.layout.manifest
     if manifest is None:
@@ -71,11 +71,11 @@ def _fields_declared(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _fields_found(store: ShardStore) -> dict[str, Any]:
+def _fields_found(store: SplitReader) -> dict[str, Any]:
     """Return the fields of the first sample."""
     if not len(store):
         return {}
-    reader, fields = store.reader(0), store.index(0).fields
+    reader, fields = store.reader(0), store.shard_index(0).fields
     found = {}
     for name in fields:
         shape = list(reader.picture_size(0, name)) if name in PIXEL_FIELDS else []

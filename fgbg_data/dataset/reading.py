@@ -12,7 +12,7 @@ from fgbg_data.codecs.fields import mask_coverage, resize_field
 from fgbg_data.dataset.info import describe
 from fgbg_data.dataset.layout import find_shards
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ConfigError, ShardError
 from fgbg_data.options import one_of, parse_size
 from fgbg_data.runtime.storage import locate
@@ -68,7 +68,7 @@ def open_dataset(
         one_of("format", format, tuple(FORMATS))
     layout = find_shards(locate(path), split)
     layout.warn(stacklevel=2)
-    store = ShardStore(layout, format, skip=on_error == "skip")
+    store = SplitReader(layout, format, skip=on_error == "skip")
     return Dataset(store, range(len(store)), names, _size(size), on_error, depth, mask)
 
 
@@ -113,7 +113,7 @@ class Dataset:
 
     def __init__(
         self,
-        store: ShardStore,
+        store: SplitReader,
         numbers: range,
         fields: tuple[str, ...],
         size: tuple[int, int] | None,
@@ -220,14 +220,14 @@ class Dataset:
     def _load(self, number: int) -> LoadedSample:
         shard, place = self._store.locate(number)
         reader = self._store.reader(shard)
-        index = self._store.index(shard)
-        key = str(index.keys[place], "utf-8")
+        index = self._store.shard_index(shard)
+        key = self._store.key_in_shard(shard, place)
         values: dict[str, Any] = {}
         for field in self.fields:
             if field not in index.fields:
                 if not FIELDS[field].optional or self._declares(field):
                     have = ", ".join(index.fields)
-                    raise ShardError(f"{self._store.place(shard)}: {key}: has no {field}; it holds {have}")
+                    raise ShardError(f"{self._store.location(shard)}: {key}: has no {field}; it holds {have}")
                 values[field] = None
             elif FIELDS[field].depth:
                 values[field] = self._depth(field, shard, place, values.get("image"))
@@ -237,7 +237,7 @@ class Dataset:
                 values[field] = reader.read(place, field, self.size)
         shapes = {name: values[name].shape[:2] for name in ("image", "mask") if name in values}
         if len(set(shapes.values())) > 1:
-            raise ShardError(f"{self._store.place(shard)}: {key}: image and mask differ in size ({shapes})")
+            raise ShardError(f"{self._store.location(shard)}: {key}: image and mask differ in size ({shapes})")
         return LoadedSample(key, values)
 
     def _depth(self, field: str, shard: int, place: int, image: Array | None) -> Array:
@@ -251,8 +251,8 @@ class Dataset:
         if depth.shape != size:
             depth = resize_field(field, depth, size)
         if self.depth == "raw":
-            key = str(self._store.index(shard).keys[place], "utf-8")
-            where = f"{self._store.place(shard)}: {key}"
+            key = self._store.key_in_shard(shard, place)
+            where = f"{self._store.location(shard)}: {key}"
             low, high = _depth_range(field, reader.read(place, "meta"), where)
             depth = np.float32(low) + depth * np.float32(high - low)
         return depth

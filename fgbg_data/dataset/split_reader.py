@@ -1,4 +1,8 @@
-"""The shards of one split: sample number -> shard and place in it, indexes and readers opened when they are needed."""
+"""`SplitReader`: the shards of one split as one row of samples; it opens a file when a sample of it is first read.
+
+Four numbers and names occur here: the *number* of a sample counts through the split, its *index* counts inside its
+shard, a *shard* is meant by its number in the split, and a *location* is the path or URL of a file.
+"""
 
 import bisect
 import itertools
@@ -14,35 +18,40 @@ from fgbg_data.dataset.identity import fingerprint
 from fgbg_data.dataset.layout import Layout, ShardPlace
 from fgbg_data.dataset.record import Record
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
+from fgbg_data.runtime.storage import Location
 from fgbg_data.sample import PIXEL_FIELDS, Array
 from fgbg_data.shards import ShardReader, load_format
-from fgbg_data.shards import index_cache as scans
 from fgbg_data.shards.base import Shapes, ShardIndex
+from fgbg_data.shards.index_cache import scanned_index
 
 MAX_OPEN = 64
-"""Files that one store keeps open; the least recently used is closed first. A process may have several stores."""
+"""Files that one reader of a split keeps open; the least recently used one is closed first."""
 
 
-class ShardStore:
-    """Finds and opens shards. Picklable, for handles are left behind; safe in threads and after a fork.
+class SplitReader:
+    """Finds the samples of a split and opens its shards.
+
+    It can be pickled: open files are left behind and are opened again on demand. Threads and forked processes may
+    share it.
 
     Args:
-        layout: the shards.
-        form: the format to read, None for the fastest that each shard has.
-        skip: leave unreadable shards out and count them, instead of raising.
+        layout: the shards of the split.
+        format_name: the format to read; None takes the fastest one that each shard has.
+        skip: leave out shards that cannot be read and count their samples, instead of raising an error.
 
     Raises:
-        ShardError: a shard is missing or damaged, as far as that shows without reading all of it.
+        ShardError: a shard is missing, or is damaged in a way that shows before its samples are read.
     """
 
     _sorted: tuple[Array, Array] | None
-    """All keys in their order, and the number of the sample of each; made when a key is first looked up."""
+    """All keys in sorted order, and the number of the sample of each; made when a key is first looked up."""
 
-    def __init__(self, layout: Layout, form: str | None = None, *, skip: bool = False) -> None:
+    def __init__(self, layout: Layout, format_name: str | None = None, *, skip: bool = False) -> None:
         self.layout = layout
         self.skipped: dict[str, str] = {}
-        """Key, or shard, -> why it was left out."""
+        """Key or shard -> why it was left out."""
         self.num_skipped = 0
+        """Number of samples that were left out."""
         self._reset()
         if layout.missing and not skip:
             problem, samples = layout.missing[0]
@@ -54,10 +63,13 @@ class ShardStore:
         for problem, samples in layout.missing:
             self.skip(problem.partition(": ")[0], problem, samples)
         self.shards: list[ShardPlace] = []
-        self.forms: list[str] = []
+        """The shards that are read."""
+        self.format_names: list[str] = []
+        """The format in which each shard is read."""
         self.counts: list[int] = []
-        for place in layout.shards:
-            self._add(place, form, skip=skip)
+        """Number of samples in each shard."""
+        for shard in layout.shards:
+            self._add(shard, format_name, skip=skip)
         self._ends = list(itertools.accumulate(self.counts))
 
     def __len__(self) -> int:
@@ -72,87 +84,101 @@ class ShardStore:
         self._reset()
 
     def skip(self, name: str, reason: str, samples: int = 1) -> None:
-        """Count what is left out, once however often it is met."""
+        """Count what is left out; the same name counts once."""
         if name not in self.skipped:
             self.skipped[name] = reason
             self.num_skipped += samples
 
     def locate(self, number: int) -> tuple[int, int]:
-        """Return shard number and place in it of a sample."""
+        """Return the shard of a sample, and its index in that shard."""
         shard = bisect.bisect_right(self._ends, number)
         return shard, number - self._ends[shard] + self.counts[shard]
 
     def key(self, number: int) -> str:
         """Return the key of a sample."""
-        shard, place = self.locate(number)
-        return str(self.index(shard).keys[place], "utf-8")
+        shard, index = self.locate(number)
+        return self.key_in_shard(shard, index)
+
+    def key_in_shard(self, shard: int, index: int) -> str:
+        """Return the key of the sample at an index of a shard."""
+        return str(self.shard_index(shard).keys[index], "utf-8")
+
+    def keys_of_shard(self, shard: int) -> list[str]:
+        """Return the keys of a shard, in order."""
+        return [str(key, "utf-8") for key in self.shard_index(shard).keys]
 
     def keys(self) -> Iterator[str]:
-        """Give every key, in order."""
+        """Yield every key, in order."""
         for shard in range(len(self.shards)):
-            for key in self.index(shard).keys:
-                yield str(key, "utf-8")
+            yield from self.keys_of_shard(shard)
 
     def find(self, key: str) -> int:
-        """Return the number of the sample of a key.
+        """Return the number of the sample that has a key.
 
         Raises:
-            UnknownKeyError: there is none.
+            UnknownKeyError: no sample has it.
             ShardError: two samples share a key.
         """
         if self._sorted is None:
-            self._sorted = self._sort()
-        keys, order = self._sorted
-        place = int(np.searchsorted(keys, key.encode()))
-        if place == len(keys) or keys[place] != key.encode():
+            self._sorted = self._sort_keys()
+        keys, numbers = self._sorted
+        found = int(np.searchsorted(keys, key.encode()))
+        if found == len(keys) or keys[found] != key.encode():
             raise self.unknown_key(key, len(self))
-        return int(order[place])
+        return int(numbers[found])
 
     def unknown_key(self, key: str, samples: int) -> UnknownKeyError:
-        """Return the error that says that there is no such sample."""
+        """Return the error for a key that none of so many samples has."""
         return UnknownKeyError(f"{key!r} is none of the {samples} samples of {self.layout.split}")
 
     @property
     def fingerprint(self) -> str:
-        """The build's; where no manifest and no record tells it, a digest of names, counts and formats."""
+        """The fingerprint of the build; without manifest and records, a digest of names, counts and formats."""
         if self.layout.fingerprint:
             return self.layout.fingerprint
-        names = [place.stem for place in self.shards]
-        return fingerprint({"names": names, "counts": self.counts, "forms": self.forms})
+        names = [shard.stem for shard in self.shards]
+        return fingerprint({"names": names, "counts": self.counts, "forms": self.format_names})
 
-    def place(self, shard: int) -> Any:
-        """Return where the file of a shard is."""
-        return self.shards[shard].place(self.forms[shard])
+    def location(self, shard: int) -> Location:
+        """Return the path or URL of the file from which a shard is read."""
+        return self.shards[shard].place(self.format_names[shard])
 
-    def index(self, shard: int) -> ShardIndex:
-        """Return the index of a shard, read once."""
+    def shard_index(self, shard: int) -> ShardIndex:
+        """Return where the samples of a shard are in its file; it is read once.
+
+        Raises:
+            ShardError: the file is damaged, or holds another number of samples than its record tells.
+        """
         self._after_fork()
         if shard not in self._indexes:
-            index = self._read_index(shard)
-            if len(index.keys) != self.counts[shard]:
+            found = self._read_index(shard)
+            if len(found.keys) != self.counts[shard]:
                 raise ShardError(
-                    f"{self.place(shard)}: holds {len(index.keys)} samples, {self.counts[shard]} are recorded; "
+                    f"{self.location(shard)}: holds {len(found.keys)} samples, {self.counts[shard]} are recorded; "
                     "run fgbg-data verify"
                 )
-            self._indexes[shard] = index
+            self._indexes[shard] = found
         return self._indexes[shard]
 
     def record(self, shard: int) -> Record | None:
-        """Return the record of a shard; None where there is none, or it cannot be its own."""
-        place = self.shards[shard]
-        if not place.has_record:
+        """Return the record of a shard, or None if there is none or it does not match this shard."""
+        found = self.shards[shard]
+        if not found.has_record:
             return None
         try:
-            record = Record.read(place.record_place)
+            record = Record.read(found.record_place)
         except FgbgError:
             return None
         columns = (record.keys, record.digests, record.mask_area_px)
         whole = all(len(column) == self.counts[shard] for column in columns)
-        keys = [str(key, "utf-8") for key in self.index(shard).keys] if whole else []
-        return record if whole and record.keys == keys else None
+        return record if whole and record.keys == self.keys_of_shard(shard) else None
 
     def reader(self, shard: int) -> ShardReader:
-        """Return a reader of a shard, open."""
+        """Return an open reader of a shard.
+
+        Raises:
+            ShardError: the file is damaged or not a shard.
+        """
         self._after_fork()
         with self._lock:
             found = self._readers.get(shard)
@@ -162,15 +188,15 @@ class ShardStore:
         if shard in self._broken:
             raise ShardError(self._broken[shard])
         try:
-            form = load_format(self.forms[shard])
-            reader = form.open_reader(self.place(shard), self.index(shard), self._shapes())
+            fmt = load_format(self.format_names[shard])
+            reader = fmt.open_reader(self.location(shard), self.shard_index(shard), self._shapes())
         except ShardError as error:
             self._broken[shard] = str(error)  # so that skipping its samples does not read it a thousand times
             raise
         with self._lock:
             self._readers[shard] = reader
             while len(self._readers) > MAX_OPEN:
-                self._readers.popitem(last=False)  # a thread that is reading from it holds it still
+                self._readers.popitem(last=False)  # a thread that reads from it keeps it alive
         return reader
 
     # --- parts of it --------------------------------------------------------------------------------------
@@ -184,68 +210,70 @@ class ShardStore:
         self._pid = os.getpid()
 
     def _after_fork(self) -> None:
-        """In a forked child: let go of handles, and of a lock that a thread of the parent may hold for ever."""
+        """In a forked child, drop open files, and the lock, which a thread of the parent may have held."""
         if self._pid != os.getpid():
             indexes = self._indexes
             self._reset()
             self._indexes = indexes
 
-    def _sort(self) -> tuple[Array, Array]:
-        """Return all keys in their order, and the number of the sample of each.
+    def _sort_keys(self) -> tuple[Array, Array]:
+        """Return all keys in sorted order, and the number of the sample of each.
 
         Raises:
             ShardError: two samples share a key.
         """
-        keys = np.concatenate([np.array([], "S1"), *(self.index(shard).keys for shard in range(len(self.shards)))])
+        shards = range(len(self.shards))
+        keys = np.concatenate([np.array([], "S1"), *(self.shard_index(shard).keys for shard in shards)])
         order = np.argsort(keys, kind="stable")
         twice = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
         if len(twice):
             first, second = (int(order[twice[0] + i]) for i in (0, 1))
-            places = " and ".join(str(self.place(self.locate(number)[0])) for number in (first, second))
-            raise ShardError(f"{places}: both hold {self.key(first)}; keys must be unique in a dataset")
+            files = " and ".join(str(self.location(self.locate(number)[0])) for number in (first, second))
+            raise ShardError(f"{files}: both hold {self.key(first)}; keys must be unique in a dataset")
         return keys[order], order
 
-    def _add(self, place: ShardPlace, form: str | None, *, skip: bool) -> None:
-        """Take in a shard; one that nothing counts is counted by its index."""
-        forms = [name for name in self._preference() if name in place.files] if form is None else [form]
-        if forms[0] not in place.files:
-            raise ShardError(f"{place.folder}: {place.stem} is not there as {form}, only as {', '.join(place.files)}")
-        self.shards.append(place)
-        self.forms.append(forms[0])
-        self.counts.append(place.samples or 0)
-        if place.samples is None:
-            shard = len(self.shards) - 1
+    def _add(self, shard: ShardPlace, format_name: str | None, *, skip: bool) -> None:
+        """Add a shard; where neither manifest nor record gives its number of samples, its index does."""
+        names = [name for name in self._preferred() if name in shard.files] if format_name is None else [format_name]
+        if names[0] not in shard.files:
+            raise ShardError(
+                f"{shard.folder}: {shard.stem} is not there as {names[0]}, only as {', '.join(shard.files)}"
+            )
+        self.shards.append(shard)
+        self.format_names.append(names[0])
+        self.counts.append(shard.samples or 0)
+        if shard.samples is None:
+            number = len(self.shards) - 1
             try:
-                index = self._indexes[shard] = self._read_index(shard)
-                self.counts[shard] = len(index.keys)
+                found = self._indexes[number] = self._read_index(number)
+                self.counts[number] = len(found.keys)
             except ShardError as error:
                 if not skip:
                     raise
-                self.skip(place.stem, str(error), 0)
-                for column in (self.shards, self.forms, self.counts):
+                self.skip(shard.stem, str(error), 0)
+                for column in (self.shards, self.format_names, self.counts):
                     column.pop()
 
-    def _preference(self) -> tuple[str, ...]:
-        """HDF5 of pixels is the fastest, HDF5 of encoded files the slowest."""
+    def _preferred(self) -> tuple[str, ...]:
+        """Return the formats, the fastest first. HDF5 of pixels is the fastest, HDF5 of encoded files the slowest."""
         manifest = self.layout.manifest
         config = manifest.identity.get("config", {}) if manifest else {}
         return ("tar", "hdf5", "folder") if config.get("hdf5_layout") == "encoded" else ("hdf5", "tar", "folder")
 
     def _read_index(self, shard: int) -> ShardIndex:
-        place = self.shards[shard]
-        record = _record(place, self.layout.fingerprint) if place.has_record else None
-        form, name = self.forms[shard], place.files[self.forms[shard]]
-        if record is not None and form in record.files and record.files[form].name == name:
+        """Return the index that the record of a shard holds, or else the one that a scan of its file finds."""
+        found, format_name = self.shards[shard], self.format_names[shard]
+        record = _read_record(found, self.layout.fingerprint) if found.has_record else None
+        file = record.files.get(format_name) if record is not None else None
+        if record is not None and file is not None and file.name == found.files[format_name]:
             try:
-                found: ShardIndex = load_format(form).read_index(
-                    place.place(form), record.keys, record.files[form].index
-                )
-                return found
+                index: ShardIndex = load_format(format_name).read_index(self.location(shard), record.keys, file.index)
+                return index
             except ShardError:
                 raise
             except ValueError:
-                pass  # a damaged record: the file itself tells as much
-        return scans.scanned(form, place.place(form))
+                pass  # the record is damaged; a scan of the file finds the same
+        return scanned_index(format_name, self.location(shard))
 
     def _shapes(self) -> Shapes | None:
         manifest = self.layout.manifest
@@ -254,19 +282,19 @@ class ShardStore:
         return {name: tuple(manifest.fields[name]["shape"]) for name in PIXEL_FIELDS if name in manifest.fields}
 
 
-def _record(place: ShardPlace, stamp: str) -> Record | None:
-    """Return the record of a shard, None where it cannot be read.
+def _read_record(shard: ShardPlace, dataset_fingerprint: str) -> Record | None:
+    """Return the record of a shard, or None if it cannot be read.
 
     Raises:
-        ManifestError: it is of another dataset.
+        ManifestError: it belongs to another dataset.
     """
     try:
-        record = Record.read(place.record_place)
+        record = Record.read(shard.record_place)
     except FgbgError:
         return None
-    if stamp and record.fingerprint != stamp:
+    if dataset_fingerprint and record.fingerprint != dataset_fingerprint:
         raise ManifestError(
-            f"{place.record_place}: is the record of another dataset (fingerprint {record.fingerprint[:8]}, this is "
-            f"{stamp[:8]}). Keep each dataset in a folder of its own"
+            f"{shard.record_place}: is the record of another dataset (fingerprint {record.fingerprint[:8]}, this is "
+            f"{dataset_fingerprint[:8]}). Keep each dataset in a folder of its own"
         )
     return record

@@ -13,7 +13,7 @@ from rich.console import Console
 from fgbg_data.codecs.encode import codec, decode_pixels, encode_depth, encode_image, encode_mask
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
 from fgbg_data.runtime import storage
@@ -37,7 +37,7 @@ class Part:
         renamed: background or foreground -> id there -> id here, where another picture has that id.
     """
 
-    store: ShardStore
+    store: SplitReader
     prefix: str = ""
     renamed: dict[str, dict[str, str]] = field(default_factory=lambda: {"background": {}, "foreground": {}})
 
@@ -108,7 +108,7 @@ class Copier:
         self.transfer = transfer
         self._needs_files = any(load_format(name).needs_files(transfer.spec) for name in transfer.formats)
         self._tally = Tally(transfer.tally) if transfer.tally else None
-        self._record = functools.lru_cache(maxsize=64)(ShardStore.record)
+        self._record = functools.lru_cache(maxsize=64)(SplitReader.record)
 
     def make_shard(self, task: ShardTask, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record."""
@@ -133,8 +133,8 @@ class Copier:
         """
         shard, place = part.store.locate(number)
         reader = part.store.reader(shard)
-        key = str(part.store.index(shard).keys[place], "utf-8")
-        where = f"{part.store.place(shard)}: {key}"
+        key = part.store.key_in_shard(shard, place)
+        where = f"{part.store.location(shard)}: {key}"
         values = {name: reader.read(place, name) for name in self.transfer.spec.suffixes}
         sample = Sample(key=key, image_file=b"", **values)
         self._check(sample, where, reader, place)

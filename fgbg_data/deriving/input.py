@@ -9,7 +9,7 @@ from fgbg_data.codecs.encode import codec
 from fgbg_data.dataset.identity import FORMAT_VERSION, fingerprint
 from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ManifestError, ShardError
 from fgbg_data.runtime import storage
 from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS, Meta
@@ -29,7 +29,7 @@ class Origin:
 
     path: str
     manifest: Manifest
-    stores: dict[str, ShardStore]
+    stores: dict[str, SplitReader]
     image_files: str | None
 
     @property
@@ -86,7 +86,7 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
     manifest = next(iter(layouts.values())).manifest
     if manifest is not None and not manifest.complete:
         raise ManifestError(f"{path}: its build is not finished; run the same build command first")
-    stores = {split: ShardStore(layout, form_of_files(layout) if files else None) for split, layout in layouts.items()}
+    stores = {split: SplitReader(layout, form_of_files(layout) if files else None) for split, layout in layouts.items()}
     stores = {split: store for split, store in stores.items() if len(store)}
     if not stores:
         raise ShardError(f"{path}: holds no samples")
@@ -96,18 +96,20 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
     return Origin(path=str(path), manifest=manifest, stores=stores, image_files=image_files)
 
 
-def _image_codec(store: ShardStore) -> str | None:
+def _image_codec(store: SplitReader) -> str | None:
     data = store.reader(0).read_file(0, "image")
     return None if data is None else codec(data)
 
 
-def _manifest_told_by(stores: dict[str, ShardStore], image_format: str) -> Manifest:
+def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Manifest:
     """Describe a folder of bare shards as well as they tell."""
     store = next(iter(stores.values()))
-    reader, index = store.reader(0), store.index(0)
+    reader, index = store.reader(0), store.shard_index(0)
     for name in ("image", "mask", "meta"):
         if name not in index.fields:
-            raise ShardError(f"{store.place(0)}: has no {name}; only datasets of image, mask and meta can be converted")
+            raise ShardError(
+                f"{store.location(0)}: has no {name}; only datasets of image, mask and meta can be converted"
+            )
     bits = (reader.depth_bits(0) or 16) if set(index.fields) & set(DEPTH_FIELDS) else 0
     spec = ShardSpec(
         samples=0,
@@ -123,7 +125,7 @@ def _manifest_told_by(stores: dict[str, ShardStore], image_format: str) -> Manif
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "config": {
-            "format": [form for form in FORMATS if form in set(store.forms)],
+            "format": [form for form in FORMATS if form in set(store.format_names)],
             "image_format": image_format,
             "depth_bits": bits or None,
             "hdf5_layout": None,

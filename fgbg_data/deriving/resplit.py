@@ -131,7 +131,7 @@ def _read_sources(origin: Origin) -> _Table:
             meta: Meta = store.reader(shard).read(place, "meta")
             background, foreground = meta.get("background"), meta.get("foreground")
             if not isinstance(background, str) or not isinstance(foreground, str):
-                raise ShardError(f"{store.place(shard)}: {store.key(number)}: its meta names no sources to split by")
+                raise ShardError(f"{store.location(shard)}: {store.key(number)}: its meta names no sources to split by")
             table.parts.append(part)
             table.numbers.append(number)
             table.backgrounds.append(background)

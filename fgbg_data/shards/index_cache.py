@@ -1,4 +1,4 @@
-"""Indexes of shards without a record: found by a scan of the file, kept in the user's cache folder."""
+"""Indexes of shards that have no record: found by a scan of the file, and kept in the user's cache folder."""
 
 import hashlib
 import os
@@ -17,34 +17,34 @@ from fgbg_data.shards.base import ShardIndex
 _VERSION = 1
 
 
-def scanned(form: str, place: Location) -> ShardIndex:
-    """Return the index of a shard file by a scan; that of a tar on this machine is kept for the next time.
+def scanned_index(format_name: str, location: Location) -> ShardIndex:
+    """Return the index of a shard file by a scan. That of a tar on this machine is kept for the next time.
 
     Raises:
-        ShardError: the file is damaged or no shard.
+        ShardError: the file is damaged or not a shard.
     """
-    path = _cache_path(place) if form == "tar" else None
+    path = _cache_path(location) if format_name == "tar" else None
     if path is not None and path.is_file():
         with suppress(OSError, ValueError, KeyError):
             return _load(path)
-    index: ShardIndex = load_format(form).read_index(place)
+    index: ShardIndex = load_format(format_name).read_index(location)
     if path is not None:
-        with suppress(OSError):  # a cache that cannot be written is none
+        with suppress(OSError):  # without a writable cache folder the file is scanned again next time
             _save(path, index)
     return index
 
 
 def cache_folder() -> Path:
-    """Return where scans are kept: `fgbg-data` in XDG_CACHE_HOME, by default ~/.cache."""
+    """Return the folder that keeps the indexes: `fgbg-data` in XDG_CACHE_HOME, which is ~/.cache by default."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fgbg-data"
 
 
-def _cache_path(place: Location) -> Path | None:
-    """Return the file that keeps the scan of this file, of this size and age."""
-    if not isinstance(place, Path):
+def _cache_path(location: Location) -> Path | None:
+    """Return the file that keeps the index of this file as it is now, by its path, size and time of change."""
+    if not isinstance(location, Path):
         return None
-    about = place.stat()
-    name = f"{_VERSION}|{place.resolve()}|{about.st_size}|{about.st_mtime_ns}"
+    about = location.stat()
+    name = f"{_VERSION}|{location.resolve()}|{about.st_size}|{about.st_mtime_ns}"
     return cache_folder() / f"{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}.npz"
 
 

@@ -13,7 +13,7 @@ from fgbg_data.codecs.fields import resize_field
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.split_reader import ShardStore
+from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.errors import UnknownKeyError
 from fgbg_data.key import key_sources
@@ -39,7 +39,7 @@ class Gallery:
         self.about = info(path)
         layouts = [find_shards(root, split) for split in find_splits(root)]
         # Files can be sent as they are; pixels have to be encoded first.
-        self._stores = [ShardStore(layout, form_of_files(layout), skip=True) for layout in layouts]
+        self._stores = [SplitReader(layout, form_of_files(layout), skip=True) for layout in layouts]
         self.manifest: Manifest | None = self._stores[0].layout.manifest
         self.keys: list[str] = []
         self._splits: list[int] = []
@@ -102,7 +102,7 @@ class Gallery:
         store, number = self._find(key)
         shard, place = store.locate(number)
         reader = store.reader(shard)
-        if layer not in store.index(shard).fields:
+        if layer not in store.shard_index(shard).fields:
             raise UnknownKeyError(f"{key!r} has no {layer}")
         height, width = reader.picture_size(place, layer)
         factor = min(1.0, side / max(height, width)) if side else 1.0
@@ -131,7 +131,7 @@ class Gallery:
             "split": store.layout.split,
             "shard": store.shards[shard].stem,
             "place": place,
-            "meta": store.reader(shard).read(place, "meta") if "meta" in store.index(shard).fields else {},
+            "meta": store.reader(shard).read(place, "meta") if "meta" in store.shard_index(shard).fields else {},
         }
 
     def choose(self, count: int, seed: int) -> "list[int]":
@@ -151,14 +151,14 @@ class Gallery:
 
     # --- parts of it --------------------------------------------------------------------------------------
 
-    def _add_shard(self, split: int, store: ShardStore, shard: int) -> None:
-        keys = [str(key, "utf-8") for key in store.index(shard).keys]
+    def _add_shard(self, split: int, store: SplitReader, shard: int) -> None:
+        keys = store.keys_of_shard(shard)
         self.keys += keys
         self._splits += [split] * len(keys)
         record = store.record(shard)
         self._areas += record.mask_area_px if record else _read_areas(store, shard, len(keys))
 
-    def _find(self, key: str) -> tuple[ShardStore, int]:
+    def _find(self, key: str) -> tuple[SplitReader, int]:
         for store in self._stores:
             try:
                 return store, store.find(key)
@@ -167,9 +167,9 @@ class Gallery:
         raise UnknownKeyError(f"{key!r} is none of the {len(self)} samples")
 
 
-def _read_areas(store: ShardStore, shard: int, count: int) -> list[int]:
+def _read_areas(store: SplitReader, shard: int, count: int) -> list[int]:
     """Return the mask areas that the samples' own meta tells; 0 where it does not."""
-    if "meta" not in store.index(shard).fields:
+    if "meta" not in store.shard_index(shard).fields:
         return [0] * count
     reader = store.reader(shard)
     areas = (reader.read(place, "meta").get("mask_area_px") for place in range(count))

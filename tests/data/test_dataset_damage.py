@@ -28,10 +28,10 @@ def test_wrong_arguments(dataset: Path, tmp_path: Path) -> None:
         "has no split 'trian'; there are train, val, test": {"split": "trian"},
         "'maks': expected one of image, mask, depth, depth_composed, meta; did you mean 'mask'": {"fields": ("maks",)},
         "fields is empty": {"fields": ()},
-        "--size 4: expected": {"size": 4},
-        "on_error 'ignore'": {"on_error": "ignore"},
-        "depth 'metres'": {"depth": "metres"},
-        "format 'zip'": {"format": "zip"},
+        "size=.4.: expected": {"size": 4},
+        "on_error='ignore'": {"on_error": "ignore"},
+        "depth='metres'": {"depth": "metres"},
+        "format='zip'": {"format": "zip"},
     }
     for text, arguments in cases.items():
         with pytest.raises((ConfigError, ShardError), match=text):

@@ -13,8 +13,7 @@ from helpers.samples import some_samples
 from fgbg_data.codecs.encode import encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.sample import Sample, canonical_json
-from fgbg_data.shards import index_cache as scans
-from fgbg_data.shards import load_format
+from fgbg_data.shards import index_cache, load_format
 
 
 def write_tar(path: Path, members: list[tuple[str, bytes]]) -> Path:
@@ -148,12 +147,12 @@ def test_metas_that_are_none(tmp_path: Path, meta: bytes, text: str) -> None:
 
 def test_scans_of_tars_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_tar(tmp_path / "x.tar", [m for s in some_samples(3, depth=False) for m in members_of(s)])
-    first = scans.scanned("tar", path)
+    first = index_cache.scanned_index("tar", path)
     monkeypatch.setattr("fgbg_data.shards.tar._scan", lambda place: pytest.fail("scanned again"))
-    again = scans.scanned("tar", path)
+    again = index_cache.scanned_index("tar", path)
     assert again.keys.tolist() == first.keys.tolist()
     assert again.stored_bytes() == first.stored_bytes()
-    for kept in scans.cache_folder().iterdir():
+    for kept in index_cache.cache_folder().iterdir():
         kept.write_bytes(b"damaged")
     monkeypatch.undo()
-    assert scans.scanned("tar", path).keys.tolist() == first.keys.tolist()
+    assert index_cache.scanned_index("tar", path).keys.tolist() == first.keys.tolist()

@@ -114,7 +114,7 @@ def test_other_names_of_this_machine_are_refused(url: str) -> None:
 
 
 def test_a_taken_port_is_said(url: str, dataset: Path) -> None:
-    with pytest.raises(FgbgError, match=r"--port \d+: not free on 127\.0\.0\.1 .*; use another"):
+    with pytest.raises(FgbgError, match=r"port=\d+: not free on 127\.0\.0\.1 .*; use another"):
         view(dataset, port=int(url.rsplit(":", 1)[1].strip("/")))
 
 
