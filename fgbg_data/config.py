@@ -147,14 +147,15 @@ class BuildConfig:
             one_of(name, getattr(self, name), get_args(kind))
         if self.depth == "none" and self.depth_mode != "infer":
             raise ConfigError(
-                f"{option('depth_mode', self.depth_mode)}: needs an estimator; {option('depth', 'none')} is none"
+                f"{option('depth_mode', self.depth_mode)} and {option('depth', 'none')}: composed depth needs an "
+                "estimator"
             )
         if not self.format:
-            raise ConfigError(f"{option('format')} is empty: expected one or more of {', '.join(BUILT)}")
+            raise ConfigError(f"{option('format', ())}: expected one or more of {', '.join(BUILT)}")
         for name in self.format:
             one_of("format", name, BUILT)
         if len(set(self.format)) < len(self.format):
-            raise ConfigError(f"{option('format', self.format)}: names a format twice")
+            raise ConfigError(f"{option('format', self.format)}: names one format twice")
         # In the registry's order, so that `tar,hdf5` and `hdf5,tar` are one dataset.
         object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed

@@ -15,9 +15,12 @@ FgbgError
 
 import re
 import shlex
+from os import PathLike
 from typing import Any
 
-_OPTION = re.compile("\u27e8(\\w+)(?:\u001f(.*?)\u001f(.*?))?\u27e9", re.DOTALL)
+_START, _BETWEEN, _END = "\u0002", "\u001f", "\u0003"
+"""Control characters around the two ways to write an option: texts for people hold none of them."""
+_OPTION = re.compile(f"{_START}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
 _UNSET = object()
 
 
@@ -31,15 +34,26 @@ def option(name: str, value: object = _UNSET) -> str:
     >>> str(error), error.for_command_line()
     ('shard_size=0: expected at least 1', '--shard-size 0: expected at least 1')
 
+    A switch is typed without a value, and a name alone is set in backticks for Python:
+
+    >>> error = ConfigError(f"use {option('check', True)}, or fewer {option('jobs')}")
+    >>> str(error), error.for_command_line()
+    ('use check=True, or fewer `jobs`', 'use --check, or fewer --jobs')
+
     Args:
         name: the name of the argument, such as `shard_size`.
-        value: what was given; without it only the name is shown.
+        value: its value; without one, only the name is shown.
     """
+    dashed = name.replace("_", "-")
     if value is _UNSET:
-        return f"\u27e8{name}\u27e9"
-    shown = repr(str(value)) if hasattr(value, "__fspath__") else repr(value)
-    typed = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-    return f"\u27e8{name}\u001f{shown}\u001f{shlex.quote(typed)}\u27e9"
+        argument, typed = f"`{name}`", f"--{dashed}"
+    elif isinstance(value, bool):
+        argument, typed = f"{name}={value}", f"--{dashed}" if value else f"--no-{dashed}"
+    else:
+        shown = str(value) if isinstance(value, PathLike) else value
+        text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        argument, typed = f"{name}={shown!r}", f"--{dashed} {shlex.quote(text)}"
+    return f"{_START}{argument}{_BETWEEN}{typed}{_END}"
 
 
 class FgbgError(Exception):
@@ -68,19 +82,14 @@ class FgbgError(Exception):
     @property
     def problem(self) -> str:
         """What is wrong, without `where`; options are written as arguments of a function."""
-        return _OPTION.sub(lambda mark: mark[1] if mark[2] is None else f"{mark[1]}={mark[2]}", self._problem)
+        return _OPTION.sub(r"\1", self._problem)
 
     def for_command_line(self) -> str:
         """Return the text of the error with its options as one types them in a command."""
-        return self._before() + _OPTION.sub(_as_typed, self._problem)
+        return self._before() + _OPTION.sub(r"\2", self._problem)
 
     def _before(self) -> str:
         return "" if self.where is None else f"{self.where}: "
-
-
-def _as_typed(mark: re.Match[str]) -> str:
-    name = f"--{mark[1].replace('_', '-')}"
-    return name if mark[3] is None else f"{name} {mark[3]}"
 
 
 class ConfigError(FgbgError, ValueError):

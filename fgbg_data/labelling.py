@@ -186,7 +186,7 @@ def _check_free(paths: list[Path], overwrite: bool) -> None:
     there = [path for path in paths if path.exists()]
     if there and not overwrite:
         more = f" (and {counted(len(there) - 1, 'other file')})" if len(there) > 1 else ""
-        raise ConfigError(f"{there[0]}: is there already{more}; choose another -o, or {option('overwrite')}")
+        raise ConfigError(f"{there[0]}: is there already{more}; choose another -o, or {option('overwrite', True)}")
 
 
 def _refuse(bad: list[SourceError], count: int) -> None:

@@ -47,7 +47,7 @@ def check_shares(val: float, test: float) -> None:
     """Require shares of val and test that leave some samples to train."""
     if not (val >= 0 and test >= 0 and val + test < 1):
         raise ConfigError(
-            f"{option('val', val)} {option('test', test)}: expected shares of at least 0 that leave some to train"
+            f"{option('val', val)} and {option('test', test)}: expected shares of at least 0 that leave some to train"
         )
 
 

@@ -104,9 +104,10 @@ def hold_out(
         kind = "foregrounds" if config.holdout == "foreground" or not val else "backgrounds"
         needed = (num_val > 0) + (num_test > 0) + 1
         raise ConfigError(
-            f"{option('holdout', config.holdout)} with {option('val', config.val)} {option('test', config.test)} needs "
-            f"more {kind} than the {len(sources)} there are (at least {needed}). Add {kind}, set {option('val', 0)} or "
-            f"{option('test', 0)}, or use {option('holdout', 'sample')}, which leaks sources between the splits"
+            f"{option('holdout', config.holdout)} with {option('val', config.val)} and {option('test', config.test)} "
+            f"needs more {kind} than the {len(sources)} there are (at least {needed}). Add {kind}, set "
+            f"{option('val', 0)} or {option('test', 0)}, or use {option('holdout', 'sample')}, "
+            "which leaks sources between the splits"
         )
     ranked = sorted(range(len(sources)), key=lambda i: (draw(config.seed, sources[i].id, "split", 2**64), i))
     parts = ranked[num_val + num_test :], ranked[num_test : num_test + num_val], ranked[:num_test]

@@ -144,7 +144,7 @@ def _scan_sources(
     for folder, found, kind in ((config.bg, backgrounds, "background"), (config.fg, foregrounds, "foreground")):
         if not found:
             raise SourceError(
-                f"{folder}: no {kind} is left after {option('skip_bad')}; without that option every problem is listed"
+                f"{folder}: no {kind} is left after {option('skip_bad', True)}; without it every problem is listed"
             )
         check_ids(found)
     skipped = [

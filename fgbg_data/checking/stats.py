@@ -110,7 +110,7 @@ def _recorded(task: _Task) -> _Part:
     place = task.store.shards[task.shard]
     if not place.has_record:
         raise ManifestError(
-            f"{task.store.location(task.shard)}: has no record to take sums from; use {option('recompute')}"
+            f"{task.store.location(task.shard)}: has no record to take sums from; use {option('recompute', True)}"
         )
     record = Record.read(place.record_place)
     return _Part(record.samples, record.sums, task.store.shard_index(task.shard).stored_bytes())

@@ -163,7 +163,7 @@ def _check_fit(foregrounds: Sequence[Source], config: BuildConfig) -> None:
         shown = ", ".join(too_large[:5]) + (f" and {len(too_large) - 5} more" if len(too_large) > 5 else "")
         raise PlacementError(
             f"{counted(len(too_large), 'foreground')} cannot fit on a {config.canvas[1]}x{config.canvas[0]} canvas "
-            f"with {option('scale', config.scale)} {option('truncate', config.truncate)}: {shown}. "
+            f"with {option('scale', config.scale)} and {option('truncate', config.truncate)}: {shown}. "
             f"Use a larger {option('size')}, a smaller {option('scale')}, or a larger {option('truncate')}"
         )
 
@@ -178,7 +178,7 @@ def _splits(plan: Plan) -> list[Split]:
         counts = {"train": total - sum(counts.values())} | counts
         if counts["train"] < 1:
             raise ConfigError(
-                f"{option('val', config.val)} {option('test', config.test)}: leave none of {total} samples to train"
+                f"{option('val', config.val)} and {option('test', config.test)} leave none of {total} samples to train"
             )
         taken = share_out(config.samples, counts)
         starts, place = {}, 0

@@ -113,7 +113,7 @@ def bad_sources_text(bad: Sequence[tuple[Path, BadSource]]) -> str:
     return "\n".join(
         [
             f"{counted(len(files), noun)} cannot be used. Mend or remove {'it' if len(files) == 1 else 'them'}, or go "
-            f"on without {'it' if len(files) == 1 else 'them'} with {option('skip_bad')}:",
+            f"on without {'it' if len(files) == 1 else 'them'} with {option('skip_bad', True)}:",
             *dict.fromkeys(lines),
         ]
     )

@@ -65,7 +65,9 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         ]
     old_skipped, new_skipped = found.get("skipped", []), wanted["skipped"]
     if [entry["file"] for entry in old_skipped] != [entry["file"] for entry in new_skipped]:
-        names.append(f"pictures left out by {option('skip_bad')} ({len(old_skipped)} there, {len(new_skipped)} here)")
+        names.append(
+            f"pictures left out by {option('skip_bad', True)} ({len(old_skipped)} there, {len(new_skipped)} here)"
+        )
     if found.get("format_version") != wanted["format_version"]:
         names.append("format_version")
     old_steps, new_steps = (_steps(identity) for identity in (found, wanted))

@@ -84,15 +84,15 @@ def _formats(format: str | tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         one_of("format", name, tuple(FORMATS))
     if len(set(names)) < len(names) or not names:
-        raise ConfigError(f"{option('format', names)}: names no format, or one twice")
+        raise ConfigError(f"{option('format', names)}: names no format, or one format twice")
     return tuple(name for name in FORMATS if name in names)
 
 
 def _refuse_jpeg(origin: Origin) -> None:
     holds = "PNG files" if origin.image_files == "png" else "pixels, no JPEG files"
     raise ConfigError(
-        f"{origin.path}: holds {holds}; JPEGs of them would be a new generation with other pixels. Use "
-        f"{option('image_format', 'png')} to keep the pixels, or {option('reencode')} to accept that"
+        f"{origin.path}: holds {holds}; writing JPEG would change the pixels (lossy re-encoding). Use "
+        f"{option('image_format', 'png')} to keep the pixels, or {option('reencode', True)} to accept that"
     )
 
 

@@ -88,7 +88,7 @@ def _check_prefixes(paths: Sequence[str | Path], prefixes: Sequence[str]) -> lis
         return [""] * len(paths)
     if len(prefixes) != len(paths):
         raise ConfigError(
-            f"{len(prefixes)} times {option('prefix')} for {len(paths)} datasets: expected one each, in order"
+            f"{option('prefix')} is given {len(prefixes)} times for {len(paths)} datasets: expected one each, in order"
         )
     for prefix in prefixes:
         if prefix and not _PREFIX.fullmatch(prefix):
@@ -223,7 +223,7 @@ def _check_leaks(origins: Sequence[Origin]) -> None:
                 more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
                 raise ConfigError(
                     f"{kind} {shared[0]!r}{more} is in {one} of one dataset and in {other} of another, so the merged "
-                    f"one would leak. Use {option('pool')} to put all samples into train, and then fgbg-data split"
+                    f"one would leak. Use {option('pool', True)} to put all samples into train, then fgbg-data split"
                 )
 
 

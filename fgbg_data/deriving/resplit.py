@@ -147,7 +147,7 @@ def _assign(origin: Origin, table: _Table, rule: SplitRule) -> dict[str, Array]:
         num_val, num_test = math.ceil(rule.val * total), math.ceil(rule.test * total)
         if num_val + num_test >= total:
             raise ConfigError(
-                f"{option('val', rule.val)} {option('test', rule.test)}: leave none of {total} samples to train"
+                f"{option('val', rule.val)} and {option('test', rule.test)} leave none of {total} samples to train"
             )
         cuts = np.split(order, [total - num_val - num_test, total - num_test])
         return {name: cut for name, cut in zip(("train", "val", "test"), cuts, strict=True) if len(cut)}

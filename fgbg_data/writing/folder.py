@@ -43,7 +43,7 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
     found = Manifest.read(out)
     if found.fingerprint != wanted.fingerprint and not overwrite:
         changed = differences(found.identity, wanted.identity)
-        replace_it = "" if "history" in wanted.identity else f", or {option('overwrite')} to replace it"
+        replace_it = "" if "history" in wanted.identity else f", or {option('overwrite', True)} to replace it"
         raise FingerprintError(
             f"{out}: holds another dataset (fingerprint {found.fingerprint[:8]}, this command gives "
             f"{wanted.fingerprint[:8]}; differs in: {', '.join(changed)}). Use a new folder{replace_it}"

@@ -321,7 +321,7 @@ def test_depth_that_is_not_finite_stops_and_names_the_sample(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
-    with pytest.raises(EstimatorError, match=r"room\d_thing\d_00\dm?: --depth fake gave a depth that is not finite"):
+    with pytest.raises(EstimatorError, match=r"room\d_thing\d_00\dm?: depth='fake' gave a depth that is not finite"):
         build(config_for(pictures, tmp_path / "out", depth="fake"))
 
 

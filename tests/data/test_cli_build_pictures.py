@@ -126,7 +126,7 @@ def test_sources_csv_reaches_the_manifest_and_the_card(folder: Path) -> None:
 def test_a_cutout_that_cannot_fit(options: tuple[str, str], folder: Path) -> None:
     message = refused(folder, *options)
     assert "cannot fit on a 32x32 canvas" in message
-    assert f"--scale {options[1]} --truncate 0" in message
+    assert f"--scale {options[1]} and --truncate 0" in message
     for number in range(3):
         assert f"thing{number} (" in message
     assert "Use a larger --size, a smaller --scale, or a larger --truncate" in message

@@ -195,7 +195,7 @@ def test_what_an_estimator_says_of_a_source_is_checked(
 ) -> None:
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
     config = config_for(pictures, tmp_path / "s", depth="fake", depth_mode="compose")
-    with pytest.raises(EstimatorError, match=r"background room0: --depth fake gave a depth .* not finite"):
+    with pytest.raises(EstimatorError, match=r"background room0: depth='fake' gave a depth .* not finite"):
         build(config)
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.zeros((len(images), 8, 8), np.float32))
     with pytest.raises(EstimatorError, match=r"background room0: .* depth of \(8, 8\).*; expected \(48, 48\)"):

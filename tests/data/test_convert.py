@@ -160,7 +160,9 @@ def test_bytes_do_not_depend_on_workers(tars: Path, tmp_path: Path) -> None:
 
 def test_pixels_to_jpeg_is_a_new_generation(tars: Path, tmp_path: Path) -> None:
     convert(tars, tmp_path / "h5", format="hdf5")
-    with pytest.raises(ConfigError, match=r"h5: holds pixels, no JPEG files; .* --image-format png .* or --reencode"):
+    with pytest.raises(
+        ConfigError, match=r"h5: holds pixels, no JPEG files; .* image_format='png' .* or reencode=True"
+    ):
         convert(tmp_path / "h5", tmp_path / "tar", format="tar")
     assert not (tmp_path / "tar").exists()
     manifest = convert(tmp_path / "h5", tmp_path / "tar", format="tar", reencode=True, quality=90)
@@ -213,12 +215,12 @@ def test_an_unfinished_dataset_is_refused(tars: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "zip"}, r"--format 'zip': expected one of tar, hdf5, folder"),
-        ({"format": "tar,tar"}, r"--format tar,tar: names no format, or one twice"),
-        ({"format": "tar", "image_format": "webp"}, r"--image-format 'webp': expected one of jpg, png"),
-        ({"format": "tar", "quality": 0}, r"--quality 0: expected 1 to 100"),
+        ({"format": "zip"}, r"format='zip': expected one of tar, hdf5, folder"),
+        ({"format": "tar,tar"}, r"format=\['tar', 'tar'\]: names no format, or one format twice"),
+        ({"format": "tar", "image_format": "webp"}, r"image_format='webp': expected one of jpg, png"),
+        ({"format": "tar", "quality": 0}, r"quality=0: expected 1 to 100"),
         ({"format": "hdf5", "image_format": "png"}, r"HDF5 of pixels holds no image files"),
-        ({"format": "hdf5", "hdf5_layout": "flat"}, r"--hdf5-layout 'flat': expected one of pixels, encoded"),
+        ({"format": "hdf5", "hdf5_layout": "flat"}, r"hdf5_layout='flat': expected one of pixels, encoded"),
     ],
 )
 def test_options_that_cannot_work(tars: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -66,20 +66,20 @@ def test_merged_with_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
 
 
 def test_pictures_of_one_name_are_told_apart_or_refused(one: Path, other: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"have different pictures as background 'room0' \(and 3 more\).*--prefix"):
+    with pytest.raises(ConfigError, match=r"have different pictures as background 'room0' \(and 3 more\).*`prefix`"):
         merge([one, other], tmp_path / "both")
     assert not (tmp_path / "both").exists()
 
 
 def test_colliding_keys_are_refused(one: Path, tmp_path: Path) -> None:
     shutil.copytree(one, tmp_path / "copy")
-    with pytest.raises(ConfigError, match=r"both hold the key room\d_thing\d_000 \(and 11 more\).*--prefix"):
+    with pytest.raises(ConfigError, match=r"both hold the key room\d_thing\d_000 \(and 11 more\).*`prefix`"):
         merge([one, tmp_path / "copy"], tmp_path / "both")
 
 
 def test_a_source_that_crosses_splits_is_refused(one: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "seed", positions=1, mirror=False, seed=3))
-    with pytest.raises(ConfigError, match=r"background 'room\d'.* of another, so the merged one would leak.*--pool"):
+    with pytest.raises(ConfigError, match=r"background 'room\d'.* of another, so the merged one would leak.*pool=True"):
         merge([one, tmp_path / "seed"], tmp_path / "both", prefixes=["", "b"])
     merge([one, tmp_path / "seed"], tmp_path / "pool", prefixes=["", "b"], pool=True)
     manifest = resplit(tmp_path / "pool", tmp_path / "both", val=0.2, test=0.2, shard_size=7)
@@ -110,7 +110,10 @@ def test_fields_that_differ_are_named(one: Path, dataset: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("prefixes", "message"),
-    [(["a"], "1 times --prefix for 2 datasets"), (["a", "B_"], "--prefix 'B_': expected up to 20 of a-z, 0-9 and -")],
+    [
+        (["a"], "`prefix` is given 1 times for 2 datasets"),
+        (["a", "B_"], "prefix='B_': expected up to 20 of a-z, 0-9 and -"),
+    ],
 )
 def test_prefixes_that_cannot_work(one: Path, other: Path, tmp_path: Path, prefixes: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -175,4 +178,4 @@ def test_commands(one: Path, other: Path, tmp_path: Path) -> None:
     assert "28 samples (train" in done.output
     done = CliRunner().invoke(main, ["split", both, "--out", again, "--holdout", "none"])
     assert done.exit_code == 2
-    assert "--holdout 'none': expected one of background" in done.stderr
+    assert "--holdout none: expected one of background" in done.stderr

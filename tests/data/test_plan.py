@@ -178,15 +178,13 @@ def test_samples_is_exact(samples: int, holdout: str) -> None:
 
 
 def test_too_few_samples_for_the_splits() -> None:
-    with pytest.raises(ConfigError, match="--samples 2: fewer than the 3 splits"):
+    with pytest.raises(ConfigError, match="samples=2: fewer than the 3 splits"):
         make_plan(samples=2)
 
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both"])
 def test_too_few_sources_for_the_splits(holdout: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"needs more (back|fore)grounds than the 2 there are \(at least 3\).*--val 0"
-    ):
+    with pytest.raises(ConfigError, match=r"needs more (back|fore)grounds than the 2 there are \(at least 3\).*val=0"):
         make_plan(2, 2, holdout=holdout, val=0.1, test=0.1)
 
 

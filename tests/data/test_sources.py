@@ -58,16 +58,16 @@ def test_follows_links_once(tmp_path: Path) -> None:
     assert bad == [BadSource("broken.png", "cannot be read (No such file or directory)")]
 
 
-@pytest.mark.parametrize(("kind", "option"), [("background", "--bg"), ("foreground", "--fg")])
+@pytest.mark.parametrize(("kind", "option"), [("background", "bg"), ("foreground", "fg")])
 def test_folders_without_pictures(kind: Any, option: str, tmp_path: Path) -> None:
     for folder, found in ((tmp_path / "none", "there is no such folder"), (tmp_path / "file", "is a file")):
         (tmp_path / "file").write_text("")
         with pytest.raises(
-            SourceError, match=f"^{folder}: {found}; {option} expects the folder of the {kind} pictures"
+            SourceError, match=f"^{folder}: {found}; `{option}` expects the folder of the {kind} pictures"
         ):
             find_pictures(folder, kind)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=rf"holds no picture \(found nothing\); {option} expects files .bmp, .gif"):
+    with pytest.raises(SourceError, match=rf"holds no picture \(found nothing\); `{option}` expects files .bmp, .gif"):
         find_pictures(tmp_path / "empty", kind)
     for name in ("a.heic", "b.HEIC", "notes"):
         (tmp_path / "empty" / name).write_text("")
@@ -251,8 +251,8 @@ def test_every_bad_background_is_told_at_once(tmp_path: Path) -> None:
     assert [source.file for source in bad] == sorted(BAD)
     for source in bad:
         assert re.fullmatch(BAD[source.file][1], source.problem), source
-    text = bad_sources_text([(tmp_path, source) for source in bad]).splitlines()
-    assert text[0] == "10 pictures cannot be used. Mend or remove them, or go on without them with --skip-bad:"
+    text = str(SourceError(bad_sources_text([(tmp_path, source) for source in bad]))).splitlines()
+    assert text[0] == "10 pictures cannot be used. Mend or remove them, or go on without them with skip_bad=True:"
     assert text[1:] == [f"  {tmp_path / source.file}: {source.problem}" for source in bad]
 
 

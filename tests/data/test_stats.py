@@ -56,7 +56,7 @@ def test_without_records(dataset: Path, tmp_path: Path) -> None:
     (copy / MANIFEST).unlink()
     for path in copy.glob("*/*.json"):
         path.unlink()
-    with pytest.raises(ManifestError, match="has no record to take sums from; use --recompute"):
+    with pytest.raises(ManifestError, match="has no record to take sums from; use recompute=True"):
         stats(copy)
     assert stats(copy, recompute=True) == stats(dataset)
 

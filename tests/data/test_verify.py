@@ -352,7 +352,7 @@ def test_notes_do_not_fail(copy: Path) -> None:
 
 
 def test_rerender_names_what_differs(copy: Path, pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--rerender needs the sources"):
+    with pytest.raises(ConfigError, match="`rerender` needs the sources: `bg` and `fg`"):
         verify(copy, rerender=3)
     mine = Path(shutil.copytree(pictures, tmp_path / "mine"))
     (mine / "bg/room0.jpg").unlink()
