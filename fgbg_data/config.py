@@ -12,9 +12,9 @@ from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.depth import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import at_least, between, check_shares, one_of, parse_size
+from fgbg_data.splits import Holdout
 
 Fit = Literal["cover", "stretch"]
-Holdout = Literal["background", "foreground", "both", "sample"]
 ImageFormat = Literal["jpg", "png"]
 Hdf5Layout = Literal["pixels", "encoded"]
 Device = Literal["auto", "cpu", "cuda"]

@@ -1,31 +1,98 @@
 """Keys: the names of samples."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, Self
+
+Kind = Literal["background", "foreground"]
+KINDS: tuple[Kind, ...] = ("background", "foreground")
+"""The kinds of sources, in the order in which a key names them."""
+
+_KEY = re.compile(
+    r"(?:(?P<prefix>[a-z0-9_-]+)_)?(?P<background>[a-z0-9-]+)_(?P<foreground>[a-z0-9-]+)"
+    r"_(?P<position>[0-9]{3}|[1-9][0-9]{3,})(?P<mirrored>m?)"
+)
 
 
-def sample_key(background: str, foreground: str, position: int, mirrored: bool) -> str:
-    """Return the key of a sample; unambiguous, for ids hold no underscore.
+class SampleKey(NamedTuple):
+    """The parts of a key, which is written `PREFIX_BACKGROUND_FOREGROUND_POSITION`, with an `m` if it is mirrored.
 
-    >>> sample_key("hall", "cat", 7, True)
+    A key can be read in one way only, because ids of sources hold no underscore.
+
+    >>> str(SampleKey("hall", "cat", 7, mirrored=True))
     'hall_cat_007m'
+    >>> SampleKey.parse("a_hall_cat_007m")
+    SampleKey(background='hall', foreground='cat', position=7, mirrored=True, prefix='a')
     """
-    return f"{background}_{foreground}_{position:03d}{'m' if mirrored else ''}"
+
+    background: str
+    """Id of the background."""
+    foreground: str
+    """Id of the foreground."""
+    position: int
+    """Number of the placement of this foreground on this background, from 0."""
+    mirrored: bool = False
+    """Whether the cut-out is flipped."""
+    prefix: str = ""
+    """What `fgbg-data merge` has put before the key; empty in a dataset that was never merged."""
+
+    def __str__(self) -> str:
+        before = f"{self.prefix}_" if self.prefix else ""
+        return f"{before}{self.background}_{self.foreground}_{self.position:03d}{'m' if self.mirrored else ''}"
+
+    @classmethod
+    def parse(cls, key: str) -> Self | None:
+        """Return the parts of a key, or None if another program made the key.
+
+        >>> SampleKey.parse("000123") is None
+        True
+        """
+        found = _KEY.fullmatch(key)
+        if found is None:
+            return None
+        return cls(
+            background=found["background"],
+            foreground=found["foreground"],
+            position=int(found["position"]),
+            mirrored=bool(found["mirrored"]),
+            prefix=found["prefix"] or "",
+        )
+
+
+def key_sources(key: str) -> tuple[str, str] | None:
+    """Return the ids of background and foreground that a key names, or None if another program made the key.
+
+    >>> key_sources("a_hall_cat_007m")
+    ('hall', 'cat')
+    """
+    found = _KEY.fullmatch(key)
+    return (found["background"], found["foreground"]) if found else None
+
+
+def rename_key(key: str, *, prefix: str = "", ids: Mapping[Kind, Mapping[str, str]]) -> str:
+    """Return the key that a sample gets in a merged dataset.
+
+    Args:
+        key: the key in the dataset that it comes from; of a key that another program made only the prefix changes.
+        prefix: set before the key with an underscore; an empty one changes nothing.
+        ids: for each kind of source, old id -> new id of the sources that are renamed.
+
+    >>> rename_key("hall_cat_007", prefix="a", ids={"foreground": {"cat": "a-cat"}})
+    'a_hall_a-cat_007'
+    """
+    parts = SampleKey.parse(key)
+    if parts is not None:
+        backgrounds, foregrounds = (ids.get(kind, {}) for kind in KINDS)
+        background = backgrounds.get(parts.background, parts.background)
+        foreground = foregrounds.get(parts.foreground, parts.foreground)
+        key = str(parts._replace(background=background, foreground=foreground))
+    return f"{prefix}_{key}" if prefix else key
 
 
 def max_key_bytes(suffixes: Iterable[str]) -> int:
-    """Return how long a key may be: with its suffixes it stays under 100 bytes, which is what ustar holds.
+    """Return the largest length of a key in bytes: with a suffix it must stay under 100, which is what ustar holds.
 
     >>> max_key_bytes(["jpg", "mask.png"])
     90
     """
     return 98 - max(len(suffix) for suffix in suffixes)
-
-
-def key_sources(key: str) -> tuple[str, str] | None:
-    """Return background and foreground of a key, whatever prefix it has; None for keys of other makers.
-
-    >>> key_sources("hall_cat_007m")
-    ('hall', 'cat')
-    """
-    parts = key.split("_")
-    return (parts[-3], parts[-2]) if len(parts) >= 3 else None

@@ -2,58 +2,129 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from fgbg_data.errors import ConfigError, option
+from fgbg_data.key import KINDS, Kind
+
+Holdout = Literal["background", "foreground", "both", "sample"]
+Share = Literal["train", "val", "test"]
+SHARES: tuple[Share, ...] = ("train", "val", "test")
+"""The shares into which sources are divided. Sources of a kind that is not held out are all in the share of train."""
 
 
-class Source(NamedTuple):
-    """What the plan needs to know of one source: its id, and its size in pixels after cropping."""
+class Product(NamedTuple):
+    """The sources of a split: every background of one share with every foreground of one share."""
 
-    id: str
-    height: int
-    width: int
+    background: Share
+    foreground: Share
 
 
-class Shares(Protocol):
-    """How sources are shared out to splits."""
+@dataclass(frozen=True)
+class Policy:
+    """The splits of one holdout."""
+
+    products: Mapping[str, Product]
+    """Split -> its sources, in the order of the splits. With the holdout `sample`, all splits share all sources."""
+    sentence: str
+    """What the card of a dataset says about it."""
+
+    def held_out(self, split: str) -> tuple[Kind, ...]:
+        """Return the kinds of sources that a split must not share with train or val; none for an unknown split.
+
+        >>> POLICIES["both"].held_out("test_both")
+        ('background', 'foreground')
+        """
+        product = self.products.get(split, self.products["train"])
+        return tuple(kind for kind, share in zip(KINDS, product, strict=True) if share != "train")
+
+    def shares(self, kind: Kind) -> set[Share]:
+        """Return the shares into which the sources of a kind are divided.
+
+        >>> POLICIES["both"].shares("foreground") == {"train", "test"}
+        True
+        """
+        return {product[KINDS.index(kind)] for product in self.products.values()}
+
+
+POLICIES: dict[str, Policy] = {
+    "background": Policy(
+        {"train": Product("train", "train"), "val": Product("val", "train"), "test": Product("test", "train")},
+        "No background of val or test occurs in train.",
+    ),
+    "foreground": Policy(
+        {"train": Product("train", "train"), "val": Product("train", "val"), "test": Product("train", "test")},
+        "No foreground of val or test occurs in train.",
+    ),
+    "both": Policy(
+        {
+            "train": Product("train", "train"),
+            "val": Product("val", "train"),
+            "test_bg": Product("test", "train"),
+            "test_fg": Product("train", "test"),
+            "test_both": Product("test", "test"),
+        },
+        "`test_bg` has new backgrounds, `test_fg` new foregrounds, `test_both` both; val has new backgrounds.",
+    ),
+    "sample": Policy(
+        dict.fromkeys(SHARES, Product("train", "train")),
+        "Splits share their sources, so val and test are optimistic.",
+    ),
+}
+"""Value of `holdout` -> its splits. This is the one place that names them."""
+
+
+def ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of splits with train and val first, and the others by the alphabet.
+
+    >>> ordered(["test_fg", "val", "test_bg", "train"])
+    ('train', 'val', 'test_bg', 'test_fg')
+    """
+    first = {"train": 0, "val": 1}
+    return tuple(sorted(names, key=lambda name: (first.get(name, 2), name)))
+
+
+class SplitOptions(Protocol):
+    """The options that say how sources and samples are shared out to splits."""
 
     @property
     def val(self) -> float:
-        """Share of val."""
+        """Share of val, in [0, 1)."""
         ...
 
     @property
     def test(self) -> float:
-        """Share of test."""
+        """Share of the test splits, in [0, 1)."""
         ...
 
     @property
     def holdout(self) -> str:
-        """What val and test never share with train."""
+        """What val and test never share with train: a key of `POLICIES`."""
         ...
 
     @property
     def seed(self) -> int:
-        """Every draw comes from it."""
+        """Seed of every draw."""
         ...
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split: a product of sources, or for `--holdout sample` a range of the permuted whole."""
+    """One split of a plan: a product of sources, or for the holdout `sample` a range of the permuted whole."""
 
     name: str
     backgrounds: tuple[int, ...]
+    """Numbers of its backgrounds in the table of sources."""
     foregrounds: tuple[int, ...]
+    """Numbers of its foregrounds."""
     population: int
-    """Samples that the products of its sources hold."""
+    """Samples that the product of its sources holds."""
     start: int
-    """First place in the permutation of that population."""
+    """First index that it takes in the permutation of the population."""
     samples: int
-    """Samples taken from there."""
+    """Samples that it takes from there on."""
 
 
 def draw(seed: int, key: str, name: str, n: int) -> int:
@@ -90,33 +161,108 @@ def permute(index: int, n: int, seed: int, name: str) -> int:
             return index
 
 
-def hold_out(
-    sources: Sequence[Source], config: Shares, *, val: bool = True
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Return the sources of train, val and test: ranked by a draw of their id, so that others matter little.
+def plan_splits(
+    backgrounds: Sequence[str],
+    foregrounds: Sequence[str],
+    per_pair: int,
+    options: SplitOptions,
+    samples: int | None = None,
+) -> list[Split]:
+    """Return the splits of a plan; splits without samples are left out.
+
+    Args:
+        backgrounds: ids of the backgrounds.
+        foregrounds: ids of the foregrounds.
+        per_pair: samples of one foreground on one background.
+        options: how sources are shared out.
+        samples: total over all splits; None takes all.
 
     Raises:
-        ConfigError: there are too few.
+        ConfigError: there are too few sources or samples for the splits.
     """
-    shares = (config.val if val else 0.0, config.test)
-    num_val, num_test = (math.ceil(share * len(sources)) for share in shares)
-    if num_val + num_test >= len(sources):
-        kind = "foregrounds" if config.holdout == "foreground" or not val else "backgrounds"
+    if options.holdout == "sample":
+        every_bg, every_fg = tuple(range(len(backgrounds))), tuple(range(len(foregrounds)))
+        total = len(every_bg) * len(every_fg) * per_pair
+        counts = divide_samples(total, options)
+        starts = {name: sum(list(counts.values())[:i]) for i, name in enumerate(counts)}
+        taken = share_out(samples, counts)
+        return [Split(name, every_bg, every_fg, total, starts[name], taken[name]) for name in counts if taken[name]]
+    bg, fg = divide_sources("background", backgrounds, options), divide_sources("foreground", foregrounds, options)
+    products = {
+        name: (bg[product.background], fg[product.foreground])
+        for name, product in POLICIES[options.holdout].products.items()
+    }
+    counts = {name: len(b) * len(f) * per_pair for name, (b, f) in products.items()}
+    taken = share_out(samples, counts)
+    return [Split(name, b, f, counts[name], 0, taken[name]) for name, (b, f) in products.items() if taken[name]]
+
+
+def divide_sources(kind: Kind, ids: Sequence[str], options: SplitOptions) -> dict[Share, tuple[int, ...]]:
+    """Divide sources into the shares of train, val and test.
+
+    Sources are ranked by a draw of their id, so that adding a source moves few others. A kind that is not held out
+    is in the share of train as a whole. With the holdout `both` there is one val, of new backgrounds, so foregrounds
+    are divided into train and test only.
+
+    Args:
+        kind: the kind of the sources.
+        ids: their ids.
+        options: how they are shared out.
+
+    Returns:
+        Share -> sorted numbers of sources in `ids`. Val and test get at least one each if their share is above 0.
+
+    Raises:
+        ConfigError: there are too few sources.
+    """
+    shares = POLICIES[options.holdout].shares(kind)
+    num_val = math.ceil(options.val * len(ids)) if "val" in shares else 0
+    num_test = math.ceil(options.test * len(ids)) if "test" in shares else 0
+    if shares == {"train"}:
+        return {"train": tuple(range(len(ids))), "val": (), "test": ()}
+    if num_val + num_test >= len(ids):
         needed = (num_val > 0) + (num_test > 0) + 1
         raise ConfigError(
-            f"{option('holdout', config.holdout)} with {option('val', config.val)} and {option('test', config.test)} "
-            f"needs more {kind} than the {len(sources)} there are (at least {needed}). Add {kind}, set "
-            f"{option('val', 0)} or {option('test', 0)}, or use {option('holdout', 'sample')}, "
+            f"{option('holdout', options.holdout)} with {option('val', options.val)} and "
+            f"{option('test', options.test)} needs more {kind}s than the {len(ids)} there are (at least {needed}). "
+            f"Add {kind}s, set {option('val', 0)} or {option('test', 0)}, or use {option('holdout', 'sample')}, "
             "which leaks sources between the splits"
         )
-    ranked = sorted(range(len(sources)), key=lambda i: (draw(config.seed, sources[i].id, "split", 2**64), i))
-    parts = ranked[num_val + num_test :], ranked[num_test : num_test + num_val], ranked[:num_test]
-    train, held_val, held_test = (tuple(sorted(part)) for part in parts)
-    return train, held_val, held_test
+    ranked = sorted(range(len(ids)), key=lambda i: (draw(options.seed, ids[i], "split", 2**64), i))
+    return {
+        "train": tuple(sorted(ranked[num_val + num_test :])),
+        "val": tuple(sorted(ranked[num_test : num_test + num_val])),
+        "test": tuple(sorted(ranked[:num_test])),
+    }
+
+
+def divide_samples(total: int, options: SplitOptions) -> dict[str, int]:
+    """Return the number of samples in train, val and test for the holdout `sample`.
+
+    Raises:
+        ConfigError: none is left to train.
+    """
+    num_val, num_test = math.ceil(options.val * total), math.ceil(options.test * total)
+    if num_val + num_test >= total:
+        raise ConfigError(
+            f"{option('val', options.val)} and {option('test', options.test)} leave none of {total} samples to train"
+        )
+    return {"train": total - num_val - num_test, "val": num_val, "test": num_test}
 
 
 def share_out(samples: int | None, counts: dict[str, int]) -> dict[str, int]:
-    """Divide `samples` over the splits in proportion to their size, at least one to each that has any."""
+    """Divide `samples` over splits in proportion to their size, with at least one for each split that has any.
+
+    Args:
+        samples: total over all splits; None, or more than there are, takes all.
+        counts: split -> samples that it has.
+
+    Raises:
+        ConfigError: there are fewer samples than splits.
+
+    >>> share_out(10, {"train": 800, "val": 100, "test": 100})
+    {'train': 8, 'val': 1, 'test': 1}
+    """
     total = sum(counts.values())
     if samples is None or samples >= total:
         return counts
@@ -127,11 +273,15 @@ def share_out(samples: int | None, counts: dict[str, int]) -> dict[str, int]:
             f"Ask for more samples, or set {option('val', 0)} and {option('test', 0)}"
         )
     taken = {name: max(1, samples * count // total) for name, count in wanted.items()}
-    # The rest by largest remainder; a surplus (from the minimum of one) comes off the largest split.
+    # The rest goes by largest remainder.
     order = sorted(wanted, key=lambda name: (-(samples * wanted[name] % total), name))
     for name in order:
         if sum(taken.values()) < samples:
             taken[name] += 1
-    largest = max(taken, key=lambda name: taken[name])
-    taken[largest] -= sum(taken.values()) - samples
+    # A surplus, which the minimum of one can make, comes off the largest split, down to one, and then off the next.
+    surplus = sum(taken.values()) - samples
+    for name in sorted(taken, key=lambda name: -taken[name]):
+        cut = min(surplus, taken[name] - 1)
+        taken[name] -= cut
+        surplus -= cut
     return {name: taken.get(name, 0) for name in counts}

@@ -20,6 +20,7 @@ from fgbg_data.dataset.record import Record, record_path
 from fgbg_data.depth import DepthEstimator
 from fgbg_data.depth.server import EstimatorServer
 from fgbg_data.drawing.colours import on_checkerboard
+from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Tally
 from fgbg_data.sample import PIXEL_FIELDS, Array, Meta
@@ -168,14 +169,13 @@ def _draw_preview(project: Project, record: Record) -> None:
 
 
 def _varied(keys: list[str], count: int) -> list[int]:
-    """Return places: first of samples that repeat neither background nor foreground, then of others."""
-    seen: set[str] = set()
+    """Return indices of samples: first those that repeat neither background nor foreground, then others."""
+    seen: set[tuple[str, str]] = set()
     new: list[int] = []
-    for place, key in enumerate(keys):
-        background, foreground, _ = key.split("_")
-        sources = {f"background {background}", f"foreground {foreground}"}
+    for index, key in enumerate(keys):
+        sources = set(zip(KINDS, key_sources(key) or (), strict=False))
         if not seen & sources:
-            new.append(place)
+            new.append(index)
             seen |= sources
-    others = [place for place in range(len(keys)) if place not in set(new)]
+    others = [index for index in range(len(keys)) if index not in set(new)]
     return (new + others)[:count]

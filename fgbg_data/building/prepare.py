@@ -16,7 +16,7 @@ from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, warn_of_licence
 from fgbg_data.errors import ConfigError, SourceError, StorageError, option
-from fgbg_data.key import max_key_bytes, sample_key
+from fgbg_data.key import SampleKey, max_key_bytes
 from fgbg_data.runtime.parallel import num_cores
 
 
@@ -117,7 +117,8 @@ def _check_folders(config: BuildConfig) -> None:
 def _check_keys(job: Job) -> None:
     """Refuse sources whose names make keys that a tar cannot hold together with the suffixes of the fields."""
     background, foreground = (max((s.id for s in found), key=len) for found in (job.backgrounds, job.foregrounds))
-    key, suffixes = sample_key(background, foreground, job.config.positions - 1, True), job.spec(0).suffixes.values()
+    key = str(SampleKey(background, foreground, job.config.positions - 1, mirrored=True))
+    suffixes = job.spec(0).suffixes.values()
     if len(key) > max_key_bytes(suffixes):
         raise ConfigError(
             f"{key}: too long a key with the suffix {max(suffixes, key=len)}; expected at most "

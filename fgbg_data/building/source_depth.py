@@ -11,9 +11,9 @@ from fgbg_data.compositing.compose import Composite, paste
 from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.source_cache import SourceCache
-from fgbg_data.compositing.source_ids import Kind
 from fgbg_data.depth import DepthEstimator
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.key import Kind
 from fgbg_data.runtime import storage
 from fgbg_data.sample import Array
 

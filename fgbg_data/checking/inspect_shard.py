@@ -13,7 +13,7 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
-from fgbg_data.key import sample_key
+from fgbg_data.key import SampleKey
 from fgbg_data.runtime import storage
 from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array, Meta, Sample, sample_digest
 from fgbg_data.shards import ShardReader, load_format
@@ -245,7 +245,7 @@ def sample_problems(sample: Sample) -> list[str]:
     if wrong:
         return [f"its meta lacks {', '.join(wrong)}, or of another type"]
     problems = []
-    expected = sample_key(meta["background"], meta["foreground"], meta["position"], meta["mirrored"])
+    expected = str(SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"]))
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
         problems.append(f"its meta is that of {expected}")
     problems += _mask_problems(sample.mask, meta)

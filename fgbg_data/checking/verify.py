@@ -18,19 +18,8 @@ from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, 
 from fgbg_data.runtime import storage
 from fgbg_data.runtime.sweep import sweep
 from fgbg_data.shards.folder import INDEX
+from fgbg_data.splits import POLICIES
 
-HELD_OUT: dict[str, dict[str, tuple[str, ...]]] = {
-    "background": {"val": ("backgrounds",), "test": ("backgrounds",)},
-    "foreground": {"val": ("foregrounds",), "test": ("foregrounds",)},
-    "both": {
-        "val": ("backgrounds",),
-        "test_bg": ("backgrounds",),
-        "test_fg": ("foregrounds",),
-        "test_both": ("backgrounds", "foregrounds"),
-    },
-    "sample": {},
-}
-"""Holdout -> split -> kinds of sources that it shares with neither train nor val."""
 OURS = {MANIFEST, INDEX, "README.md", "preview.png"}
 """Files of a dataset outside its splits."""
 
@@ -256,14 +245,14 @@ def _check_manifest(manifest: Manifest, sums: Sums, report: Report) -> None:
 
 def _check_disjoint(manifest: Manifest, report: Report) -> None:
     """Check that no split shares what it holds out with train or val."""
-    holdout = HELD_OUT.get(manifest.identity["config"].get("holdout"), {})
-    for base, (name, kinds) in itertools.product(("train", "val"), holdout.items()):
-        if base == name or base not in manifest.splits or name not in manifest.splits:
+    policy = POLICIES.get(manifest.identity["config"].get("holdout"), POLICIES["sample"])
+    for base, (name, split) in itertools.product(("train", "val"), manifest.splits.items()):
+        if base == name or base not in manifest.splits:
             continue
-        for kind in kinds:
-            shared = sorted(set(manifest.splits[base][kind]) & set(manifest.splits[name][kind]))
+        for kind in policy.held_out(name):
+            shared = sorted(set(manifest.splits[base][f"{kind}s"]) & set(split[f"{kind}s"]))
             if shared:
-                report.add(MANIFEST, f"{base} and {name} share {kind}, which are held out: {', '.join(shared[:5])}")
+                report.add(MANIFEST, f"{base} and {name} share {kind}s, which are held out: {', '.join(shared[:5])}")
 
 
 def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report: Report) -> None:

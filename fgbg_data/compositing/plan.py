@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
-from fgbg_data.errors import ConfigError, PlacementError, option
-from fgbg_data.key import sample_key
-from fgbg_data.splits import Source, Split, draw, hold_out, permute, share_out
+from fgbg_data.errors import PlacementError, option
+from fgbg_data.key import SampleKey
+from fgbg_data.splits import draw, permute, plan_splits
 from fgbg_data.text import counted
 
 
@@ -74,7 +75,9 @@ class Plan:
         self.foregrounds = list(foregrounds)
         self.per_pair = config.positions * (2 if config.mirror else 1)
         _check_fit(self.foregrounds, config)
-        self.splits = {split.name: split for split in _splits(self)}
+        ids_bg, ids_fg = ([source.id for source in table] for table in (self.backgrounds, self.foregrounds))
+        splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, config.samples)
+        self.splits = {split.name: split for split in splits}
 
     def __len__(self) -> int:
         return sum(split.samples for split in self.splits.values())
@@ -105,7 +108,8 @@ def place_box(
     config: BuildConfig, background: str, foreground: Source, position: int, mirrored: bool, attempt: int
 ) -> Placement:
     """Draw the box of one placement from the key of its plain twin."""
-    twin = sample_key(background, foreground.id, position, mirrored=False)
+    plain = SampleKey(background, foreground.id, position)
+    twin = str(plain)
     retry = f"#{attempt}" if attempt else ""
     canvas_h, canvas_w = config.canvas
     height, width = foreground.height, foreground.width
@@ -122,7 +126,7 @@ def place_box(
     spare = max(width - math.ceil(visible_px / rows), width - canvas_w, 0)
     left = draw(config.seed, twin, "left" + retry, canvas_w - width + 2 * spare + 1) - spare
     return Placement(
-        key=sample_key(background, foreground.id, position, mirrored),
+        key=str(plain._replace(mirrored=mirrored)),
         background=background,
         foreground=foreground.id,
         position=position,
@@ -139,7 +143,7 @@ def drawn_stand(config: BuildConfig, placement: Placement) -> float:
     """Return how far in front of its floor a cut-out stands in composed depth, in [0, 1]; twins stand alike."""
     if config.stand == "floor":
         return 0.0
-    twin = sample_key(placement.background, placement.foreground, placement.position, mirrored=False)
+    twin = str(SampleKey(placement.background, placement.foreground, placement.position))
     return draw(config.seed, twin, "stand", 2**32) / (2**32 - 1)
 
 
@@ -166,41 +170,3 @@ def _check_fit(foregrounds: Sequence[Source], config: BuildConfig) -> None:
             f"with {option('scale', config.scale)} and {option('truncate', config.truncate)}: {shown}. "
             f"Use a larger {option('size')}, a smaller {option('scale')}, or a larger {option('truncate')}"
         )
-
-
-def _splits(plan: Plan) -> list[Split]:
-    """Return the splits with their sources and sample counts; empty ones are left out."""
-    config, per_pair = plan.config, plan.per_pair
-    every_bg, every_fg = tuple(range(len(plan.backgrounds))), tuple(range(len(plan.foregrounds)))
-    total = len(every_bg) * len(every_fg) * per_pair
-    if config.holdout == "sample":
-        counts = {"val": math.ceil(config.val * total), "test": math.ceil(config.test * total)}
-        counts = {"train": total - sum(counts.values())} | counts
-        if counts["train"] < 1:
-            raise ConfigError(
-                f"{option('val', config.val)} and {option('test', config.test)} leave none of {total} samples to train"
-            )
-        taken = share_out(config.samples, counts)
-        starts, place = {}, 0
-        for name, count in counts.items():
-            starts[name] = place
-            place += count
-        return [Split(name, every_bg, every_fg, total, starts[name], taken[name]) for name in counts if taken[name]]
-    bg = hold_out(plan.backgrounds, config) if config.holdout in ("background", "both") else (every_bg, (), ())
-    fg = hold_out(plan.foregrounds, config) if config.holdout == "foreground" else (every_fg, (), ())
-    if config.holdout == "both":  # one val, of new backgrounds: the foregrounds hold out a test share only
-        fg = hold_out(plan.foregrounds, config, val=False)
-        products = {
-            "train": (bg[0], fg[0]),
-            "val": (bg[1], fg[0]),
-            "test_bg": (bg[2], fg[0]),
-            "test_fg": (bg[0], fg[2]),
-            "test_both": (bg[2], fg[2]),
-        }
-    elif config.holdout == "background":
-        products = {"train": (bg[0], every_fg), "val": (bg[1], every_fg), "test": (bg[2], every_fg)}
-    else:
-        products = {"train": (every_bg, fg[0]), "val": (every_bg, fg[1]), "test": (every_bg, fg[2])}
-    counts = {name: len(b) * len(f) * per_pair for name, (b, f) in products.items()}
-    taken = share_out(config.samples, counts)
-    return [Split(name, b, f, counts[name], 0, taken[name]) for name, (b, f) in products.items() if taken[name]]

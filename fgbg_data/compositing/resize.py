@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fgbg_data.compositing.plan import box_size
+from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.sample import Array
-from fgbg_data.splits import Source
 
 
 def fit_background(picture: Image.Image, canvas: tuple[int, int], fit: str) -> Array:

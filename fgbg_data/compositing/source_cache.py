@@ -5,8 +5,8 @@ from typing import Any
 
 from fgbg_data.compositing.pictures import load_background, load_foreground, quiet
 from fgbg_data.compositing.resize import cutout_sizes, fit_background
-from fgbg_data.compositing.source_ids import Kind
 from fgbg_data.config import BuildConfig
+from fgbg_data.key import Kind
 from fgbg_data.sample import Array
 
 CACHE_BYTES = 256 * 2**20

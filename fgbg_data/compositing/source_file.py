@@ -1,9 +1,15 @@
 """What is known of one source picture: usable, or not."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from fgbg_data.splits import Source
+
+class Source(NamedTuple):
+    """What the plan needs to know of one source: its id, and its size in pixels after cropping."""
+
+    id: str
+    height: int
+    width: int
 
 
 @dataclass(frozen=True, kw_only=True)

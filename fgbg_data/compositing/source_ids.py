@@ -4,12 +4,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal
 
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.errors import SourceError
-
-Kind = Literal["background", "foreground"]
+from fgbg_data.key import Kind
 
 
 def source_id(file: str, kind: Kind) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from fgbg_data.compositing.pictures import NO_ALPHA, check_cutout, crop_cutout, open_picture, quiet
 from fgbg_data.compositing.provenance import read_provenance
 from fgbg_data.compositing.source_file import BadSource, SourceFile
-from fgbg_data.compositing.source_ids import Kind, source_id
+from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, option
+from fgbg_data.key import Kind
 from fgbg_data.text import counted
 
 SUFFIXES = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif"}

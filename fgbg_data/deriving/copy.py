@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
+from fgbg_data.key import KINDS, Kind, rename_key
 from fgbg_data.runtime import storage
 from fgbg_data.runtime.progress import Tally
 from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, canonical_json, sample_digest
@@ -39,19 +40,11 @@ class Part:
 
     store: SplitReader
     prefix: str = ""
-    renamed: dict[str, dict[str, str]] = field(default_factory=lambda: {"background": {}, "foreground": {}})
+    renamed: Mapping[Kind, Mapping[str, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def key(self, key: str) -> str:
-        """Return the key that a sample gets.
-
-        >>> Part(store=None, prefix="a", renamed={"background": {}, "foreground": {"cat": "a-cat"}}).key("hall_cat_007")
-        'a_hall_a-cat_007'
-        """
-        parts = key.split("_")
-        if len(parts) >= 3:
-            parts[-3] = self.renamed["background"].get(parts[-3], parts[-3])
-            parts[-2] = self.renamed["foreground"].get(parts[-2], parts[-2])
-        return "_".join([self.prefix, *parts] if self.prefix else parts)
+        """Return the key that a sample gets."""
+        return rename_key(key, prefix=self.prefix, ids=self.renamed)
 
     def meta(self, meta: Meta, key: str) -> Meta:
         """Return the meta that a sample gets."""

@@ -11,6 +11,7 @@ from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ManifestError, ShardError
+from fgbg_data.key import key_sources
 from fgbg_data.runtime import storage
 from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS, Meta
 from fgbg_data.shards import FORMATS, ShardSpec
@@ -153,11 +154,9 @@ def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Mani
 def _sources(keys: Iterable[str]) -> dict[str, list[str]]:
     """Return the sources that keys name; keys of other makers name none."""
     backgrounds, foregrounds = set(), set()
-    for key in keys:
-        parts = key.split("_")
-        if len(parts) >= 3:
-            backgrounds.add(parts[-3])
-            foregrounds.add(parts[-2])
+    for background, foreground in filter(None, map(key_sources, keys)):
+        backgrounds.add(background)
+        foregrounds.add(foreground)
     return {"backgrounds": sorted(backgrounds), "foregrounds": sorted(foregrounds)}
 
 

@@ -13,13 +13,12 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.key import max_key_bytes
+from fgbg_data.key import KINDS, Kind, max_key_bytes
 from fgbg_data.sample import Meta
 from fgbg_data.shards import FORMATS, ShardSpec
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
-KINDS = ("background", "foreground")
-Renamed = dict[str, dict[str, str]]
+Renamed = dict[Kind, dict[str, str]]
 
 
 def merge(
@@ -274,7 +273,8 @@ def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[s
     for origin, names in zip(origins, renamed, strict=True):
         for place, entry in origin.manifest.provenance.items():
             kinds, _, name = place.partition("/")
-            merged.setdefault(f"{kinds}/{names[kinds.removesuffix('s')].get(name, name)}", entry)
+            ids = next((names[kind] for kind in KINDS if kinds == f"{kind}s"), {})
+            merged.setdefault(f"{kinds}/{ids.get(name, name)}", entry)
     return merged
 
 

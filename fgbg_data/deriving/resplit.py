@@ -1,6 +1,5 @@
 """Split a dataset anew by its sources: samples move to other shards, their files and pixels stay as they are."""
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,16 +8,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from fgbg_data.config import Holdout
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, ShardError, option
+from fgbg_data.key import Kind
 from fgbg_data.options import at_least, check_shares, one_of
 from fgbg_data.sample import Array, Meta
-from fgbg_data.splits import Source, hold_out, permute
-
-_HOLDOUTS = ("background", "foreground", "both", "sample")
+from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, permute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +28,7 @@ class SplitRule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        one_of("holdout", self.holdout, _HOLDOUTS)
+        one_of("holdout", self.holdout, tuple(POLICIES))
         at_least("seed", self.seed, 0)
         check_shares(self.val, self.test)
 
@@ -143,55 +140,36 @@ def _assign(origin: Origin, table: _Table, rule: SplitRule) -> dict[str, Array]:
     """Return split -> places in the table, in order; empty splits are left out."""
     total = len(table.parts)
     if rule.holdout == "sample":
-        order = np.array([permute(place, total, rule.seed, "all") for place in range(total)])
-        num_val, num_test = math.ceil(rule.val * total), math.ceil(rule.test * total)
-        if num_val + num_test >= total:
-            raise ConfigError(
-                f"{option('val', rule.val)} and {option('test', rule.test)} leave none of {total} samples to train"
-            )
-        cuts = np.split(order, [total - num_val - num_test, total - num_test])
-        return {name: cut for name, cut in zip(("train", "val", "test"), cuts, strict=True) if len(cut)}
-    of_bg, of_fg = (
-        _parts_of(names, same_sources(origin, kind), rule, held=rule.holdout in (kind, "both"), val=val)
-        for kind, names, val in (
-            ("background", table.backgrounds, True),
-            ("foreground", table.foregrounds, rule.holdout != "both"),  # one val, of new backgrounds
-        )
-    )
-    names = {("train", "train"): "train"}
-    if rule.holdout == "both":
-        names |= {
-            ("val", "train"): "val",
-            ("test", "train"): "test_bg",
-            ("train", "test"): "test_fg",
-            ("test", "test"): "test_both",
-        }
-    else:
-        names |= {(s, "train") if rule.holdout == "background" else ("train", s): s for s in ("val", "test")}
+        order = np.array([permute(index, total, rule.seed, "all") for index in range(total)])
+        counts = divide_samples(total, rule)
+        cuts = np.split(order, np.cumsum(list(counts.values()))[:-1])
+        return {name: cut for name, cut in zip(counts, cuts, strict=True) if len(cut)}
+    bg_share = _share_of("background", table.backgrounds, origin, rule)
+    fg_share = _share_of("foreground", table.foregrounds, origin, rule)
+    products = POLICIES[rule.holdout].products
+    split_of = {product: name for name, product in products.items()}
     found: dict[str, list[int]] = defaultdict(list)
-    for place, pair in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
-        name = names.get((of_bg[pair[0]], of_fg[pair[1]]))
+    for index, (background, foreground) in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
+        name = split_of.get(Product(bg_share[background], fg_share[foreground]))
         if name:
-            found[name].append(place)
+            found[name].append(index)
     if "train" not in found:
         raise ConfigError(
             f"{origin.path}: no sample is left to train; use a smaller {option('val')} or {option('test')}"
         )
-    return {name: np.array(found[name]) for name in names.values() if name in found}
+    return {name: np.array(found[name]) for name in products if name in found}
 
 
-def _parts_of(names: list[str], pictures: dict[str, str], rule: SplitRule, *, held: bool, val: bool) -> dict[str, str]:
-    """Return source -> train, val or test; sources of one picture go together, under the first of their ids."""
+def _share_of(kind: Kind, names: list[str], origin: Origin, rule: SplitRule) -> dict[str, Share]:
+    """Return id of a source -> its share; ids of one picture go together, under the first of them."""
+    pictures = same_sources(origin, kind)
     ids: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(names)):
         ids[pictures.get(name, name)].append(name)
     groups = list(ids.values())
-    if not held:
-        return {name: "train" for group in groups for name in group}
-    shares = hold_out([Source(group[0], 0, 0) for group in groups], rule, val=val)
     return {
-        name: part
-        for part, numbers in zip(("train", "val", "test"), shares, strict=True)
+        name: share
+        for share, numbers in divide_sources(kind, [group[0] for group in groups], rule).items()
         for number in numbers
         for name in groups[number]
     }

@@ -7,6 +7,7 @@ from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.depth.presets import is_non_commercial
 from fgbg_data.shards import load_format
+from fgbg_data.splits import POLICIES
 from fgbg_data.text import format_bytes
 
 
@@ -71,13 +72,7 @@ def _splits_table(manifest: Manifest) -> str:
     for name, split in manifest.splits.items():
         counts = (len(split["backgrounds"]), len(split["foregrounds"]))
         lines.append(f"| {name} | {split['samples']:,} | {split['shards']} | {counts[0]} | {counts[1]} |")
-    shared = {
-        "background": "No background of val or test occurs in train.",
-        "foreground": "No foreground of val or test occurs in train.",
-        "both": "`test_bg` has new backgrounds, `test_fg` new foregrounds, `test_both` both; val has new backgrounds.",
-        "sample": "Splits share their sources, so val and test are optimistic.",
-    }
-    return "\n".join([*lines, "", f"Held out by {holdout}. {shared[holdout]}"])
+    return "\n".join([*lines, "", f"Held out by {holdout}. {POLICIES[holdout].sentence}"])
 
 
 def _labels(manifest: Manifest) -> str:

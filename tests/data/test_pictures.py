@@ -18,8 +18,8 @@ from fgbg_data.compositing.compose import paste
 from fgbg_data.compositing.pictures import load_background, load_foreground
 from fgbg_data.compositing.plan import box_size
 from fgbg_data.compositing.resize import cutout_sizes, fit_background, resize_premultiplied
+from fgbg_data.compositing.source_file import Source
 from fgbg_data.compositing.sources import find_pictures, scan
-from fgbg_data.splits import Source
 
 # --- backgrounds: file name, how it is written, what it must decode to, how far off it may be --------------
 

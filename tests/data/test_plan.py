@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fgbg_data.compositing.plan import Plan
+from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import ConfigError, PlacementError
-from fgbg_data.splits import Source, draw, permute
+from fgbg_data.splits import draw, permute
 
 GOLDEN = Path(__file__).parent / "golden" / "plan.json"
 

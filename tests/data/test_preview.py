@@ -77,8 +77,3 @@ def test_what_cannot_be_drawn(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ends in .png"):
         preview(dataset, tmp_path / "x.jpg")
     assert not list(tmp_path.iterdir())
-
-
-def test_keys_of_others() -> None:
-    assert key_sources("a_hall_cat_007m") == ("hall", "cat")
-    assert key_sources("000123") is None
