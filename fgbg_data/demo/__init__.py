@@ -1,8 +1,8 @@
 """A small set of backgrounds and cut-outs, drawn by the package itself, so that everything runs with no data at hand.
 
-`shapes` and `paint` are the pencil and the brush, `space` is the camera. `indoors`, `town`, `country`, `creatures`
-and `objects` hold one function per picture, `interior` and `scenery` what several of them share. Seeds are fixed,
-so that the same versions of the libraries draw the same bytes.
+`shapes` draws outlines, `paint` fills them, and `space` is a camera for perspective. `indoors`, `town`, `country`,
+`creatures` and `objects` hold one function per picture; `interior` and `scenery` hold what several pictures share.
+Seeds are fixed, so that the same versions of the libraries draw the same bytes.
 """
 
 import csv
@@ -30,26 +30,28 @@ FOREGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**CREATURES, **OBJEC
 
 
 MADE_FROM_IT = ("shards", "runs")
-"""Folders beside the pictures that are left alone: where the README builds a dataset and trains on it."""
+"""Folders in the demo's folder that `write_demo` tolerates: the README builds a dataset and trains there."""
 _PARTIAL_OF = re.compile(r"(.+)\.[0-9a-f]+" + re.escape(PARTIAL))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoPaths:
-    """Where the demo's pictures lie."""
+    """The folders of the demo's pictures."""
 
     backgrounds: Path
+    """Folder of the backgrounds, JPEG files."""
     foregrounds: Path
+    """Folder of the cut-outs, PNG files with transparency."""
 
 
 def write_demo(folder: Path) -> DemoPaths:
     """Draw the demo's pictures into `folder`: backgrounds as ``bg/*.jpg``, cut-outs as ``fg/*.png``.
 
-    Each of the two folders also gets a ``sources.csv``, which says who drew the pictures and under
-    which licence. Running it again writes the same files again.
+    Each of the two folders also gets a ``sources.csv``, which names the author and the licence of
+    each picture. A second run writes the same files again.
 
     Args:
-        folder: created when missing. It may hold an earlier demo with its `shards` and `runs`, and nothing else.
+        folder: created if it is missing. It may hold an earlier demo, and beside it `shards` and `runs`.
 
     Raises:
         StorageError: `folder` is a file, holds files that are not the demo's own, or cannot be written.
@@ -65,7 +67,7 @@ def write_demo(folder: Path) -> DemoPaths:
     except OSError as error:
         reason = (error.__cause__ if isinstance(error, StorageError) else error) or error
         why = getattr(reason, "strerror", None) or reason
-        raise StorageError(f"{folder}: {why}. Make room or name another folder, and run it again.") from error
+        raise StorageError(f"{why}. Make room or name another folder, and run it again.", where=folder) from error
     return paths
 
 
@@ -80,23 +82,26 @@ def _refuse_strangers(folder: Path, paths: DemoPaths) -> None:
     own |= {paths.foregrounds / name for name in [*_names(FOREGROUNDS, ".png"), "sources.csv"]}
     for path in (folder, paths.backgrounds, paths.foregrounds):
         if path.exists() and not path.is_dir():
-            raise StorageError(f"{path}: is a file, and the demo needs a folder there. Name a new or an empty folder.")
+            raise StorageError(
+                "is a file, and the demo needs a folder there. Name a new or an empty folder.", where=path
+            )
     made = [folder / name for name in MADE_FROM_IT]
-    found = [path for place in (folder, *own) if place.is_dir() for path in place.iterdir()]
+    found = [path for parent in (folder, *own) if parent.is_dir() for path in parent.iterdir()]
     dead = [path for path in found if (cut := _PARTIAL_OF.fullmatch(path.name)) and path.parent / cut[1] in own]
     strangers = sorted(set(found) - own - set(made) - set(dead))
     if strangers:
         more = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         raise StorageError(
-            f"{folder}: holds {strangers[0].relative_to(folder)}{more}, which the demo did not write. "
-            "Name a new or an empty folder."
+            f"holds {strangers[0].relative_to(folder)}{more}, which the demo did not write. "
+            "Name a new or an empty folder.",
+            where=folder,
         )
-    for path in dead:  # half written when an earlier run was killed
+    for path in dead:  # an earlier run was killed while it wrote this file
         path.unlink(missing_ok=True)
 
 
 def _files(paths: DemoPaths) -> Iterator[tuple[Path, bytes]]:
-    """Every file of the demo with its content, drawn one at a time."""
+    """Yield every file of the demo with its content; each picture is drawn when it is its turn."""
     for name, draw in BACKGROUNDS.items():
         picture, jpeg = Image.fromarray(draw().pixels()[..., :3]), io.BytesIO()
         picture.save(jpeg, "JPEG", quality=92, subsampling="4:4:4", optimize=True)

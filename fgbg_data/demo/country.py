@@ -11,7 +11,7 @@ from fgbg_data.demo.space import HEIGHT, WIDTH, Space
 
 
 def beach_sunset() -> Canvas:
-    """The sun going down over the sea, palms, and foam on the sand."""
+    """Paint a beach at sunset: the sun over the sea, palms, and foam on the sand."""
     sky = Linear((0, 0), (0, 178), ("#4d4a86", "#a4628f", "#ee8a6c", "#fdc878"))
     canvas = Canvas(WIDTH, HEIGHT, 23, sky)
     sun, horizon = (286, 152), 176
@@ -29,7 +29,7 @@ def beach_sunset() -> Canvas:
     canvas.fill(sea, Linear((0, horizon), (0, 290), ("#f2a079", "#9a6690", "#4d5f95", "#5f93a6")))
     headland = below(curve("-5,150 30,142 62,150 88,158 120,168 150,176"), 177)
     canvas.fill(headland, Linear((0, 140), (0, 177), ("#6a4a7c", "#a8688a")))
-    for _ in range(260):  # glints: a column under the sun, and scattered light elsewhere
+    for _ in range(260):  # glints: a column under the sun, and scattered ones elsewhere
         t = canvas.rng.random() ** 1.4
         y = horizon + 2 + 100 * t
         near_sun = canvas.rng.random() < 0.6
@@ -86,7 +86,7 @@ def beach_sunset() -> Canvas:
 
 
 def mountains() -> Canvas:
-    """Range behind range in morning haze, and a lake."""
+    """Paint a lake below several mountain ranges in morning haze."""
     canvas = Canvas(WIDTH, HEIGHT, 24, Linear((0, 0), (0, 230), ("#6fa9c4", "#b5d3d3", "#fbe3c2", "#fbd0a8")))
     canvas.glow(96, 112, 240, "#ffe6b4", 0.9)
     canvas.fill(ellipse(96, 108, 19), "#fff6da")
@@ -137,7 +137,7 @@ def mountains() -> Canvas:
 
 
 def snowy_forest() -> Canvas:
-    """Firs under snow at dusk, fading into mist, and a track between them."""
+    """Paint a track between snowy firs at dusk; the far trees fade into mist."""
     canvas = Canvas(WIDTH, HEIGHT, 25, Linear((0, 0), (0, 220), ("#7f93c4", "#b9b4d8", "#f3cfcf", "#ffe6cf")))
     space = Space(canvas, 340, (250, 196), 1.7)
     canvas.glow(262, 178, 190, "#ffe3c0", 0.9)
@@ -184,7 +184,7 @@ def snowy_forest() -> Canvas:
 
 
 def desert_road() -> Canvas:
-    """A straight road to red mesas under a low sun."""
+    """Paint a straight desert road that leads to red mesas under a low sun."""
     canvas = Canvas(WIDTH, HEIGHT, 26, Linear((0, 0), (0, 190), ("#3f8a9c", "#93c0b5", "#f6dfae", "#fbbf7f")))
     space = Space(canvas, 340, (232, 186), 1.5)
     haze = "#f6c893"
@@ -209,7 +209,7 @@ def desert_road() -> Canvas:
                 cleft = polygon([(u, top + 2), (u + 3, top + 2), (u + 5, base), (u - 1, base)])
                 canvas.fill(cleft, SHADOW, opacity=0.09, mode="multiply", inside=mesa)
             right = polygon([(x + 0.72 * wide, top), (x + 2 * wide, top), (x + 2 * wide, base), (x + 0.9 * wide, base)])
-            if x < 352:  # the sun stands to the right of it
+            if x < 352:  # the sun stands to the right of the cactus
                 canvas.fill(right, "#ffd9a0", opacity=0.3, mode="screen", inside=mesa)
             else:
                 canvas.shadow(right, opacity=0.3, blur=0, inside=mesa)

@@ -6,10 +6,11 @@ from fgbg_data.demo.paint import SHADOW, SUN, Canvas, Linear, Radial, mix
 from fgbg_data.demo.shapes import Point, blob, ellipse, limb, polygon, rounded, trace, union
 
 INK = "#2f2a44"
+"""Colour of eyes, brows and stripes."""
 
 
 def face(canvas: Canvas, x: float, y: float, skin: str) -> None:
-    """A friendly face around (x, y), of a head about 46 pixels high, turned a little to the right."""
+    """Paint a friendly face around (x, y) on a head about 46 pixels high, turned a little to the right."""
     for dx in (-6, 10):
         canvas.fill(ellipse(x + dx, y, 2, 2.7), INK)
         canvas.fill(ellipse(x + dx + 0.7, y - 0.9, 0.7), "#ffffff")
@@ -20,14 +21,14 @@ def face(canvas: Canvas, x: float, y: float, skin: str) -> None:
 
 
 def shoe(canvas: Canvas, x: float, y: float, tint: str, *, mirror: bool = False) -> None:
-    """A shoe seen from the front and side, its heel on (x, y)."""
+    """Paint a shoe seen from the front and side, with its heel on (x, y)."""
     upper = blob("-9,0! -10,-15 -3,-19 8,-15 19,-9 25,-2 24,0!")
     canvas.solid(upper.placed(x, y, mirror=mirror), tint, volume=3)
     canvas.solid(rounded(-10, -3, 36, 6, 3).placed(x, y, mirror=mirror), "#f4e9d6", volume=2)
 
 
 def person_standing() -> Canvas:
-    """A young man in a mustard jumper who waves."""
+    """Paint a young man in a mustard jumper who waves."""
     canvas = Canvas(190, 392, 101)
     skin, hair, knit, cloth = "#d99a74", "#3d2b36", "#e5a93f", "#34507a"
 
@@ -79,7 +80,7 @@ def person_standing() -> Canvas:
 
 
 def person_umbrella() -> Canvas:
-    """A woman in a red coat under a teal umbrella."""
+    """Paint a woman in a red coat under a teal umbrella."""
     canvas = Canvas(256, 400, 102)
     skin, hair, coat = "#f0bf9c", "#8a4632", "#cf5a44"
     canvas.line("146,14 158,250", 4, "#6d4634", smooth=False)
@@ -92,7 +93,7 @@ def person_umbrella() -> Canvas:
         canvas.fill(rounded(x - 13, 388, 39, 6, 3), "#6d4634")
         canvas.line(trace("-11,346 0,348 10,346", x), 2, "#c08a2f")
 
-    # Hair behind, then the coat.
+    # The hair lies behind the coat, so it is painted first.
     canvas.solid(blob("94,86 90,120 86,156 96,170 116,160 142,160 150,130 146,92"), hair, volume=7)
     canvas.solid(limb("146,160 172,196 163,222", [30, 27, 22]), mix(coat, SHADOW, 0.14), volume=7)
     body = blob("104,140 88,152 84,190 88,226 78,290 72,324! 118,332 166,324! 158,288 148,226 153,188 148,152 132,140")
@@ -155,7 +156,7 @@ def person_umbrella() -> Canvas:
 
 
 def dog() -> Canvas:
-    """A sitting dog with a red collar, tan and cream."""
+    """Paint a sitting dog with a red collar, tan and cream."""
     canvas = Canvas(266, 326, 103)
     coat, cream = "#cf8a4f", "#f8e6cb"
     dark = mix(coat, SHADOW, 0.2)
@@ -205,7 +206,7 @@ def dog() -> Canvas:
 
 
 def cat() -> Canvas:
-    """A sitting grey tabby, seen from the front."""
+    """Paint a sitting grey tabby, seen from the front."""
     canvas = Canvas(236, 322, 104)
     fur, pale = "#7d8aa6", "#f4eee6"
     stripe = mix(fur, INK, 0.55)
@@ -271,7 +272,7 @@ def cat() -> Canvas:
 
 
 def bird() -> Canvas:
-    """A small blue bird with an orange breast on a flowering twig."""
+    """Paint a small blue bird with an orange breast on a flowering twig."""
     canvas = Canvas(338, 268, 105)
     blue, orange = "#2f86a0", "#ee9a52"
     for feather, tint in (("228,150 280,196 312,230", "#1f5a7a"), ("224,158 270,208 300,246", "#2a708c")):

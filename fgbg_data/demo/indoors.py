@@ -11,7 +11,7 @@ from fgbg_data.demo.space import HEIGHT, WIDTH, Space
 
 
 def living_room() -> Canvas:
-    """A sofa by a sunny window."""
+    """Paint a living room with a sofa by a sunny window."""
     canvas = Canvas(WIDTH, HEIGHT, 11, "#e9d3bb")
     space = Space(canvas, 390, (236, 158), 1.4)
     room = Room(space, -1.95, 2.4, 5.6, 2.75)
@@ -84,7 +84,7 @@ def living_room() -> Canvas:
 
 
 def office() -> Canvas:
-    """A desk before a wide window over the town."""
+    """Paint an office: a desk in front of a wide window over the town."""
     canvas = Canvas(WIDTH, HEIGHT, 12, "#dfe3dc")
     space = Space(canvas, 370, (262, 150), 1.45)
     room = Room(space, -2.6, 2.2, 5.2, 2.7)
@@ -120,7 +120,7 @@ def office() -> Canvas:
     canvas.fill(space.ground(-1.9, 1.35, 3.0, 4.3), "#5f7f86")
     canvas.fill(space.ground(-1.8, 1.25, 3.08, 4.2), "#6f9096")
 
-    # The desk stands sideways on, its chair this side of it.
+    # The desk stands sideways; its chair is on the near side.
     wood = "#c58f5c"
     space.box((-1.5, -1.4), (0, 0.72), (3.75, 4.45), mix(wood, SHADOW, 0.2))
     space.box((0.85, 0.95), (0, 0.72), (3.75, 4.45), mix(wood, SHADOW, 0.2))
@@ -172,7 +172,7 @@ def office() -> Canvas:
 
 
 def kitchen() -> Canvas:
-    """Green cupboards, an island and a checkered floor."""
+    """Paint a kitchen with green cupboards, an island and a checkered floor."""
     canvas = Canvas(WIDTH, HEIGHT, 13, "#f0e2cc")
     space = Space(canvas, 375, (226, 152), 1.5)
     room = Room(space, -2.3, 2.5, 5.4, 2.7)
@@ -221,7 +221,7 @@ def kitchen() -> Canvas:
     canvas.line([(u + 12, v - 10), (u + 22, v - 19)], 4, "#c4603f", smooth=False)
     canvas.line([(u - 8, v - 20), (u, v - 30), (u + 8, v - 20)], 2, "#5a3a30")
 
-    # The oven stands in the row, on the right.
+    # The oven stands at the right end of the row of cupboards.
     canvas.fill(space.front(1.5, 2.15, 0.12, 0.88, 4.79, 0.02), "#4a5258")
     oven = space.front(1.58, 2.07, 0.2, 0.62, 4.78, 0.03)
     canvas.fill(oven, Linear((0, 200), (0, 245), ("#2a3036", "#8c5a3c")))
@@ -255,7 +255,7 @@ def kitchen() -> Canvas:
 
 
 def corridor() -> Canvas:
-    """A hotel corridor with lamps and doors on both sides, and an evening window at its end."""
+    """Paint a hotel corridor with lamps and doors on both sides, and an evening window at its end."""
     canvas = Canvas(WIDTH, HEIGHT, 14, "#3f5566")
     space = Space(canvas, 330, (240, 172), 1.45)
     room = Room(space, -1.45, 1.45, 15.0, 2.6)
@@ -307,7 +307,7 @@ def corridor() -> Canvas:
 
 
 def library() -> Canvas:
-    """Book shelves up to the vault on both sides, and light from an arched window."""
+    """Paint a library: book shelves up to the vault on both sides, and light from an arched window."""
     canvas = Canvas(WIDTH, HEIGHT, 15, "#4a3038")
     space = Space(canvas, 345, (250, 190), 1.5)
     room = Room(space, -1.95, 1.95, 9.5, 4.1)

@@ -1,4 +1,4 @@
-"""What the demo's rooms are furnished with: the empty room, textures for floors and shelves, plants and lamps."""
+"""The parts that the demo's rooms share: an empty room, textures for floors and shelves, plants and lamps."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,18 @@ from fgbg_data.demo.space import HEIGHT, WIDTH, Space
 
 @dataclass(frozen=True)
 class Room:
-    """An empty room seen from its open end: `left` and `right` walls, `far` wall, ceiling at `height`."""
+    """An empty room seen from its open end. All lengths are metres in `space`."""
 
     space: Space
+    """The camera and the canvas."""
     left: float
+    """Where the left wall stands, along x."""
     right: float
+    """Where the right wall stands, along x."""
     far: float
+    """Where the far wall stands, along z."""
     height: float
+    """Height of the ceiling."""
 
     def paint(self, walls: tuple[str, str, str], ceiling: str, floor: Array) -> None:
         """Paint the left, far and right walls, the ceiling and the floor, with soft dark corners."""
@@ -55,7 +60,7 @@ class Room:
             canvas.line(seen, 7, SHADOW, opacity=0.28, smooth=False, blur=6, mode="multiply")
 
     def sunlight(self, near: float, far: float, *, bottom: float, top: float, reach: float = 1.4) -> None:
-        """Let the sun in through a window of the left wall: a bright patch on the floor, a faint beam."""
+        """Paint sunlight from a window in the left wall: a bright patch on the floor and a faint beam."""
         space, canvas = self.space, self.space.canvas
         start = self.left + 0.5
         patch = space.face(
@@ -76,7 +81,7 @@ class Room:
 
 
 def boards(seed: int, tint: str, *, across: int = 18, rows: int = 5) -> Array:
-    """A texture of floor boards that run away from the camera."""
+    """Return a texture of floor boards that run away from the camera."""
     rng = np.random.default_rng(seed)
     wide, long = 22, 600
     image = np.empty((long, across * wide, 3), dtype=np.float32)
@@ -92,7 +97,7 @@ def boards(seed: int, tint: str, *, across: int = 18, rows: int = 5) -> Array:
 
 
 def tiles(light: str, dark: str, *, across: int = 8, along: int = 10, size: int = 48) -> Array:
-    """A texture of square floor tiles in two colours."""
+    """Return a texture of square floor tiles in two colours."""
     odd = np.add.outer(np.arange(along), np.arange(across)) % 2
     image = np.where(odd[..., None], colour(dark)[:3], colour(light)[:3]).repeat(size, 0).repeat(size, 1)
     joint = np.arange(size * max(across, along)) % size < 2
@@ -102,7 +107,7 @@ def tiles(light: str, dark: str, *, across: int = 8, along: int = 10, size: int 
 
 
 def book_wall(seed: int, frame: str, *, shelves: int, length: int) -> Array:
-    """A texture of shelves filled with books, `length` pixels wide and 60 high per shelf."""
+    """Return a texture of shelves filled with books, `length` pixels wide and 60 pixels high per shelf."""
     rng = np.random.default_rng(seed)
     spines = ["#b5523b", "#d9a441", "#3f6f73", "#7a3b4a", "#e6d3ae", "#4d5c86", "#8a9a5b", "#c97b4a", "#5a4038"]
     image = np.empty((shelves * 60 + 8, length, 3), dtype=np.float32)
@@ -111,7 +116,7 @@ def book_wall(seed: int, frame: str, *, shelves: int, length: int) -> Array:
         top, x = shelf * 60 + 8, 8
         while x < length - 14:
             wide, high = int(rng.integers(5, 12)), int(rng.integers(34, 48))
-            if rng.random() < 0.06:  # a gap now and then, or it looks like wallpaper
+            if rng.random() < 0.06:  # without a gap now and then, the shelf looks like wallpaper
                 x += int(rng.integers(8, 20))
                 continue
             tint = colour(spines[rng.integers(len(spines))])[:3] * rng.uniform(0.75, 1.05)
@@ -131,7 +136,7 @@ def book_wall(seed: int, frame: str, *, shelves: int, length: int) -> Array:
 
 
 def foliage(canvas: Canvas, x: float, y: float, size: float, *, tint: str = "#4f8a5b", leaves: int = 9) -> None:
-    """A fan of pointed leaves that grow from (x, y)."""
+    """Paint a fan of pointed leaves that grow from (x, y)."""
     leaf = blob("0,0! -0.13,-0.45 0,-1! 0.13,-0.45")
     for i in np.argsort(-np.abs(np.arange(leaves) - (leaves - 1) / 2)):
         turn = -58 + 116 * i / (leaves - 1) + canvas.rng.uniform(-5, 5)
@@ -142,7 +147,7 @@ def foliage(canvas: Canvas, x: float, y: float, size: float, *, tint: str = "#4f
 
 
 def potted(space: Space, x: float, z: float, size: float = 1.0, pot: str = "#d98b66") -> None:
-    """A pot with a leafy plant on the floor."""
+    """Paint a pot with a leafy plant on the floor."""
     canvas, unit = space.canvas, space.focal / z * size
     u, v = space.at(x, 0, z)
     canvas.shadow(ellipse(u + 0.08 * unit, v, 0.3 * unit, 0.06 * unit), blur=0.04 * unit, opacity=0.5)
@@ -152,7 +157,7 @@ def potted(space: Space, x: float, z: float, size: float = 1.0, pot: str = "#d98
 
 
 def pendant(space: Space, x: float, z: float, height: float, ceiling: float, tint: str) -> None:
-    """A lamp that hangs from the ceiling, with its glow."""
+    """Paint a lamp that hangs from the ceiling, with its glow."""
     canvas, unit = space.canvas, space.focal / z
     (u, v), top = space.at(x, height, z), space.at(x, ceiling, z)
     canvas.line([top, (u, v - 0.2 * unit)], 1.2, mix(tint, SHADOW, 0.7), smooth=False)
@@ -163,7 +168,7 @@ def pendant(space: Space, x: float, z: float, height: float, ceiling: float, tin
 
 
 def view(canvas: Canvas, pane: Shape, horizon: float, *, sky: tuple[str, ...] = ("#bfe0e6", "#fdf1d8")) -> None:
-    """What is seen through a window: a bright sky and two lines of hills."""
+    """Paint the view through a window: a bright sky and two lines of hills."""
     canvas.fill(pane, Linear((0, horizon - 90), (0, horizon), sky))
     for i, tint in enumerate(("#a9cdb9", "#7fb09b")):
         wave = [(x, horizon - 9 + 9 * i + 7 * np.sin(x / 31 + 2.1 * i)) for x in range(-20, WIDTH + 21, 20)]

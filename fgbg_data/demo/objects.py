@@ -10,7 +10,7 @@ from fgbg_data.demo.shapes import Point, Points, blob, ellipse, limb, polygon, r
 
 
 def armchair() -> Canvas:
-    """A mustard armchair on wooden legs, with a cushion."""
+    """Paint a mustard armchair on wooden legs, with a cushion."""
     canvas = Canvas(316, 330, 201)
     cloth = "#e0a03c"
     for leg in ("78,262 62,318", "240,262 256,318", "104,260 98,302", "214,260 220,302"):
@@ -52,7 +52,7 @@ def armchair() -> Canvas:
 
 
 def floor_lamp() -> Canvas:
-    """A tripod lamp that is lit."""
+    """Paint a tripod lamp that is switched on."""
     canvas = Canvas(176, 400, 202)
     wood = "#9a623f"
     canvas.solid(limb("90,140 92,386", [9, 7]), mix(wood, SHADOW, 0.35), volume=3)
@@ -70,14 +70,14 @@ def floor_lamp() -> Canvas:
         canvas.line(hem, 4.5, "#cf7a4a", inside=shade)
     canvas.line("108,140 110,178", 1.3, "#5a4038", smooth=False)
     canvas.solid(ellipse(110, 181, 4), "#d9ab5c", volume=1.5)
-    for low in trace("56,270 122,270 90,268"):  # the lamp lights its own legs
+    for low in trace("56,270 122,270 90,268"):  # light of the lamp on its own legs
         canvas.line([(88, 150), low], 3, "#ffdc98", opacity=0.35, mode="screen", blur=2)
     canvas.grain()
     return canvas
 
 
 def potted_plant() -> Canvas:
-    """A big-leaved plant in a striped pot."""
+    """Paint a big-leaved plant in a striped pot."""
     canvas = Canvas(290, 392, 203)
     leaves = [
         (148, 262, 86, 158, -50, 0.34),
@@ -125,7 +125,7 @@ def potted_plant() -> Canvas:
 
 
 def bicycle() -> Canvas:
-    """A teal town bicycle with a basket."""
+    """Paint a teal town bicycle with a basket."""
     canvas = Canvas(396, 268, 204)
     teal, metal, tan = "#2f8a8c", "#c9ced0", "#a8623c"
     rear, front = (86.0, 180.0), (308.0, 180.0)
@@ -196,7 +196,7 @@ def bicycle() -> Canvas:
 
 
 def balloons() -> Canvas:
-    """Five balloons on strings, tied together."""
+    """Paint five balloons on strings, tied together."""
     canvas = Canvas(252, 400, 205)
     knot = (128.0, 338.0)
     spots = [
@@ -246,7 +246,7 @@ def balloons() -> Canvas:
 
 
 def suitcase() -> Canvas:
-    """An old leather suitcase with travel stickers."""
+    """Paint an old leather suitcase with travel stickers."""
     canvas = Canvas(340, 276, 206)
     hide = "#b5653f"
     handle = limb("130,60 132,28 170,18 208,28 210,60", [13, 12, 13, 12, 13])
@@ -315,12 +315,12 @@ def suitcase() -> Canvas:
 
 
 def guitar() -> Canvas:
-    """An acoustic guitar, leaning."""
+    """Paint an acoustic guitar that leans to one side."""
     canvas = Canvas(236, 400, 207)
     cx, cy, cos, sin = 98.0, 276.0, math.cos(math.radians(16)), math.sin(math.radians(16))
 
     def lay(points: Points) -> list[Point]:
-        """Points of the upright guitar (the sound hole at 0, 0) where they lie on the canvas."""
+        """Turn points of the upright guitar, whose sound hole is at (0, 0), into points on the canvas."""
         return [(cx + x * cos - y * sin, cy + x * sin + y * cos) for x, y in trace(points)]
 
     body = trace(

@@ -1,7 +1,6 @@
-"""A small painter: colours, gradients and soft light on a canvas twice too large.
+"""A small painting library: colours, gradients and soft light on a canvas of twice the final size.
 
-Light comes from the upper left, warm, and shadows are violet: that one rule is what makes two dozen
-drawings look like one set.
+Warm light comes from the upper left, and shadows are violet. This one rule makes two dozen drawings look like one set.
 """
 
 import math
@@ -17,9 +16,12 @@ from fgbg_data.demo.shapes import Array, Point, Points, Shape, ellipse, limb, po
 
 Mode = Literal["over", "multiply", "screen"]
 
-OVERSAMPLING = 2  # with OpenCV's own antialiasing on top, edges are smooth at half the cost of 4
+OVERSAMPLING = 2
+"""Pixels of the canvas for each final pixel, along both sides. OpenCV also antialiases, so edges are smooth enough."""
 SHADOW = "#2b2350"
+"""Colour that shade is mixed with."""
 SUN = "#fff0d2"
+"""Colour that lit parts are mixed with."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Linear:
     colours: tuple[str, ...]
 
     def position(self, x: Array, y: Array) -> Array:
-        """Where along the gradient, from 0 to 1, the pixels at columns `x` and rows `y` are."""
+        """Return how far along the gradient, from 0 to 1, the pixels at columns `x` and rows `y` lie."""
         dx, dy = self.end[0] - self.start[0], self.end[1] - self.start[1]
         across = (x[None, :] - self.start[0]) * dx if dx else np.zeros((1, 1), np.float32)
         down = (y[:, None] - self.start[1]) * dy if dy else np.zeros((1, 1), np.float32)
@@ -40,7 +42,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Radial:
-    """A gradient from `centre` out to `radius` (`ry` when it is taller or flatter than wide)."""
+    """A gradient from `centre` out to `radius`; with `ry`, it is an ellipse of this half height."""
 
     centre: Point
     radius: float
@@ -48,7 +50,7 @@ class Radial:
     ry: float | None = None
 
     def position(self, x: Array, y: Array) -> Array:
-        """Where along the gradient, from 0 to 1, the pixels at columns `x` and rows `y` are."""
+        """Return how far along the gradient, from 0 to 1, the pixels at columns `x` and rows `y` lie."""
         across = (x[None, :] - self.centre[0]) / self.radius
         down = (y[:, None] - self.centre[1]) / (self.ry or self.radius)
         return np.asarray(np.sqrt(across**2 + down**2))
@@ -58,13 +60,13 @@ Paint = str | Linear | Radial
 
 
 def colour(text: str) -> Array:
-    """``#rrggbb`` or ``#rrggbbaa`` as four floats from 0 to 1."""
+    """Return ``#rrggbb`` or ``#rrggbbaa`` as four floats from 0 to 1."""
     values = [int(text[i : i + 2], 16) / 255 for i in range(1, len(text), 2)]
     return np.array([*values, 1.0][:4], dtype=np.float32)
 
 
 def mix(first: str, second: str, share: float) -> str:
-    """The colour `share` of the way from the first to the second.
+    """Return the colour that lies `share` of the way from the first to the second.
 
     >>> mix("#000000", "#ffffff", 0.5)
     '#808080'
@@ -84,11 +86,11 @@ class Canvas:
         self._opaque = False
         if background is not None:
             self.fill(None, background)
-            self._opaque = True  # and stays so, which saves a quarter of the work
+            self._opaque = True  # It stays opaque, so alpha need not be computed: this saves a quarter of the work.
 
     @property
     def frame(self) -> Shape:
-        """The whole picture."""
+        """The whole picture as a shape."""
         return rounded(0, 0, self.width, self.height)
 
     def fill(
@@ -101,15 +103,15 @@ class Canvas:
         mode: Mode = "over",
         inside: Shape | None = None,
     ) -> None:
-        """Lay `paint` over `shape` (None: everywhere).
+        """Lay `paint` over `shape`, or over the whole picture if it is None.
 
         Args:
-            shape: what to paint.
-            paint: a colour or a gradient; its alpha counts.
-            opacity: of the whole layer.
+            shape: the region to paint.
+            paint: a colour or a gradient; its alpha is respected.
+            opacity: opacity of the whole layer, from 0 to 1.
             blur: softness of the edge (standard deviation, in pixels).
-            mode: "over" covers; "multiply" darkens and "screen" lightens only what is painted already.
-            inside: paint only here.
+            mode: "over" covers what lies below; "multiply" only darkens it and "screen" only lightens it.
+            inside: paint only inside this region.
         """
         window = self._window(shape or self.frame, 3 * blur)
         if window is None:
@@ -134,13 +136,13 @@ class Canvas:
         glow: str = SUN,
         inside: Shape | None = None,
     ) -> None:
-        """Fill `shape` as a rounded body: `volume` pixels of soft shade on its right, of light on its left."""
+        """Fill `shape` as a rounded body, with soft shade `volume` pixels wide on its right and light on its left."""
         self.fill(shape, paint, inside=inside)
         window = self._window(shape, 1)
         if window is None:
             return
         cover = self._cover(shape, window)
-        # Outside the window is outside the body, so the border has to be there when the copy moves.
+        # The copies below are shifted, so the empty surroundings of the body must be part of the array.
         pad = math.ceil(4 * volume * OVERSAMPLING)
         soft = self._soften(cv2.copyMakeBorder(cover, pad, pad, pad, pad, cv2.BORDER_CONSTANT), volume * 0.6)
         across, down = round(volume * 0.6 * OVERSAMPLING), round(volume * 0.8 * OVERSAMPLING)
@@ -162,7 +164,7 @@ class Canvas:
         opacity: float = 0.4,
         inside: Shape | None = None,
     ) -> None:
-        """Darken softly what is painted already, as if `shape` stood in the light."""
+        """Softly darken what is already painted, as if `shape` stood in the light."""
         self.fill(shape.placed(dx, dy), SHADOW, blur=blur, opacity=opacity, mode="multiply", inside=inside)
 
     def line(
@@ -189,7 +191,14 @@ class Canvas:
     def texture(
         self, image: Array, corners: Sequence[Point], *, opacity: float = 1.0, inside: Shape | None = None
     ) -> None:
-        """Stretch `image` ((h, w, 3) float, 0 to 1) in perspective over four corners, from its upper left on."""
+        """Stretch `image` in perspective over four corners.
+
+        Args:
+            image: (h, w, 3) float from 0 to 1.
+            corners: where its corners go, clockwise from the upper left.
+            opacity: opacity of the whole layer, from 0 to 1.
+            inside: paint only inside this region.
+        """
         shape = polygon(corners)
         window = self._window(shape, 0)
         if window is None:
@@ -210,14 +219,14 @@ class Canvas:
         self._alpha[window] += cover * (1 - self._alpha[window])
 
     def reflect(self, row: float, height: float) -> None:
-        """Paint what stands above `row`, upside down and smeared sideways, into `height` pixels below it."""
+        """Mirror what stands above `row` into the `height` pixels below it, smeared sideways as by water."""
         top, size = round(row * OVERSAMPLING), round(height * OVERSAMPLING)
         above = self._rgb[max(0, top - 2 * size) : top][::-1]
         image = cv2.resize(above, (above.shape[1], size), interpolation=cv2.INTER_AREA)
         self._rgb[top : top + size] = cv2.blur(image, (7 * OVERSAMPLING, 3 * OVERSAMPLING))
 
     def grain(self, amount: float = 0.009) -> None:
-        """Lay a fine paper texture over everything: grain, and slow mottling under it."""
+        """Lay a paper texture over the whole picture: fine grain and coarse mottling."""
         height, width = self._alpha.shape
         fine = self.rng.standard_normal((height // 2, width // 2), dtype=np.float32)
         slow = self.rng.standard_normal((height // 12 + 1, width // 12 + 1), dtype=np.float32)
@@ -228,7 +237,7 @@ class Canvas:
         np.clip(self._rgb, 0, self._alpha[..., None], out=self._rgb)
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The finished picture, (height, width, 4) uint8 RGBA with straight alpha."""
+        """Return the finished picture: (height, width, 4) uint8 RGBA with straight alpha."""
         size = (self.width, self.height)
         alpha = cv2.resize(self._alpha, size, interpolation=cv2.INTER_AREA)
         rgb = cv2.resize(self._rgb, size, interpolation=cv2.INTER_AREA)
@@ -238,7 +247,7 @@ class Canvas:
         return image
 
     def _window(self, shape: Shape, margin: float) -> tuple[slice, slice] | None:
-        """The rows and columns that `shape` can touch, or None when it lies outside the picture."""
+        """Return the rows and columns that `shape` can touch, or None if it lies outside the picture."""
         points = np.concatenate(shape.outlines)
         low = np.floor((points.min(axis=0) - margin) * OVERSAMPLING).astype(int) - 2
         high = np.ceil((points.max(axis=0) + margin) * OVERSAMPLING).astype(int) + 2
@@ -248,19 +257,19 @@ class Canvas:
         return (slice(top, bottom), slice(left, right)) if left < right and top < bottom else None
 
     def _cover(self, shape: Shape, window: tuple[slice, slice]) -> Array:
-        """How much of each pixel of the window lies inside `shape`, float32 from 0 to 1."""
+        """Return how much of each pixel of the window lies inside `shape`: float32 from 0 to 1."""
         rows, columns = window
         cover = np.zeros((rows.stop - rows.start, columns.stop - columns.start), dtype=np.uint8)
         for outlines, value in ((shape.outlines, 255), (shape.holes, 0)):
             for outline in outlines:
-                # The half pixel is because OpenCV counts from pixel centres; the 16 are its subpixels.
+                # OpenCV counts from pixel centres, hence the half pixel; it takes points in sixteenths of a pixel.
                 points = (outline * OVERSAMPLING - (columns.start + 0.5, rows.start + 0.5)) * 16
                 cv2.fillPoly(cover, [np.rint(points).astype(np.int32)], value, lineType=cv2.LINE_AA, shift=4)
         return cover.astype(np.float32) / 255
 
     @staticmethod
     def _soften(cover: Array, blur: float) -> Array:
-        """Blur; wide blurs work on a smaller copy, which looks the same and is many times faster."""
+        """Blur `cover`; a wide blur works on a smaller copy, which looks the same and is many times faster."""
         sigma = blur * OVERSAMPLING
         if sigma < 0.3:
             return cover
@@ -273,7 +282,7 @@ class Canvas:
         return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
     def _lay(self, cover: Array, paint: Paint, window: tuple[slice, slice], mode: Mode) -> None:
-        """Blend `paint` into the window where `cover` says."""
+        """Blend `paint` into the window, as strongly as `cover` (0 to 1) says for each pixel."""
         if isinstance(paint, str):
             tint, own = colour(paint)[:3], colour(paint)[3]
         else:

@@ -1,4 +1,4 @@
-"""What the demo's streets and landscapes are made of: ridges, clouds, trees and lamps."""
+"""The parts that the demo's streets and landscapes share: ridges, clouds, trees and lamps."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from fgbg_data.demo.space import HEIGHT, WIDTH, Space
 
 
 def ridge(canvas: Canvas, base: float, height: float, *, rough: float = 0.5, points: int = 65) -> Array:
-    """A mountain line across the picture by midpoint displacement, as (N, 2) coordinates."""
+    """Return a mountain line across the picture as (N, 2) coordinates, made by midpoint displacement."""
     line, step = np.zeros(points), (points - 1) // 2
     line[0], line[-1] = canvas.rng.uniform(0.2, 0.8, 2)
     size = 0.5
@@ -21,13 +21,13 @@ def ridge(canvas: Canvas, base: float, height: float, *, rough: float = 0.5, poi
 
 
 def below(line: Array, bottom: float = HEIGHT) -> Shape:
-    """The region under a line that runs from left to right."""
+    """Return the region under a line that runs from left to right."""
     ends = np.array([[line[-1, 0], bottom], [line[0, 0], bottom]])
     return Shape((np.concatenate([line, ends]),))
 
 
 def cloud(canvas: Canvas, x: float, y: float, size: float, tint: str = "#ffffff", opacity: float = 0.85) -> None:
-    """A flat-bottomed cloud, brighter on top."""
+    """Paint a flat-bottomed cloud, brighter on top."""
     lumps = [(-0.9, -0.05, 0.32), (-0.45, -0.25, 0.42), (0.1, -0.4, 0.52), (0.6, -0.18, 0.4), (1.0, -0.02, 0.26)]
     puff = union(ellipse(x + a * size, y + b * size, r * size) for a, b, r in lumps)
     flat = rounded(x - 2 * size, y - 2 * size, 4 * size, 2.1 * size)
@@ -36,7 +36,7 @@ def cloud(canvas: Canvas, x: float, y: float, size: float, tint: str = "#ffffff"
 
 
 def tree(canvas: Canvas, x: float, y: float, size: float, leaf: str, haze: str, distance: float = 0.0) -> None:
-    """A round tree `size` pixels high that stands on (x, y); `distance` from 0 to 1 pales it towards `haze`."""
+    """Paint a round tree `size` pixels high that stands on (x, y); `distance` from 0 to 1 pales it towards `haze`."""
     trunk, leaf = mix("#6b4434", haze, distance), mix(leaf, haze, distance)
     canvas.shadow(ellipse(x + 0.16 * size, y, 0.34 * size, 0.045 * size), blur=size / 40, opacity=0.4)
     stem = limb(trace("0,0 -0.01,-0.3 0.02,-0.6", x, y, size), [0.085 * size, 0.055 * size, 0.03 * size])
@@ -65,21 +65,22 @@ def tree(canvas: Canvas, x: float, y: float, size: float, leaf: str, haze: str, 
     canvas.fill(union(dabs[half:]), mix(leaf, SHADOW, 0.3), opacity=0.22)
 
 
+# Both outlines start at the tier's lower edge; x counts in half widths of the tier, y in tree heights.
 SKIRT = trace("0.4,-0.09 1,0! 0.45,-0.012 0,0.025 -0.45,-0.012 -1,0! -0.4,-0.09")
-
+"""Outline of one tier of a conifer's branches, below its tip."""
 DRIFT = trace("0.36,-0.1 0.94,-0.006 0.5,-0.06 0.1,-0.045 -0.35,-0.065 -0.94,-0.006 -0.36,-0.1")
+"""Outline of the snow on that tier."""
 
 
 def pine(canvas: Canvas, x: float, y: float, size: float, tint: str, *, snow: float = 0.0) -> None:
-    """A conifer `size` pixels high that stands on (x, y), with `snow` from 0 to 1 on its branches."""
+    """Paint a conifer `size` pixels high that stands on (x, y), with `snow` from 0 to 1 on its branches."""
     canvas.fill(rounded(x - 0.022 * size, y - 0.16 * size, 0.044 * size, 0.16 * size), mix(tint, "#4a2f2a", 0.6))
     tiers = 6
     for i in range(tiers):
         low, wide = y - (0.08 + 0.135 * i) * size, (0.25 - 0.033 * i) * size
         high = low - (0.3 - 0.012 * i) * size
-        # Both outlines are given in half widths across and in tree heights up, from the tier's lower edge.
         skirt = blob([(0, high - low), (0, high - low), *((a * wide, b * size) for a, b in SKIRT)]).placed(x, low)
-        if size < 40:  # too small for its shading to be seen
+        if size < 40:  # on so small a tree, shading could not be seen
             canvas.fill(skirt, mix(tint, SUN, 0.04 * i))
         else:
             canvas.solid(skirt, mix(tint, SUN, 0.04 * i), volume=size / 26, shade=0.42, light=0.16)
@@ -90,7 +91,7 @@ def pine(canvas: Canvas, x: float, y: float, size: float, tint: str, *, snow: fl
 
 
 def frond(canvas: Canvas, x: float, y: float, size: float, turn: float) -> None:
-    """A palm leaf that leaves (x, y) in direction `turn` (degrees, 0 to the right) and droops."""
+    """Paint a drooping palm leaf that starts at (x, y) in direction `turn` (degrees, 0 to the right)."""
     angle = np.radians(turn)
     t = np.linspace(0, 1, 22)
     spine = np.stack([x + size * t * np.cos(angle), y + size * (t * np.sin(angle) + 0.62 * t**2)], 1)
@@ -108,7 +109,7 @@ def frond(canvas: Canvas, x: float, y: float, size: float, turn: float) -> None:
 
 
 def cactus(canvas: Canvas, x: float, y: float, size: float, tint: str) -> None:
-    """A saguaro `size` pixels high that stands on (x, y)."""
+    """Paint a saguaro cactus `size` pixels high that stands on (x, y)."""
     canvas.shadow(ellipse(x - 0.3 * size, y, 0.45 * size, 0.035 * size), blur=size / 40, opacity=0.45)
     stems = ("0,-0.4 -0.22,-0.42 -0.25,-0.55 -0.25,-0.72", "0,-0.52 0.2,-0.54 0.24,-0.66 0.24,-0.86", "0,0 0,-0.5 0,-1")
     for points, wide in zip(stems, (0.1, 0.1, 0.17), strict=True):
@@ -120,7 +121,7 @@ def cactus(canvas: Canvas, x: float, y: float, size: float, tint: str) -> None:
 
 
 def facets(canvas: Canvas, line: Array, base: float, height: float, mass: Shape) -> None:
-    """Snow on the tops of a range, lit on the left of every summit and blue on its right."""
+    """Paint snow on the summits of a range: sunlit on the left of each summit, blue on its right."""
     snow_line = base - 0.52 * height
     for i in range(4, len(line) - 4):
         x, y = line[i]
@@ -148,7 +149,7 @@ def facets(canvas: Canvas, line: Array, base: float, height: float, mass: Shape)
 
 
 def lamp(space: Space, x: float, z: float, haze: str, pale: float) -> None:
-    """A street lamp four metres high."""
+    """Paint a street lamp four metres high."""
     canvas, iron, unit = space.canvas, mix("#37424f", haze, pale), space.focal / z
     u, v = space.at(x, 0, z)
     top = v - 3.6 * unit

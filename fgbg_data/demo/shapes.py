@@ -1,7 +1,7 @@
-"""Flat shapes and how to name them briefly: polygons, smooth blobs, limbs, ellipses and their unions.
+"""Flat shapes: polygons, smooth blobs, limbs, ellipses and unions of them.
 
 Coordinates are pixels of the finished picture, x to the right and y down, or any unit that `placed` scales.
-Drawings are made of many points, so points can also be written as text: see `trace`.
+Drawings need many points, so points can also be written as text: see `trace`.
 """
 
 import math
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Point = tuple[float, float]
-Points = str | Sequence[Point]  # text is read by `trace`
+Points = str | Sequence[Point]  # `trace` reads the text
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Shape:
         cos, sin = scale * math.cos(math.radians(turn)), scale * math.sin(math.radians(turn))
         flip = -1 if mirror else 1
         matrix = np.array([[flip * cos, flip * sin], [-sin, cos]])
-        place = [[outline @ matrix + (x, y) for outline in group] for group in (self.outlines, self.holes)]
-        return Shape(tuple(place[0]), tuple(place[1]))
+        outlines, holes = (tuple(line @ matrix + (x, y) for line in group) for group in (self.outlines, self.holes))
+        return Shape(outlines, holes)
 
 
 def trace(points: Points, x: float = 0, y: float = 0, scale: float = 1) -> list[Point]:
@@ -53,12 +53,14 @@ def trace(points: Points, x: float = 0, y: float = 0, scale: float = 1) -> list[
 
 
 def polygon(points: Points) -> Shape:
-    """The region with these corners."""
+    """Return the region with these corners."""
     return Shape((np.array(trace(points)),))
 
 
 def curve(points: Points, *, closed: bool = False, steps: int = 10) -> Array:
-    """A smooth line through `points` (Catmull-Rom), as (N, 2) coordinates. A point given twice is a corner.
+    """Return a smooth line through `points` as (N, 2) coordinates. A point given twice is a corner.
+
+    Source: the Catmull-Rom spline (Catmull & Rom, "A class of local interpolating splines", 1974).
 
     >>> curve([(0, 0), (1, 0), (2, 0)], steps=2)[:, 0].tolist()
     [0.0, 0.4375, 1.0, 1.5625, 2.0]
@@ -68,13 +70,13 @@ def curve(points: Points, *, closed: bool = False, steps: int = 10) -> Array:
     t = (np.arange(steps) / steps)[:, None]
     a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))
     line = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    # Between the two copies of a corner the spline would make a loop of its own: leave that piece out.
+    # Between the two copies of a corner the spline would make a loop, so that piece is left out.
     line = line[np.any(b != c, axis=2)[:, 0]].reshape(-1, 2)
     return line if closed else np.concatenate([line, p[-1:]])
 
 
 def blob(points: Points) -> Shape:
-    """The region inside a smooth closed line through `points`. A point given twice is a corner."""
+    """Return the region inside a smooth closed line through `points`. A point given twice is a corner."""
     return Shape((curve(points, closed=True),))
 
 
@@ -83,13 +85,13 @@ CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float | None = None, *, turn: float = 0) -> Shape:
-    """An ellipse (a circle when `ry` is left out) around (x, y), turned clockwise by degrees."""
+    """Return an ellipse (a circle if `ry` is left out) around (x, y), turned clockwise by degrees."""
     outline = Shape((CIRCLE * (rx, rx if ry is None else ry),))
     return outline.placed(x, y, turn=turn) if turn else Shape((outline.outlines[0] + (x, y),))
 
 
 def rounded(left: float, top: float, width: float, height: float, radius: float = 0) -> Shape:
-    """A rectangle with rounded corners."""
+    """Return a rectangle with rounded corners."""
     radius = min(radius, width / 2, height / 2)
     angle = np.linspace(0, np.pi / 2, 8 if radius else 1)
     corners = [
@@ -106,7 +108,7 @@ def rounded(left: float, top: float, width: float, height: float, radius: float 
 
 
 def limb(points: Points, widths: float | Sequence[float], *, smooth: bool = True) -> Shape:
-    """A line through `points`, as thick as `widths` says at each of them, with round ends."""
+    """Return a line through `points` with round ends; `widths` gives its thickness at each point."""
     points = trace(points)
     line = curve(points) if smooth else np.array(points, dtype=float)
     knots = np.broadcast_to(np.asarray(widths, dtype=float), (len(points),))
@@ -120,6 +122,6 @@ def limb(points: Points, widths: float | Sequence[float], *, smooth: bool = True
 
 
 def union(shapes: Iterable[Shape]) -> Shape:
-    """All of them as one region, to be filled at once."""
+    """Return all of them as one region, to be filled at once."""
     parts = list(shapes)
     return Shape(tuple(o for s in parts for o in s.outlines), tuple(h for s in parts for h in s.holes))

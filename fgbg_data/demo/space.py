@@ -8,43 +8,48 @@ import numpy as np
 from fgbg_data.demo.paint import SHADOW, SUN, Canvas, Linear, mix
 from fgbg_data.demo.shapes import Point, Shape, ellipse, polygon, rounded
 
-WIDTH, HEIGHT = 480, 360  # of every background
+WIDTH, HEIGHT = 480, 360
+"""Size of every background, in pixels."""
 
 Point3 = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Space:
-    """Metres seen by a level camera: x to the right of it, y above the ground, z away from it."""
+    """A scene in metres, seen by a level camera: x to the right of it, y above the ground, z away from it."""
 
     canvas: Canvas
+    """The picture that the scene is painted on."""
     focal: float
-    centre: Point  # where straight ahead lies in the picture; its row is the horizon
+    """Focal length in pixels."""
+    centre: Point
+    """Pixel at which the camera looks; its row is the horizon."""
     eye: float = 1.5
+    """Height of the camera above the ground, in metres."""
 
     def at(self, x: float, y: float, z: float) -> Point:
-        """Where a point is seen."""
+        """Return where a point appears in the picture."""
         return self.centre[0] + self.focal * x / z, self.centre[1] + self.focal * (self.eye - y) / z
 
     def face(self, *corners: Point3) -> Shape:
-        """The flat face with these corners."""
+        """Return the flat face with these corners."""
         return polygon([self.at(*corner) for corner in corners])
 
     def ground(self, left: float, right: float, near: float, far: float, y: float = 0) -> Shape:
-        """A level rectangle."""
+        """Return a level rectangle."""
         return self.face((left, y, near), (right, y, near), (right, y, far), (left, y, far))
 
     def wall(self, x: float, near: float, far: float, bottom: float, top: float) -> Shape:
-        """An upright rectangle that runs away from the camera."""
+        """Return an upright rectangle that runs away from the camera."""
         return self.face((x, bottom, near), (x, bottom, far), (x, top, far), (x, top, near))
 
     def front(self, left: float, right: float, bottom: float, top: float, z: float, radius: float = 0) -> Shape:
-        """An upright rectangle that faces the camera."""
+        """Return an upright rectangle that faces the camera."""
         (x0, y1), (x1, y0) = self.at(left, bottom, z), self.at(right, top, z)
         return rounded(x0, y0, x1 - x0, y1 - y0, radius * self.focal / z)
 
     def disc(self, x: float, z: float, radius: float, y: float = 0) -> Shape:
-        """A level disc, such as a round rug or a table's top."""
+        """Return a level disc, such as a round rug or a table's top."""
         angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         return self.face(*((x + radius * math.cos(a), y, z + radius * math.sin(a)) for a in angles))
 
@@ -57,7 +62,7 @@ class Space:
         *,
         contact: float = 0.45,
     ) -> None:
-        """A block between these bounds: lit from above left, with its shadow on the ground when it stands."""
+        """Paint a block between these bounds, lit from above left; if it stands on the ground, it casts a shadow."""
         (left, right), (bottom, top), (near, far) = x, y, z
         if contact and bottom < 0.6:
             reach = 0.08 + 0.1 * (right - left)
@@ -76,5 +81,5 @@ class Space:
         self.canvas.fill(rounded(x0, y0, x1 - x0, y1 - y0), Linear((x0, y0), (x1, y1), shades))
 
     def ball(self, x: float, y: float, z: float, radius: float) -> Shape:
-        """A sphere's outline (its stretch towards the picture's edge is left out: it looks wrong)."""
+        """Return a sphere's outline: a circle, though true perspective would stretch it near the picture's edge."""
         return ellipse(*self.at(x, y, z), radius * self.focal / z)

@@ -11,7 +11,7 @@ from fgbg_data.demo.space import HEIGHT, WIDTH, Space
 
 
 def street() -> Canvas:
-    """A row of coloured houses on both sides of a quiet road."""
+    """Paint a row of coloured houses on both sides of a quiet road."""
     canvas = Canvas(WIDTH, HEIGHT, 21, Linear((0, 0), (0, 215), ("#8ec5d6", "#cfe6de", "#fdeccf")))
     space = Space(canvas, 330, (248, 214), 1.7)
     for x, y, size in ((150.0, 62.0, 34), (322.0, 44.0, 26), (250.0, 118.0, 18)):
@@ -89,7 +89,7 @@ def street() -> Canvas:
 
 
 def park_path() -> Canvas:
-    """A path that winds away under trees."""
+    """Paint a park path that winds away under trees."""
     sky = Linear((0, 0), (0, 190), ("#9fd0d8", "#d8ebdc", "#fff0cc"))
     canvas = Canvas(WIDTH, HEIGHT, 22, sky)
     space = Space(canvas, 340, (240, 178), 1.6)
@@ -157,10 +157,11 @@ def park_path() -> Canvas:
 
 
 WINDOWS = ("#ffd98a", "#ffb86a", "#fff0c4", "#a8c4e8")
+"""Colours of lit windows at night."""
 
 
 def night_skyline() -> Canvas:
-    """Towers across the water, seen from a promenade under lamps."""
+    """Paint towers across the water, seen from a promenade under lamps."""
     canvas = Canvas(WIDTH, HEIGHT, 27, Linear((0, 0), (0, 220), ("#131a3d", "#2b2f66", "#5d4a8a", "#c56f8a")))
     rng = canvas.rng
     for _ in range(120):
@@ -207,7 +208,7 @@ def night_skyline() -> Canvas:
         canvas.fill(rounded(0, quay - 34, WIDTH, 40), "#e08a94", blur=16, opacity=0.16)
     canvas.fill(rounded(0, quay - 6, WIDTH, 8), "#1d1f4a")
 
-    # The water is the town upside down, stretched, blurred along the waves and darker.
+    # The water shows the town upside down: stretched, blurred along the waves, and darker.
     water = rounded(0, quay, WIDTH, 92)
     canvas.reflect(quay, 70)
     canvas.fill(water, Linear((0, quay), (0, 312), ("#1a2150", "#1d3565")), opacity=0.45)
