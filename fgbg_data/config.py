@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal, get_args
 from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.depth import shown_name
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.options import at_least, between, check_shares, one_of, parse_size
+from fgbg_data.options import at_least, between, check_shares, load_toml, one_of, parse_size
 from fgbg_data.splits import Holdout
 
 Fit = Literal["cover", "stretch"]
@@ -231,12 +230,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, or holds a key that is no option (the nearest is named).
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML ({error})") from error
+    values = load_toml(path)
     fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
     options = {key.replace("-", "_"): value for key, value in values.items()}
     for key in options:

@@ -9,13 +9,12 @@ from PIL import Image
 
 from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.encode import encode_depth
-from fgbg_data.compositing.pictures import load_background, quiet
-from fgbg_data.compositing.sources import SUFFIXES
 from fgbg_data.depth import DepthEstimator, Identity, load_estimator, warn_of_licence
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.drawing.sheets import contact_sheet, save_sheet
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option
 from fgbg_data.options import at_least
+from fgbg_data.pictures import find_named, load_rgb, quiet
 from fgbg_data.runtime import storage
 from fgbg_data.sample import Array
 from fgbg_data.text import counted
@@ -53,7 +52,7 @@ def label(
     Raises:
         FgbgError: an option cannot work, or pictures cannot be used; all others are labelled then.
     """
-    names = output_names(pictures)
+    names = find_named(pictures)
     ends = (".depth.png", ".depth.json", ".preview.png")
     _check_free([Path(out) / (name + end) for name in names.values() for end in ends], overwrite)
     if not 1 <= depth_bits <= 16:
@@ -104,7 +103,7 @@ def compare(
         raise ConfigError(
             f"{option('compare', estimators)}: expected at least two estimators, with commas between them"
         )
-    names = output_names(pictures)
+    names = find_named(pictures)
     _check_free([Path(out) / f"{name}.compare.png" for name in names.values()], overwrite)
     loaded = [_load(name, device, 1) for name in estimators]
     bad: list[SourceError] = []
@@ -117,32 +116,6 @@ def compare(
         report(path)
     _refuse(bad, len(names))
     return len(names)
-
-
-def output_names(pictures: Sequence[str | Path]) -> dict[Path, str]:
-    """Return each picture file -> its name without suffix, with the subfolder in which a folder has it.
-
-    Raises:
-        SourceError: a file or folder is not there, or a folder holds no picture.
-        ConfigError: two pictures would have one name.
-    """
-    names: dict[Path, str] = {}
-    for given in map(Path, pictures):
-        if given.is_dir():
-            found = sorted(path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-            if not found:
-                raise SourceError(f"{given}: holds no picture; expected files {', '.join(sorted(SUFFIXES))}")
-            names |= {path: path.relative_to(given).with_suffix("").as_posix() for path in found}
-        elif given.is_file():
-            names[given] = given.stem
-        else:
-            raise SourceError(f"{given}: there is no such file or folder")
-    first: dict[str, Path] = {}
-    for path, name in names.items():
-        if name in first:
-            raise ConfigError(f"{first[name]} and {path} would both be written as {name}; label them into two folders")
-        first[name] = path
-    return names
 
 
 def _load(name: str, device: str, batch: int | None) -> DepthEstimator:
@@ -162,7 +135,7 @@ def _batches(names: dict[Path, str], size: int, bad: list[SourceError]) -> Itera
     with quiet():
         for path in names:
             try:
-                image = np.asarray(load_background(path))
+                image = np.asarray(load_rgb(path))
             except SourceError as error:
                 bad.append(error)
                 continue

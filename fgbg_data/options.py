@@ -1,8 +1,11 @@
-"""Checks of option values. Each raises a ConfigError that names the option, what was given, and what is expected."""
+"""Values of options: checks, each of which raises a ConfigError that names the option, and TOML files of values."""
 
 import difflib
 import re
+import tomllib
 from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 from fgbg_data.errors import ConfigError, option
 
@@ -69,3 +72,17 @@ def parse_size(name: str, text: str, words: str = "") -> tuple[int, int]:
     if not MIN_SIDE_PX <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
         raise ConfigError(f"{option(name, text)}: expected sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels")
     return height, width
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Return the values in a TOML file; their names are not checked.
+
+    Raises:
+        ConfigError: the file cannot be read, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not TOML ({error})", where=path) from error

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = {
     "fgbg_data": [
-        *("errors", "text", "options", "key", "sample", "splits", "runtime", "codecs", "drawing", "depth", "shards"),
-        *("dataset", "config", "compositing", "writing", "building", "deriving", "labelling", "viewing", "checking"),
-        *("testing", "demo", "cli", "__main__"),
+        *("errors", "text", "options", "key", "sample", "splits", "runtime", "pictures", "codecs"),
+        *("drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building", "deriving"),
+        *("labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],
     "fgbg_train": [
         *("errors", "schedule", "network_names", "config", "devices", "models", "data", "measure", "run", "prepare"),
@@ -23,7 +23,7 @@ ORDER = {
 }
 """The packages and modules of each program, along the data flow: each imports only what stands before it."""
 
-READING_SIDE = {"dataset", "drawing", "depth", "errors", "runtime", "sample", "text"}
+READING_SIDE = {"dataset", "drawing", "depth", "errors", "options", "pictures", "runtime", "sample", "text"}
 """What the trainer may import of `fgbg_data`."""
 
 

@@ -43,10 +43,11 @@ def depth(
     from fgbg_data import labelling as photos
     from fgbg_data.config import Device
     from fgbg_data.options import one_of
+    from fgbg_data.pictures import find_named
     from fgbg_data.text import counted
 
     one_of("device", device, get_args(Device))
-    count = len(photos.output_names(pictures))
+    count = len(find_named(pictures))
     done: list[Path] = []
     with Console(stderr=True).status("loading the estimator") as status:
 

@@ -3,10 +3,11 @@
 from collections import OrderedDict
 from typing import Any
 
-from fgbg_data.compositing.pictures import load_background, load_foreground, quiet
+from fgbg_data.compositing.cutouts import load_foreground
 from fgbg_data.compositing.resize import cutout_sizes, fit_background
 from fgbg_data.config import BuildConfig
 from fgbg_data.key import Kind
+from fgbg_data.pictures import load_rgb, quiet
 from fgbg_data.sample import Array
 
 CACHE_BYTES = 256 * 2**20
@@ -59,7 +60,7 @@ class SourceCache:
         value: Any
         with quiet():
             if kind == "background":
-                value = fit_background(load_background(config.bg / self._files[kind][name]), config.canvas, config.fit)
+                value = fit_background(load_rgb(config.bg / self._files[kind][name]), config.canvas, config.fit)
                 num_bytes = value.nbytes
             else:
                 value = cutout_sizes(load_foreground(config.fg / self._files[kind][name]), config)

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from fgbg_data.compositing.pictures import NO_ALPHA, check_cutout, crop_cutout, open_picture, quiet
+from fgbg_data.compositing.cutouts import NO_ALPHA, check_cutout, crop_cutout
 from fgbg_data.compositing.provenance import read_provenance
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
+from fgbg_data.pictures import SUFFIXES, open_picture, quiet
 from fgbg_data.text import counted
 
-SUFFIXES = {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif"}
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 
 
@@ -82,7 +82,7 @@ def scan(
                 picture = crop_cutout(picture)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
         except SourceError as error:
-            return BadSource(file, str(error).removeprefix(f"{path}: "))
+            return BadSource(file, error.problem)
         finally:
             report()
         return SourceFile(

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
 from fgbg_data.text import counted
 
 if TYPE_CHECKING:
     from fgbg_data.depth import DepthEstimator, Identity
-
-TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate memory", "bad alloc")
-"""What errors without a class of their own say: torch on a CPU (Linux, Windows), onnxruntime, C++."""
 
 
 class Halving:
@@ -24,7 +22,7 @@ class Halving:
     The batch that a build cuts, and so its fingerprint, stays as it is. What was too large once is not tried again.
 
     Args:
-        estimator: asked for parts of a batch; its errors of memory may be of any library.
+        estimator: computes parts of a batch. Out-of-memory errors of torch, onnxruntime and numpy are recognised.
     """
 
     def __init__(self, estimator: DepthEstimator) -> None:
@@ -66,11 +64,3 @@ class Halving:
                 f"{option('estimator_batch', self._part)} always computes it so",
                 stacklevel=2,
             )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error of torch, onnxruntime or numpy says that memory is full, on a GPU or on the CPU."""
-    import torch
-
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in text for said in TEXTS)

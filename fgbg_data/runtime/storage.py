@@ -43,13 +43,15 @@ def partial(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if is_full(error):
             raise StorageError(
-                f"{path}: no space left to write it. Finished shards are whole; free some space and run the same "
-                "command to go on"
+                "no space left to write it. Finished files are whole; free some space, and run the same command to "
+                "go on",
+                where=path,
             ) from error
         if isinstance(error, OSError) and not isinstance(error, StorageError):
             raise StorageError(
-                f"{path}: cannot be written ({error.strerror or error}). Finished shards are whole; mend that and run "
-                "the same command to go on"
+                f"cannot be written ({error.strerror or error}). Finished files are whole; mend that, and run the "
+                "same command to go on",
+                where=path,
             ) from error
         raise
     _sync_folder(path.parent)

@@ -106,7 +106,7 @@ def test_what_cannot_work(photos: Path, tmp_path: Path, fake_estimator: None) ->
     assert refused(photos, "-o", out, "--estimator-batch", "0") == "--estimator-batch 0: expected at least 1"
     assert refused(photos, "-o", out, "--device", "gpu").startswith("--device 'gpu': expected one of auto, cpu, cuda")
     shutil.copy(photos / "room0.jpg", photos / "room0.png")
-    assert "would both be written as room0; label them into two folders" in refused(photos, "-o", out)
+    assert "would both be written as room0; use a folder for each" in refused(photos, "-o", out)
     assert not out.exists()
 
 

@@ -26,7 +26,6 @@ from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.codecs.encode import decode_pixels, encode_depth
-from fgbg_data.compositing.pictures import load_background
 from fgbg_data.compositing.resize import fit_background
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.manifest import Manifest
@@ -35,6 +34,7 @@ from fgbg_data.deriving.convert import convert
 from fgbg_data.deriving.merge import merge
 from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError, EstimatorError, FingerprintError
+from fgbg_data.pictures import load_rgb
 from fgbg_data.runtime import storage
 from fgbg_data.sample import Array
 from fgbg_data.viewing.gallery import Gallery
@@ -108,7 +108,7 @@ def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, picture
     names = {entry["id"]: entry["file"] for entry in Manifest.read(both).identity["sources"]["backgrounds"]}
     nearer = 0
     for sample in open_dataset(both, "val", depth="raw"):
-        picture = fit_background(load_background(pictures / "bg" / names[sample.meta["background"]]), (48, 48), "cover")
+        picture = fit_background(load_rgb(pictures / "bg" / names[sample.meta["background"]]), (48, 48), "cover")
         expected = FakeEstimator().estimate(picture[None])[0]
         level = (sample.meta["depth_composed_max"] - sample.meta["depth_composed_min"]) / 4095
         assert sample.depth_composed is not None

@@ -14,10 +14,10 @@ from onnx import helper, numpy_helper
 
 from fgbg_data import cli, open_dataset
 from fgbg_data.depth import load_estimator
-from fgbg_data.depth.memory import is_out_of_memory
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.depth.tiny_net import TinyNet
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.out_of_memory import is_out_of_memory
 
 HALVED = (
     "out of memory with {} pictures in one call; going on with {}. Depth may differ in its last bits from that of a "

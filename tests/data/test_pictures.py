@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from fgbg_data.compositing.compose import paste
-from fgbg_data.compositing.pictures import load_background, load_foreground
+from fgbg_data.compositing.cutouts import load_foreground
 from fgbg_data.compositing.plan import box_size
 from fgbg_data.compositing.resize import cutout_sizes, fit_background, resize_premultiplied
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.compositing.sources import find_pictures, scan
+from fgbg_data.pictures import load_rgb
 
 # --- backgrounds: file name, how it is written, what it must decode to, how far off it may be --------------
 
@@ -84,7 +85,7 @@ def test_backgrounds_of_every_kind(case: str, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path)
     assert find_pictures(tmp_path, "background") == [name]
-    picture = load_background(path)
+    picture = load_rgb(path)
     assert picture.mode == "RGB"
     np.testing.assert_allclose(np.asarray(picture).astype(int), expected.astype(int), atol=tolerance, rtol=0)
 
@@ -92,7 +93,7 @@ def test_backgrounds_of_every_kind(case: str, tmp_path: Path) -> None:
 def test_transparent_parts_of_a_background_become_white(tmp_path: Path) -> None:
     pixels = cutout()
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    found = np.asarray(load_background(tmp_path / "a.png")).astype(int)
+    found = np.asarray(load_rgb(tmp_path / "a.png")).astype(int)
     alpha = pixels[..., 3:].astype(float) / 255
     np.testing.assert_allclose(found, pixels[..., :3] * alpha + 255 * (1 - alpha), atol=1)
     assert found[0, 0].tolist() == [255, 255, 255]
@@ -102,10 +103,10 @@ def test_16_bit_is_scaled_not_clipped(tmp_path: Path) -> None:
     """Both ends and the middle of the range; Pillow alone makes 255 of everything above 255."""
     values = np.array([[0, 128, 129, 255, 256, 32767, 32896, 65278, 65535]], np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png")
-    found = np.asarray(load_background(tmp_path / "a.png"))[0, :, 0]
+    found = np.asarray(load_rgb(tmp_path / "a.png"))[0, :, 0]
     np.testing.assert_array_equal(found, np.floor(values[0] / 257 + 0.5))
     opencv(tmp_path / "rgb.png", np.dstack([values] * 3))
-    found = np.asarray(load_background(tmp_path / "rgb.png"))[0].astype(float)
+    found = np.asarray(load_rgb(tmp_path / "rgb.png"))[0].astype(float)
     np.testing.assert_allclose(found, np.dstack([values] * 3)[0] / 257, atol=1)
 
 
@@ -266,7 +267,7 @@ def test_exif_orientation(kind: str, orientation: int, tmp_path: Path) -> None:
         found, expected = np.asarray(load_foreground(path)), cutout()[2:-2, 2:-2]
         np.testing.assert_array_equal(found, expected)
     else:
-        found = np.asarray(load_background(path)).astype(int)
+        found = np.asarray(load_rgb(path)).astype(int)
         expected = rgb(grey()) if what in ("16", "grey") else photo()
         np.testing.assert_allclose(found, expected.astype(int), atol=4 if suffix == "jpg" else 0, rtol=0)
     sources, bad = scan(tmp_path, "background")

@@ -1,0 +1,34 @@
+"""Cut-outs: foreground pictures with transparency, checked and cropped to what is visible."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from fgbg_data.errors import SourceError
+from fgbg_data.pictures import open_picture
+
+NO_ALPHA = "has no alpha channel; a foreground is a cut-out with transparency"
+
+
+def load_foreground(path: Path) -> Image.Image:
+    """Load a cut-out as 8-bit RGBA, the right way up, cropped to alpha > 0.
+
+    Raises:
+        SourceError: the file cannot be used; the text says why.
+    """
+    picture = open_picture(path)
+    check_cutout(picture, path)
+    return crop_cutout(picture)
+
+
+def check_cutout(picture: Image.Image, path: Path) -> None:
+    """Raise a SourceError unless something of the picture is visible and something may not be."""
+    if picture.mode != "RGBA":
+        raise SourceError(NO_ALPHA, where=path)
+    if picture.getchannel("A").getbbox() is None:
+        raise SourceError("is transparent everywhere; nothing of it would be visible", where=path)
+
+
+def crop_cutout(cutout: Image.Image) -> Image.Image:
+    """Crop to alpha > 0."""
+    return cutout.crop(cutout.getchannel("A").getbbox())
