@@ -6,8 +6,6 @@ python examples/build_from_python.py demo/
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from fgbg_data import BuildConfig, build
 from fgbg_data.demo import write_demo
 
@@ -23,7 +21,7 @@ def main(folder: Path) -> None:
         depth="none",
         holdout="both",
     )
-    manifest = build(config, Console(stderr=True))
+    manifest = build(config)
     for name, split in manifest.splits.items():
         print(f"{name}: {split['samples']} samples of {len(split['backgrounds'])} backgrounds")
     print(f"look at {config.out / 'preview.png'}")

@@ -1,6 +1,7 @@
 """The public names of the package and where each one lives; the only list of them."""
 
 from .building.build import build
+from .building.plan_build import BuildPlan, plan_build
 from .checking.stats import FieldStats, stats
 from .checking.verify import Problem, Report, verify
 from .codecs.depth_codes import dequantise_depth
@@ -16,6 +17,7 @@ from .deriving.convert import convert
 from .deriving.merge import merge
 from .deriving.resplit import resplit
 from .errors import FgbgError
+from .runtime.progress import ProgressReporter
 from .sample import Sample
 from .viewing.preview import preview
 from .viewing.view import view
@@ -24,6 +26,7 @@ __version__: str
 
 __all__ = [
     "BuildConfig",
+    "BuildPlan",
     "Dataset",
     "DepthEstimator",
     "FgbgError",
@@ -31,6 +34,7 @@ __all__ = [
     "LoadedSample",
     "Manifest",
     "Problem",
+    "ProgressReporter",
     "Record",
     "Report",
     "Sample",
@@ -42,6 +46,7 @@ __all__ = [
     "info",
     "merge",
     "open_dataset",
+    "plan_build",
     "preview",
     "resplit",
     "stats",

@@ -192,9 +192,19 @@ class BuildConfig:
         return None if self.depth == "none" else shape
 
     @property
-    def labels(self) -> dict[str, str]:
-        """Field of depth -> how it is made; none without depth."""
+    def depth_fields(self) -> dict[str, str]:
+        """Field of depth -> how it is made, `inferred` or `composed`; empty without depth."""
         return {} if self.depth == "none" else depth_labels(self.depth_mode)
+
+    @property
+    def inferred_field(self) -> str | None:
+        """The field that holds what the estimator says about each composite, or None."""
+        return next((field for field, how in self.depth_fields.items() if how == "inferred"), None)
+
+    @property
+    def composed_field(self) -> str | None:
+        """The field that holds depth composed of the depth of the sources, or None."""
+        return next((field for field, how in self.depth_fields.items() if how == "composed"), None)
 
     def described(self) -> dict[str, Any]:
         """Return what enters the fingerprint, as JSON values, in the form in which the manifest shows it."""

@@ -1,4 +1,6 @@
-"""Numbers, sizes and durations as people read them."""
+"""Numbers, sizes, durations and tables as people read them."""
+
+from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -36,3 +38,23 @@ def format_seconds(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of plain text: the first column to the left, the others to the right.
+
+    >>> print(text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]]))
+    split  samples
+    -----  -------
+    train    1,200
+    val         40
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )

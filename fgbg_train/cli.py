@@ -1,6 +1,5 @@
 """The command `fgbg-train`: parse, call one function, print. Heavy imports happen inside the commands."""
 
-import functools
 import json
 import sys
 from collections.abc import Callable
@@ -9,29 +8,19 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
+from fgbg_data import command_line
 from fgbg_data.runtime.malloc import keep_freed_memory
 from fgbg_data.text import counted
 from fgbg_train import __version__
 from fgbg_train import config as configuration
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
-from fgbg_train.errors import ConfigError, FgbgError, TrainError
+from fgbg_train.errors import ConfigError, TrainError
 
 IN_MODEL = ("objective", "mask_net", "depth_net", "networks", "combine", "start", "freeze_norm", "freeze_encoder")
 """Options of `fit` that belong to the table [model]."""
 
 
-def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a user's mistake into one message and exit status 2."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except FgbgError as error:
-            click.echo(f"fgbg-train: {error.for_command_line()}", err=True)
-            sys.exit(2)
-
-    return run
+user_errors = command_line.user_errors("fgbg-train")
 
 
 def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
@@ -64,7 +53,7 @@ Programs are checked against the model before they are kept.
 """
 
 
-@click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group("fgbg-train", cls=command_line.Group, help=HELP, context_settings=command_line.CONTEXT)
 @click.version_option(__version__, prog_name="fgbg-train")
 def main() -> None:
     """Run one of the commands below."""

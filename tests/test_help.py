@@ -41,3 +41,22 @@ def test_help_reads_as_it_was_written(program: str, name: str) -> None:
 def test_every_option_says_what_it_does(program: str, name: str) -> None:
     options = [p for p in group(program).commands[name].params if isinstance(p, click.Option)]
     assert not [p.name for p in options if not (p.help or "").strip("[]0123456789 ")]
+
+
+@pytest.mark.parametrize(("program", "name"), COMMANDS)
+def test_every_option_stands_in_one_section_of_the_help(program: str, name: str) -> None:
+    command = group(program).commands[name]
+    sections = getattr(command, "sections", {})
+    listed = [option for names in sections.values() for option in names]
+    assert len(listed) == len(set(listed))
+    if sections:
+        assert {p.name for p in command.params if isinstance(p, click.Option)} == set(listed)
+
+
+@pytest.mark.parametrize(("program", "name"), COMMANDS)
+def test_other_spellings_stand_for_options_that_exist(program: str, name: str) -> None:
+    command = group(program).commands[name]
+    options = {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+    for spelling, meaning in getattr(command, "aliases", {}).items():
+        assert meaning in options
+        assert spelling not in options

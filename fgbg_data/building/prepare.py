@@ -1,12 +1,12 @@
 """A build that is checked and ready to run: sources, plan, estimator and manifest, before anything is written."""
 
+import itertools
 import os
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
-from fgbg_data.building.worker import Job
+from fgbg_data.building.estimating import EstimatorAccess
+from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import Plan
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.compositing.source_ids import check_ids
@@ -18,40 +18,48 @@ from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, war
 from fgbg_data.errors import ConfigError, SourceError, StorageError, option
 from fgbg_data.key import SampleKey, max_key_bytes
 from fgbg_data.runtime.parallel import num_cores
+from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 
 
 @dataclass(frozen=True)
-class Project:
-    """A build that is checked and ready to run.
+class PreparedBuild:
+    """A build that is checked and ready to run."""
 
-    Attributes:
-        job: what workers are told.
-        plan: of the dataset.
-        manifest: as it is written first, incomplete.
-        estimator: loaded, or None without depth.
-    """
-
-    job: Job
-    plan: Plan
+    work: BuildWork
+    """What every worker needs to know."""
     manifest: Manifest
+    """The manifest as it is written first, incomplete."""
     estimator: DepthEstimator | None
+    """The estimator, loaded; None without depth."""
+
+    @property
+    def config(self) -> BuildConfig:
+        """The configuration of the build."""
+        return self.work.config
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the dataset."""
+        return self.work.plan
 
 
-def prepare(config: BuildConfig, console: Console | None = None) -> Project:
+def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     """Check everything that can be checked before anything is written.
 
     Raises:
         FgbgError: options, sources or estimator cannot work.
     """
-    console = console or Console(quiet=True)
     _check_folders(config)
     if config.depth != "none":
         check_estimator(config.depth)
-    backgrounds, foregrounds, skipped = _scan_sources(config, console)
-    estimator = None
+    backgrounds, foregrounds, skipped = _scan_sources(config, reporter(progress))
+    estimator, access = None, None
     if config.depth != "none":
         estimator = load_estimator(config.depth, config.device, config.estimator_batch)
         warn_of_licence(estimator.identity())
+        access = EstimatorAccess(
+            name=config.depth, device=str(estimator.identity()["device"]), batch_size=estimator.batch_size
+        )
     sources = {"backgrounds": backgrounds, "foregrounds": foregrounds}
     identity: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -63,19 +71,17 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
         "skipped": skipped,
         "estimator": dict(estimator.identity()) if estimator else None,
     }
-    job = Job(
+    work = BuildWork(
         config=config,
         backgrounds=tuple(backgrounds),
         foregrounds=tuple(foregrounds),
         fingerprint=identity_fingerprint(identity),
-        device=str(identity["estimator"]["device"]) if estimator else "cpu",
-        batch_size=estimator.batch_size if estimator else 16,
+        estimator=access,
     )
-    plan = job.plan()
-    _check_keys(job)
+    _check_keys(work)
     manifest = Manifest.begin(
         identity,
-        fields=job.spec(0).described(),
+        fields=work.spec(0).described(),
         splits={
             split.name: {
                 "samples": split.samples,
@@ -83,11 +89,11 @@ def prepare(config: BuildConfig, console: Console | None = None) -> Project:
                 "backgrounds": [backgrounds[i].id for i in split.backgrounds],
                 "foregrounds": [foregrounds[i].id for i in split.foregrounds],
             }
-            for split in plan.splits.values()
+            for split in work.plan.splits.values()
         },
         provenance={f"{kind}/{s.id}": s.provenance for kind, found in sources.items() for s in found if s.provenance},
     )
-    return Project(job, plan, manifest, estimator)
+    return PreparedBuild(work, manifest, estimator)
 
 
 def _check_folders(config: BuildConfig) -> None:
@@ -114,11 +120,11 @@ def _check_folders(config: BuildConfig) -> None:
         raise StorageError(f"{option('out', config.out)}: no permission to write in {there}. Choose another folder")
 
 
-def _check_keys(job: Job) -> None:
+def _check_keys(work: BuildWork) -> None:
     """Refuse sources whose names make keys that a tar cannot hold together with the suffixes of the fields."""
-    background, foreground = (max((s.id for s in found), key=len) for found in (job.backgrounds, job.foregrounds))
-    key = str(SampleKey(background, foreground, job.config.positions - 1, mirrored=True))
-    suffixes = job.spec(0).suffixes.values()
+    background, foreground = (max((s.id for s in found), key=len) for found in (work.backgrounds, work.foregrounds))
+    key = str(SampleKey(background, foreground, work.config.positions - 1, mirrored=True))
+    suffixes = work.spec(0).suffixes.values()
     if len(key) > max_key_bytes(suffixes):
         raise ConfigError(
             f"{key}: too long a key with the suffix {max(suffixes, key=len)}; expected at most "
@@ -128,13 +134,14 @@ def _check_keys(job: Job) -> None:
 
 
 def _scan_sources(
-    config: BuildConfig, console: Console
+    config: BuildConfig, shown: ProgressReporter
 ) -> tuple[list[SourceFile], list[SourceFile], list[dict[str, str]]]:
     """Check all sources of both folders; raise one error that lists every bad one."""
     jobs = config.jobs or num_cores()
-    with console.status("checking the sources"):
-        backgrounds, bad_bg = scan(config.bg, "background", jobs=jobs)
-        foregrounds, bad_fg = scan(config.fg, "foreground", jobs=jobs)
+    with activity(shown, "checking the sources", None, "pictures"):
+        counter = itertools.count(1)
+        backgrounds, bad_bg = scan(config.bg, "background", lambda: shown.update(next(counter)), jobs)
+        foregrounds, bad_fg = scan(config.fg, "foreground", lambda: shown.update(next(counter)), jobs)
     bad = [(config.bg, source) for source in bad_bg] + [(config.fg, source) for source in bad_fg]
     if not foregrounds and (config.skip_bad or not bad_bg):
         text = no_transparency_text(config.fg, bad_fg)
@@ -155,5 +162,5 @@ def _scan_sources(
     ]
     for entry in skipped:
         text = f"skipped {entry['kind']} {entry['file']}: {entry['problem']}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        shown.message(text)
     return backgrounds, foregrounds, skipped

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fgbg_data.building.estimating import estimate
 from fgbg_data.compositing.compose import Composite, paste
 from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
 from fgbg_data.compositing.resize import resize_premultiplied
@@ -22,7 +23,7 @@ KEPT = 128
 
 
 class SourceDepth:
-    """Reads what `estimate_sources` wrote to `folder`, by memory maps that all workers share."""
+    """Reads what `estimate_sources` wrote to a folder, by memory maps that all workers share."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -33,7 +34,7 @@ class SourceDepth:
         return self._open("background", name)
 
     def relief(self, name: str) -> Array:
-        """(h, w) float32 in [0, 1], the relief of a foreground; see `relief.relief_of`."""
+        """(h, w) float32 in [0, 1], the relief of a foreground; see `composed_depth.relief_of`."""
         return self._open("foreground", name)
 
     def _map(self, kind: Kind, name: str) -> Array:
@@ -64,18 +65,18 @@ def estimate_sources(
     foregrounds: Sequence[str],
     report: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Ask an estimator about every source, and write what it says; what is there from an earlier run stays.
+    """Ask an estimator about every source, and write its answers. Answers of an earlier run are kept.
 
-    Batches are cut at fixed places in the order given, backgrounds first, and a short one is filled up with its last
-    picture: floats depend on the batch, and so they depend neither on workers nor on where a build was killed.
+    Batches are cut at fixed positions in the order given, backgrounds first, and a short one is filled with its last
+    picture. Floats depend on the batch; this way they depend neither on workers nor on where a build was killed.
 
     Args:
-        folder: for the files.
-        cache: gives the pictures.
-        estimator: asked `num_calls` times.
-        backgrounds: ids.
-        foregrounds: ids.
-        report: called with the number of sources that are done.
+        folder: where the files are written.
+        cache: the decoded pictures.
+        estimator: is called `num_calls` times.
+        backgrounds: ids of the backgrounds.
+        foregrounds: ids of the foregrounds.
+        report: called with the number of sources that are finished.
 
     Raises:
         EstimatorError: a depth is not finite, or has another size than the picture; the source is named.
@@ -91,9 +92,6 @@ def estimate_sources(
             report(done)
 
 
-# --- parts of it ------------------------------------------------------------------------------------------
-
-
 def _estimate_batch(
     folder: Path, cache: SourceCache, estimator: DepthEstimator, kind: Kind, names: Sequence[str]
 ) -> None:
@@ -102,8 +100,8 @@ def _estimate_batch(
     else:
         shown = {name: _on_neutral(cache, name) for name in names}
         images = [composite.image for composite, _, _ in shown.values()]
-    depths = estimator.estimate(np.stack(images + [images[-1]] * (estimator.batch_size - len(images))))
-    for name, image, depth in zip(names, images, depths, strict=False):
+    depths = estimate(estimator, images, estimator.batch_size)
+    for name, image, depth in zip(names, images, depths, strict=True):
         if depth.shape != image.shape[:2] or not np.isfinite(depth).all():
             raise EstimatorError(
                 f"{kind} {name}: {option('depth', estimator.name)} gave a depth of {depth.shape}, or one that is "

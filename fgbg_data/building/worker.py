@@ -1,4 +1,4 @@
-"""One worker of a build: renders the samples of a shard, labels their depth, writes the shard and its record."""
+"""One worker of a build: it renders the samples of a shard, labels their depth, writes the shard and its record."""
 
 import functools
 import time
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fgbg_data.building.estimating import EstimatorAccess, estimate
 from fgbg_data.building.rendering import finish_sample
 from fgbg_data.building.source_depth import SourceDepth
 from fgbg_data.codecs.depth_codes import quantise_depth
@@ -20,61 +21,56 @@ from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import Record
-from fgbg_data.depth import DepthEstimator, load_estimator
-from fgbg_data.depth.server import Address, RemoteEstimator
+from fgbg_data.depth import DepthEstimator
 from fgbg_data.errors import EstimatorError, PlacementError, option
-from fgbg_data.runtime.progress import Tally
+from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.writing.shard import write_shard
 
 MAX_ATTEMPTS = 1000
+"""How often a placement that shows no mask pixel is drawn again before the build gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """All that a worker is told, once.
-
-    Attributes:
-        config: of the build.
-        backgrounds: usable sources, in the order of their ids.
-        foregrounds: likewise.
-        fingerprint: of the build.
-        device: of the estimator.
-        batch_size: pictures in one call of the estimator.
-        threads: torch threads of one worker process; 0 leaves the number as it is.
-        server: where another process runs the estimator, or None.
-        estimator: already loaded, where this process is the only worker; or None.
-        source_depth: folder with the depth of the sources, for composed depth.
-        tally: file where the worker counts its samples.
-    """
+class BuildWork:
+    """What every worker of a build needs to know."""
 
     config: BuildConfig
+    """The configuration of the build."""
     backgrounds: tuple[SourceFile, ...]
+    """The usable backgrounds, in the order of their ids."""
     foregrounds: tuple[SourceFile, ...]
+    """The usable foregrounds, in the order of their ids."""
     fingerprint: str
-    device: str = "cpu"
-    batch_size: int = 16
-    threads: int = 0
-    server: Address | None = None
-    estimator: DepthEstimator | None = None
+    """The fingerprint of the dataset."""
+    estimator: EstimatorAccess | None = None
+    """How to reach the depth estimator; None without depth."""
     source_depth: Path | None = None
+    """Folder with the depth of the sources; None unless depth is composed."""
     tally: Path | None = None
+    """File in which the worker counts its samples."""
 
     def open(self) -> Callable[[Shard, int], Record]:
         """Make this process a worker; return the function that makes a shard."""
         return Worker(self).make_shard
 
+    @functools.cached_property
     def plan(self) -> Plan:
-        """Return the plan of the dataset."""
+        """The plan of the dataset."""
         return Plan(
             self.config,
             [source.planned for source in self.backgrounds],
-            [s.planned for s in self.foregrounds],
+            [source.planned for source in self.foregrounds],
         )
 
-    def sources(self) -> SourceCache:
-        """Return a cache of the decoded sources."""
+    @property
+    def batch_size(self) -> int:
+        """Samples that are rendered before the estimator sees them."""
+        return self.estimator.batch_size if self.estimator else 16
+
+    def source_cache(self) -> SourceCache:
+        """Return an empty cache of decoded sources."""
         return SourceCache(
             self.config,
             {source.id: source.file for source in self.backgrounds},
@@ -86,97 +82,93 @@ class Job:
         config = self.config
         shapes: dict[str, tuple[int, ...]] = {"image": (*config.canvas, 3), "mask": config.canvas}
         if config.depth_shape is not None:
-            shapes |= dict.fromkeys(config.labels, config.depth_shape)
+            shapes |= dict.fromkeys(config.depth_fields, config.depth_shape)
         return ShardSpec(
             samples=samples,
             image_format=config.image_format,
             shapes=shapes,
-            depth_bits=config.depth_bits if config.labels else 0,
+            depth_bits=config.depth_bits if config.depth_fields else 0,
             encoded=config.hdf5_layout == "encoded",
         )
 
 
 class Worker:
-    """Holds one estimator and the cache of sources; makes one shard at a time."""
+    """Holds the estimator and the cache of sources; makes one shard at a time."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self._plan = job.plan()
-        self._cache = job.sources()
-        fields = {label: field for field, label in job.config.labels.items()}
-        self._inferred, self._composed = fields.get("inferred"), fields.get("composed")
-        self._source_depth = SourceDepth(job.source_depth) if job.source_depth else None
-        self._tally = Tally(job.tally) if job.tally else None
-        self._estimator = job.estimator
-        self._estimating_s = 0.0  # in the shard at hand
+    def __init__(self, work: BuildWork) -> None:
+        self.work = work
+        self._cache = work.source_cache()
+        self._source_depth = SourceDepth(work.source_depth) if work.source_depth else None
+        self._tally = Tally(work.tally) if work.tally else None
+        self._estimator: DepthEstimator | None = None
+        self._estimating_s = 0.0  # in the current shard
 
     def make_shard(self, shard: Shard, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record.
 
         Args:
-            shard: which samples.
+            shard: the samples to make.
             slot: where the tally counts them.
         """
-        job = self.job
+        work, config = self.work, self.work.config
         self._estimating_s = 0.0
-        spec = job.spec(shard.stop - shard.start)
-        encode = any(load_format(name).needs_files(spec) for name in job.config.format)
+        spec = work.spec(shard.samples)
+        encode = any(load_format(name).needs_files(spec) for name in config.format)
         samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
-        record = Record(fingerprint=job.fingerprint, split=shard.split, index=shard.index)
-        return write_shard(
-            job.config.out, job.config.format, spec, record, samples, functools.partial(self._count, slot)
-        )
+        record = Record(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
+        return write_shard(config.out, config.format, spec, record, samples, functools.partial(self._count, slot))
 
     def samples(self, shard: Shard) -> Iterator[Sample]:
-        """Render the samples of a shard, in order, batches cut at fixed places."""
-        for places in batched_places(shard, self.job.batch_size):
-            rendered = [self.render(shard.split, place) for place in places]
-            if self._inferred is None:
-                yield from rendered
+        """Render the samples of a shard, in order. Batches are cut at fixed positions."""
+        size, field = self.work.batch_size, self.work.config.inferred_field
+        for start in range(shard.start, shard.stop, size):
+            batch = [self.render(shard.split, i) for i in range(start, min(start + size, shard.stop))]
+            if field is None:
+                yield from batch
             else:
-                for sample, depth in zip(rendered, self._estimate(rendered), strict=False):
-                    yield self._with_depth(sample, self._inferred, depth)
+                for sample, depth in zip(batch, self._infer(batch), strict=True):
+                    yield self._with_depth(sample, field, depth)
 
-    def render(self, split: str, place: int) -> Sample:
-        """Compose one sample, without inferred depth; a placement that shows no mask pixel is drawn again."""
-        config = self.job.config
+    def render(self, split: str, position: int) -> Sample:
+        """Compose one sample, without inferred depth. A placement that shows no mask pixel is drawn again."""
         for attempt in range(MAX_ATTEMPTS):
-            placement = self._plan.placement(split, place, attempt)
+            placement = self.work.plan.placement(split, position, attempt)
             composite = compose(
                 self._cache.background(placement.background),
                 self._cache.foreground(placement.foreground),
                 placement,
             )
-            sample = finish_sample(config, placement, composite)
+            sample = finish_sample(self.work.config, placement, composite)
             if sample.meta["mask_area_px"]:
                 return self._with_composed(sample, placement)
         raise PlacementError(
-            f"{placement.key}: {MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. "
-            f"It may be too faint or too thin for this {option('size')} and {option('scale')}; remove it, or use a "
-            f"larger {option('scale')}"
+            f"{MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. It may be too "
+            f"faint or too thin for this {option('size')} and {option('scale')}; remove it, or use a larger "
+            f"{option('scale')}",
+            placement.key,
         )
 
     def _count(self, slot: int, samples: int) -> None:
         if self._tally:
             self._tally.count(slot, samples, self._estimating_s)
 
-    def _estimate(self, samples: list[Sample]) -> Array:
-        """Return (batch, H, W) float32; a short batch is padded with its last picture, for floats depend on it."""
-        job = self.job
+    def _infer(self, samples: list[Sample]) -> Array:
+        """Return what the estimator says about the images of some samples, (N, H, W) float32."""
+        access = self.work.estimator
+        if access is None:
+            raise EstimatorError("depth is inferred, and no estimator was given")
         if self._estimator is None:
-            self._estimator = _load_estimator(job)
-        images = [sample.image for sample in samples]
-        images += [images[-1]] * (job.batch_size - len(images))
+            self._estimator = access.load()
         started = time.perf_counter()
-        depth = self._estimator.estimate(np.stack(images))
+        depth = estimate(self._estimator, [sample.image for sample in samples], access.batch_size)
         self._estimating_s += time.perf_counter() - started
         return depth
 
     def _with_composed(self, sample: Sample, placement: Placement) -> Sample:
-        """Add composed depth, where it is asked for."""
-        if self._composed is None or self._source_depth is None:
+        """Add composed depth, if the dataset has it."""
+        config = self.work.config
+        if config.composed_field is None or self._source_depth is None:
             return sample
-        config = self.job.config
         composed = compose_depth(
             self._source_depth.background(placement.background),
             self._source_depth.relief(placement.foreground),
@@ -185,36 +177,20 @@ class Worker:
             share=config.relief,
             drawn=drawn_stand(config, placement),
         )
-        return self._with_depth(sample, self._composed, composed)
+        return self._with_depth(sample, config.composed_field, composed)
 
     def _with_depth(self, sample: Sample, field: str, depth: Array) -> Sample:
         """Add the codes of a field of depth, and their range."""
-        config = self.job.config
+        config = self.work.config
         if not np.isfinite(depth).all():
-            raise EstimatorError(f"{sample.key}: {option('depth', config.depth)} gave a depth that is not finite")
+            raise EstimatorError(f"{option('depth', config.depth)} gave a depth that is not finite", sample.key)
         if config.depth_shape != depth.shape and config.depth_shape is not None:
             import cv2
 
-            # An average over an edge would be a depth at which there is nothing, so composed depth takes samples.
-            how = cv2.INTER_NEAREST_EXACT if field == self._composed else cv2.INTER_AREA
+            # An average over an edge is a depth at which nothing stands, so composed depth takes the nearest value.
+            how = cv2.INTER_NEAREST_EXACT if field == config.composed_field else cv2.INTER_AREA
             depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=how)
         codes, low, high = quantise_depth(depth, config.depth_bits)
         meta = sample.meta | {f"{field}_min": low, f"{field}_max": high, "depth_bits": config.depth_bits}
         changed: dict[str, Any] = {field: codes, "meta": meta}
         return replace(sample, **changed)
-
-
-def batched_places(shard: Shard, size: int) -> Iterator[range]:
-    """Cut a shard into batches at fixed places."""
-    for start in range(shard.start, shard.stop, size):
-        yield range(start, min(start + size, shard.stop))
-
-
-def _load_estimator(job: Job) -> DepthEstimator:
-    if job.server is not None:
-        return RemoteEstimator(job.server, job.config.depth, job.batch_size)
-    if job.threads:
-        import torch
-
-        torch.set_num_threads(job.threads)
-    return load_estimator(job.config.depth, job.device, job.batch_size)

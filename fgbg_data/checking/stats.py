@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
 from fgbg_data.runtime import storage
+from fgbg_data.runtime.progress import Progress
 from fgbg_data.runtime.sweep import sweep
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Sample
 
@@ -58,8 +57,8 @@ def stats(
     *,
     recompute: bool = False,
     format: str | None = None,
-    jobs: int = 1,
-    console: Console | None = None,
+    jobs: int = 0,
+    progress: Progress = None,
 ) -> list[FieldStats]:
     """Return the table of a dataset.
 
@@ -69,7 +68,7 @@ def stats(
         recompute: read every pixel again, instead of adding up the exact sums in the records.
         format: of which files, where a dataset holds several; None takes the one that is read fastest.
         jobs: processes for `recompute`; 0 is one a core.
-        console: where progress is shown, or None.
+        progress: see `build`.
 
     Raises:
         FgbgError: there is no dataset, a shard cannot be read, or without `recompute` has no record.
@@ -84,7 +83,7 @@ def stats(
     tasks = [_Task(store, shard) for store in stores for shard in range(len(store.shards))]
     total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
     unknown = set()
-    for part in sweep(_recompute if recompute else _recorded, tasks, jobs if recompute else 1, console, "stats"):
+    for part in sweep(_recompute if recompute else _recorded, tasks, jobs if recompute else 1, progress, "stats"):
         total.add(part.sums)
         samples += part.samples
         for name in FIELDS:

@@ -5,8 +5,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-
 from fgbg_data.checking.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.checking.rerender import rerender_samples
 from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
@@ -16,6 +14,7 @@ from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
 from fgbg_data.runtime import storage
+from fgbg_data.runtime.progress import Progress
 from fgbg_data.runtime.sweep import sweep
 from fgbg_data.shards.folder import INDEX
 from fgbg_data.splits import POLICIES
@@ -79,8 +78,8 @@ def verify(
     fg: str | Path | None = None,
     seed: int = 0,
     condemn: bool = False,
-    jobs: int = 1,
-    console: Console | None = None,
+    jobs: int = 0,
+    progress: Progress = None,
 ) -> Report:
     """Check a dataset on this machine.
 
@@ -93,7 +92,7 @@ def verify(
         seed: which samples `rerender` takes.
         condemn: remove the records of bad shards, so that the same build makes those again.
         jobs: processes; 0 is one a core.
-        console: where progress is shown, or None.
+        progress: see `build`.
 
     Returns:
         The report; damage is no exception.
@@ -115,7 +114,7 @@ def verify(
     tasks = _declared_tasks(root, manifest, quick) if manifest else _found_tasks(root, quick)
     seen: dict[str, str] = {}
     sums = Sums()
-    for task, findings in zip(tasks, sweep(inspect_shard, tasks, jobs, console, "verify"), strict=True):
+    for task, findings in zip(tasks, sweep(inspect_shard, tasks, jobs, progress, "verify"), strict=True):
         _take(report, task, findings, seen, sums)
     if manifest is not None:
         _check_manifest(manifest, sums, report)

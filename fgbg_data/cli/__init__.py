@@ -6,11 +6,12 @@ In: words of a command line. Out: a call of `fgbg_data`, text on the terminal, a
 import click
 
 from fgbg_data import __version__
-from fgbg_data.cli import build, depth, derive, read
+from fgbg_data.cli import build, depth, derive, read, view
+from fgbg_data.command_line import CONTEXT, Group
 from fgbg_data.runtime.malloc import keep_freed_memory
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group("fgbg-data", cls=Group, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="fgbg-data")
 def main() -> None:
     """Make image + mask + depth datasets from folders of backgrounds and transparent foregrounds.
@@ -23,6 +24,6 @@ def main() -> None:
     keep_freed_memory()
 
 
-for _module in (build, read, derive, depth):
+for _module in (build, read, derive, view, depth):
     for _command in _module.COMMANDS:
         main.add_command(_command)

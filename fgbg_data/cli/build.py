@@ -6,27 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli.common import make_dataset, print_made, print_table, user_errors
+from fgbg_data.cli.common import DEVICES, make_dataset, print_made, user_errors
+from fgbg_data.command_line import Choice, Command
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fgbg_data.config import BuildConfig
     from fgbg_data.dataset.manifest import Manifest
-
-
-class Choices(click.ParamType[str]):
-    """Text that the configuration checks, shown in the help as what it may be."""
-
-    def __init__(self, shown: str) -> None:
-        self.name = shown
 
 
 @click.command(short_help="Draw demo pictures, to try everything with no data of your own.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @user_errors
 def demo(folder: Path) -> None:
-    """Write a dozen demo backgrounds and a dozen cut-outs to FOLDER/bg and FOLDER/fg."""
+    """Draw a dozen demo backgrounds and a dozen cut-outs in FOLDER/bg and FOLDER/fg.
+
+    \b
+      fgbg-data demo demo/
+    """
     from fgbg_data.demo import write_demo
 
     paths = write_demo(folder)
@@ -34,107 +30,129 @@ def demo(folder: Path) -> None:
     click.echo(f"  fgbg-data build --bg {paths.backgrounds} --fg {paths.foregrounds} --out {folder / 'shards'}")
 
 
-def _option(*names: str, kind: Any = None, **kwargs: Any) -> Callable[..., Any]:
-    """Make an option whose default is the configuration's own, so that TOML and defaults stay in one place."""
-    if isinstance(kind, Choices):
-        kwargs["metavar"] = kind.name  # click would shout it in capitals
-    return click.option(*names, type=kind, default=None, **kwargs)
+def _option(*names: str, **kwargs: Any) -> Callable[..., Any]:
+    """Make an option without a default: the configuration has the defaults, and TOML may give other ones."""
+    return click.option(*names, default=None, **kwargs)
 
 
-@click.command(short_help="Composite foregrounds over backgrounds into a dataset of shards.")
-@_option("--bg", kind=click.Path(path_type=Path), help="Folder of background pictures.  [required]")
-@_option("--fg", kind=click.Path(path_type=Path), help="Folder of cut-outs with transparency.  [required]")
-@_option("--out", kind=click.Path(path_type=Path), help="Folder that becomes the dataset.  [required]")
-@click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML file of these options; options win.")
-@_option("--positions", kind=int, help="Placements of every foreground on every background.  [20]")
+def _text(shown: str) -> dict[str, Any]:
+    """Describe an option of text that the configuration checks."""
+    return {"metavar": shown}
+
+
+ALIASES = {"--num-samples": "--samples", "--workers": "--jobs", "--batch-size": "--estimator-batch"}
+"""Other spellings of options of `build`."""
+
+SECTIONS = {
+    "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
+    "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
+    "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
+    "Splits": ("val", "test", "holdout"),
+    "Files": ("format", "shard_size", "image_format", "quality", "hdf5_layout"),
+    "How it runs": ("jobs", "check", "dry_run"),
+}
+"""Sections of the help of `build`: title -> options."""
+
+
+@click.command(
+    cls=Command, sections=SECTIONS, aliases=ALIASES, short_help="Composite foregrounds over backgrounds into a dataset."
+)
+@_option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder.  [required]")
+@_option("--fg", type=click.Path(path_type=Path), help="Take cut-outs with transparency from this folder.  [required]")
+@_option("--out", "-o", type=click.Path(path_type=Path), help="Write the dataset to this folder.  [required]")
+@click.option(
+    "--config", "toml", type=click.Path(path_type=Path), help="Read options from this TOML file; given options win."
+)
+@_option("--skip-bad/--no-skip-bad", help="Leave unusable pictures out, and record them.")
+@_option("--overwrite/--no-overwrite", help="Replace another dataset in --out; delete only the files that it names.")
+@_option("--positions", type=int, help="Place every foreground this often on every background.  [20]")
 @_option("--mirror/--no-mirror", help="Also make each placement with the cut-out flipped.  [mirror]")
-@_option("--samples", kind=int, help="Total over all splits: a fair subset of the plan.  [all]")
-@_option("--size", kind=Choices("SIDE|WxH"), help="Canvas in pixels: 224, or 320x240.  [224]")
+@_option("--samples", "-n", type=int, help="Make this many samples in all: a fair subset of the plan.  [all]")
+@_option("--size", **_text("SIDE|WxH"), help="Set the size of the images in pixels: 224, or 320x240.  [224]")
 @_option(
     "--scale",
-    kind=Choices("LOW:HIGH|native"),
-    help="Larger side of the cut-out's box as a share of the canvas; native keeps its own pixels.  [0.4:0.7]",
+    **_text("LOW:HIGH|native"),
+    help="Set the larger side of a cut-out's box as a share of the image; native keeps its own pixels.  [0.4:0.7]",
 )
-@_option("--truncate", kind=float, help="Share of the box's area that may be cut off by the canvas.  [0]")
+@_option("--truncate", type=float, help="Let at most this share of the box lie outside the image.  [0]")
 @_option(
     "--fit",
-    kind=Choices("cover|stretch"),
-    help="How a background fills the canvas: cropped or distorted.  [cover]",
+    type=Choice(["cover", "stretch"]),
+    help="Crop backgrounds to the image (cover) or distort them (stretch).  [cover]",
 )
-@_option("--seed", kind=int, help="Every draw of the plan comes from it.  [0]")
+@_option("--seed", type=int, help="Choose another random plan.  [0]")
 @_option(
     "--depth",
-    kind=Choices("NAME"),
-    help="Depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, densedepth:FILE.h5; "
-    "`fgbg-data estimators` lists all.  [tiny]",
+    **_text("NAME"),
+    help="Choose the depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, "
+    "densedepth:FILE.h5; `fgbg-data estimators` lists all.  [tiny]",
 )
-@_option("--device", kind=Choices("auto|cpu|cuda"), help="Where the estimator runs.  [auto]")
+@_option("--device", type=DEVICES, help="Run the estimator here.  [auto]")
 @_option(
     "--depth-mode",
-    kind=Choices("infer|compose|both"),
-    help="Ask the estimator about every composite; or once about every source, and compose.  [infer]",
+    type=Choice(["infer", "compose", "both"]),
+    help="Ask the estimator about every composite; or ask it once about every source, and compose.  [infer]",
 )
 @_option(
     "--stand",
-    kind=Choices("floor|drawn"),
-    help="In composed depth a cut-out stands on the floor under it, or at a drawn depth in front of that.  [floor]",
+    type=Choice(["floor", "drawn"]),
+    help="In composed depth, stand a cut-out on the floor under it, or at a random depth in front of it.  [floor]",
 )
 @_option(
     "--relief",
-    kind=float,
-    help="In composed depth, a cut-out's own relief: a share of the way from the farthest background to it.  [0.2]",
+    type=float,
+    help="In composed depth, give a cut-out's own relief this share of the way from the farthest background to "
+    "it.  [0.2]",
 )
-@_option("--depth-bits", kind=int, help="Levels of stored depth: 2 to this power.  [12]")
-@_option("--depth-size", kind=Choices("full|half|WxH"), help="Size of stored depth.  [full]")
+@_option("--depth-bits", type=int, help="Store 2 to this power levels of depth.  [12]")
+@_option("--depth-size", **_text("full|half|WxH"), help="Store depth at this size.  [full]")
 @_option(
     "--estimator-batch",
-    kind=int,
-    help="Pictures in one estimator call; depth depends on it in its last bits.  [the estimator's own]",
+    type=int,
+    help="Put this many pictures in one estimator call; depth depends on it in its last bits.  [the estimator's own]",
 )
-@_option("--format", kind=Choices("tar|hdf5|tar,hdf5"), help="Shard formats, all in one pass.  [tar]")
-@_option("--shard-size", kind=int, help="Samples in a shard.  [1000]")
-@_option("--image-format", kind=Choices("jpg|png"), help="How images are encoded.  [jpg]")
-@_option("--quality", kind=int, help="JPEG quality.  [95]")
-@_option(
-    "--hdf5-layout",
-    kind=Choices("pixels|encoded"),
-    help="HDF5 of pixels (fast) or of the tar's files (small).  [pixels]",
-)
-@_option("--val", kind=float, help="Share of the sources (see --holdout) whose samples are val.  [0.1]")
-@_option("--test", kind=float, help="Share of the sources whose samples are test.  [0.1]")
+@_option("--val", type=float, help="Hold this share of the sources (see --holdout) out for val.  [0.1]")
+@_option("--test", type=float, help="Hold this share of the sources out for test.  [0.1]")
 @_option(
     "--holdout",
-    kind=Choices("background|foreground|both|sample"),
-    help="Sources that val and test never share with train; sample: they share all.  [background]",
+    type=Choice(["background", "foreground", "both", "sample"]),
+    help="Keep these sources of val and test out of train; sample: all splits share all sources.  [background]",
 )
-@_option("--jobs", "-j", kind=int, help="Worker processes; 0 is one a core.  [0]")
-@_option("--check/--no-check", help="On resume, compare sha256 of finished shards, not only sizes.")
-@_option("--skip-bad/--no-skip-bad", help="Leave unusable pictures out, and record them.")
-@_option("--overwrite/--no-overwrite", help="Replace another dataset in --out; deletes only files it names.")
-@click.option("--dry-run", is_flag=True, help="Print the plan (counts, splits, shards, bytes, time) and stop.")
+@_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
+@_option("--shard-size", type=int, help="Put this many samples in a shard.  [1000]")
+@_option("--image-format", type=Choice(["jpg", "png"]), help="Encode images so.  [jpg]")
+@_option("--quality", type=int, help="Set the JPEG quality.  [95]")
+@_option(
+    "--hdf5-layout",
+    type=Choice(["pixels", "encoded"]),
+    help="Fill HDF5 with pixels (fast) or with the files of a tar (small).  [pixels]",
+)
+@_option("--jobs", "-j", type=int, help="Use this many worker processes; 0 is one for each core.  [0]")
+@_option("--check/--no-check", help="On resume, compare the sha256 of finished shards, not only sizes.")
+@click.option("--dry-run", is_flag=True, help="Print what would be made (counts, splits, bytes, time) and stop.")
 @user_errors
 def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
     """Composite every foreground on every background; write image + mask + depth shards.
 
-    The same command goes on where a stopped build was. The dataset depends on the options and pictures alone:
-    not on --jobs, and not on interruptions. Defaults stand in brackets.
+    The same command resumes a build that was stopped. The dataset depends only on the options and the pictures, not
+    on --jobs and not on interruptions. Defaults stand in brackets.
 
     \b
       fgbg-data build --bg bg/ --fg fg/ --out shards/ --dry-run
       fgbg-data build --bg bg/ --fg fg/ --out shards/ --format tar,hdf5
     """
-    from rich.console import Console
-
-    from fgbg_data.building.build import build as build_dataset
-
     config = _config(toml, {name: value for name, value in options.items() if value is not None})
     if dry_run:
-        _print_plan(config, Console(stderr=True))
+        from fgbg_data import plan_build
+
+        click.echo(f"{plan_build(config, progress=True)}\nnothing was written (--dry-run)")
         return
-    manifest = make_dataset(config.out, lambda console: build_dataset(config, console))
+    from fgbg_data import build as build_dataset
+
+    manifest = make_dataset(config.out, lambda: build_dataset(config, progress=True))
     _print_fields(manifest)
     print_made(config.out, manifest)
-    click.echo(f"look at {config.out / 'preview.png'}; what it is stands in {config.out / 'README.md'}")
+    click.echo(f"look at {config.out / 'preview.png'}; {config.out / 'README.md'} says what the dataset is")
 
 
 def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
@@ -148,60 +166,16 @@ def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
     return BuildConfig(**values)
 
 
-def _print_plan(config: "BuildConfig", console: "Console") -> None:
-    from rich.table import Table
-
-    from fgbg_data.building.build import production
-    from fgbg_data.building.forecast import estimator_calls, forecast
-    from fgbg_data.building.prepare import prepare
-    from fgbg_data.runtime.parallel import num_jobs
-    from fgbg_data.runtime.storage import free_bytes
-    from fgbg_data.text import counted, format_bytes, format_seconds
-
-    project = prepare(config, console)
-    making = production(project)
-    making.check_folder()
-    records, todo = making.find_finished()
-    job, plan = project.job, project.plan
-    table = Table("split", "samples", "shards", "backgrounds", "foregrounds")
-    for name, split in project.manifest.splits.items():
-        counts = split["samples"], split["shards"], len(split["backgrounds"]), len(split["foregrounds"])
-        table.add_row(name, *(f"{count:,}" for count in counts))
-    pairs = f"{counted(len(job.backgrounds), 'background')} x {counted(len(job.foregrounds), 'foreground')}"
-    twins = " x 2 (mirrored)" if config.mirror else ""
-    every = len(job.backgrounds) * len(job.foregrounds) * plan.per_pair
-    made = "" if every == len(plan) else f"; this build makes {len(plan):,} of them"
-    click.echo(f"{pairs} x {counted(config.positions, 'position')}{twins} = {counted(every, 'sample')}{made}")
-    print_table(table)
-    with console.status("measuring the first samples"):
-        expected = forecast(project)
-    jobs = num_jobs(config.jobs, len(making.tasks))
-    click.echo(
-        f"expected: {format_bytes(expected.bytes)} ({format_bytes(free_bytes(config.out))} free), about "
-        f"{format_seconds(expected.seconds)} with {counted(jobs, 'worker')}"
-    )
-    if config.labels:
-        calls = counted(estimator_calls(project), "call")
-        click.echo(
-            f"depth {' and '.join(config.labels.values())}: {calls} of {config.depth}, {job.batch_size} pictures each"
-        )
-    if "hdf5" in config.format and config.hdf5_layout == "pixels":
-        click.echo("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")
-    if records:
-        click.echo(f"{len(records)} of {len(records) + len(todo)} shards are finished already")
-    click.echo("nothing was written (--dry-run)")
-
-
 def _print_fields(manifest: "Manifest") -> None:
-    from rich.table import Table
+    from fgbg_data.text import text_table
 
-    table = Table("field", "type", "count", "size", "mean", "std")
+    rows = []
     for name, field in manifest.statistics.items():
         about = manifest.fields[name]
         shape = " x ".join(str(side) for side in about["shape"])
         mean, std = (" ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
-        table.add_row(name, about["dtype"], f"{field['count']:,}", shape, mean, std)
-    print_table(table)
+        rows.append([name, about["dtype"], f"{field['count']:,}", shape, mean, std])
+    click.echo(text_table(["field", "type", "count", "size", "mean", "std"], rows))
 
 
 COMMANDS = (demo, build)

@@ -1,51 +1,40 @@
-"""What the commands share: errors and warnings in one line, the making of a dataset, tables."""
+"""What the commands of `fgbg-data` share: options, and the text about a dataset that was made."""
 
-import functools
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.errors import FgbgError
+from fgbg_data import command_line
+from fgbg_data.command_line import Choice
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from fgbg_data.dataset.manifest import Manifest
 
+user_errors = command_line.user_errors("fgbg-data")
 
-def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a user's mistake into one message and exit status 2, and a warning into one line."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            try:
-                return command(*args, **kwargs)
-            except FgbgError as error:
-                click.echo(f"fgbg-data: {error.for_command_line()}", err=True)
-                sys.exit(2)
-
-    return run
+SHARDS = click.argument("shards")
+OUT = click.option(
+    "--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the dataset to this folder."
+)
+JOBS = click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
+CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha256 of finished shards, not only sizes.")
+DEVICES = Choice(["auto", "cpu", "cuda"])
 
 
-def make_dataset(out: Path, make: "Callable[[Console], Manifest]") -> "Manifest":
-    """Make a dataset in `out`, with progress; Ctrl-C says that the same command goes on, and exits with status 130."""
-    from rich.console import Console
-
+def make_dataset(out: Path, make: "Callable[[], Manifest]") -> "Manifest":
+    """Make a dataset in `out`. Ctrl-C says how to resume, and exits with status 130."""
     try:
-        return make(Console(stderr=True))
+        return make()
     except KeyboardInterrupt:
         click.echo(f"\nstopped. Finished shards in {out} are whole; run the same command to go on", err=True)
         sys.exit(130)
 
 
 def print_made(out: Path, manifest: "Manifest") -> None:
-    """Say in a line what a dataset that was made holds."""
+    """Print in one line what a dataset that was made holds."""
     from fgbg_data.text import format_bytes
 
     splits = ", ".join(f"{name} {about['samples']:,}" for name, about in manifest.splits.items())
@@ -59,7 +48,3 @@ def print_table(table: Any) -> None:
 
     console = Console()
     console.print(table) if console.is_terminal else Console(width=110).print(table)
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"fgbg-data: {message}", err=True)

@@ -1,21 +1,22 @@
 """The commands about estimators: depth of any pictures, and which estimators there are."""
 
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from fgbg_data.cli.common import print_table, user_errors
+from fgbg_data.cli.common import DEVICES, print_table, user_errors
 
 
 @click.command(short_help="Guess the depth of pictures with any estimator.")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
-@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
-@click.option("--depth", default="tiny", metavar="NAME", help="Depth estimator, as in build.  [tiny]")
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write to this folder.")
+@click.option("--depth", default="tiny", metavar="NAME", help="Choose the depth estimator, as in build.  [tiny]")
 @click.option("--compare", metavar="NAME,NAME...", help="Write sheets instead, with the depth of each estimator.")
-@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where the estimator runs.  [auto]")
-@click.option("--estimator-batch", type=int, help="Pictures in one estimator call.  [the estimator's own]")
-@click.option("--depth-bits", default=12, help="Levels of stored depth: 2 to this power.  [12]")
+@click.option("--device", default="auto", type=DEVICES, help="Run the estimator here.  [auto]")
+@click.option(
+    "--estimator-batch", type=int, help="Put this many pictures in one estimator call.  [the estimator's own]"
+)
+@click.option("--depth-bits", default=12, help="Store 2 to this power levels of depth.  [12]")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @user_errors
 def depth(
@@ -41,12 +42,9 @@ def depth(
     from rich.console import Console
 
     from fgbg_data import labelling as photos
-    from fgbg_data.config import Device
-    from fgbg_data.options import one_of
     from fgbg_data.pictures import find_named
     from fgbg_data.text import counted
 
-    one_of("device", device, get_args(Device))
     count = len(find_named(pictures))
     done: list[Path] = []
     with Console(stderr=True).status("loading the estimator") as status:
@@ -76,8 +74,10 @@ def depth(
 @click.option(
     "--speed", multiple=True, metavar="NAME", help="Measure this estimator instead of listing; may be given again."
 )
-@click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where it is measured.  [auto]")
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="How long, for each.")
+@click.option("--device", default="auto", type=DEVICES, help="Measure it here.  [auto]")
+@click.option(
+    "--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Measure each for this long."
+)
 @user_errors
 def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
     """List the depth estimators: licence, size, output, and whether they are on this machine.

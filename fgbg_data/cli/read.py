@@ -1,4 +1,4 @@
-"""The commands that read a dataset: info, stats, verify, preview."""
+"""The commands that answer questions about a dataset: info, stats and verify."""
 
 import json
 import sys
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli.common import print_table, user_errors
+from fgbg_data.cli.common import SHARDS, user_errors
 from fgbg_data.text import counted
 
 if TYPE_CHECKING:
     from fgbg_data.checking.verify import Report
-
-SHARDS = click.argument("shards")
 
 
 @click.command(short_help="Say what a dataset is: counts, splits, sizes, configuration.")
@@ -22,7 +20,7 @@ SHARDS = click.argument("shards")
 @user_errors
 def info(shards: str, as_json: bool) -> None:
     """Say what a dataset is: counts, splits, sizes, estimator, configuration."""
-    from fgbg_data.dataset.info import info as dataset_info
+    from fgbg_data import info as dataset_info
 
     about = dataset_info(shards)
     click.echo(json.dumps(about, indent=1, ensure_ascii=False) if as_json else _info_text(shards, about))
@@ -30,26 +28,23 @@ def info(shards: str, as_json: bool) -> None:
 
 @click.command(short_help="Print the table of fields: count, size, mean, deviation.")
 @SHARDS
-@click.option("--split", help="Only this split.  [all]")
+@click.option("--split", help="Count only this split.  [all]")
 @click.option("--recompute", is_flag=True, help="Read every pixel again, instead of the sums in the records.")
-@click.option("--format", "form", help="Of which files, where a dataset holds several.  [the fastest to read]")
-@click.option("--jobs", "-j", type=int, default=0, help="Processes for --recompute; 0 is one a core.  [0]")
+@click.option("--format", "format_name", help="Read this format, if there are several.  [the fastest to read]")
+@click.option(
+    "--jobs", "-j", type=int, default=0, help="Use this many processes for --recompute; 0 is one for each core.  [0]"
+)
 @user_errors
-def stats(shards: str, split: str | None, recompute: bool, form: str | None, jobs: int) -> None:
+def stats(shards: str, split: str | None, recompute: bool, format_name: str | None, jobs: int) -> None:
     """Print the table of fields: type, count, size, bytes, mean, standard deviation.
 
     Mean and standard deviation are over all pixels of all samples, on a scale from 0 to 1, and exact.
     """
-    from rich.console import Console
-    from rich.table import Table
+    from fgbg_data import stats as dataset_stats
+    from fgbg_data.text import format_bytes, text_table
 
-    from fgbg_data.checking.stats import stats as dataset_stats
-    from fgbg_data.text import format_bytes
-
-    rows = dataset_stats(shards, split, recompute=recompute, format=form, jobs=jobs, console=Console(stderr=True))
-    table = Table("field", "type", "count", "size", "bytes", "mean", "std")
-    for row in rows:
-        table.add_row(
+    rows = [
+        [
             row.name,
             row.dtype,
             f"{row.count:,}",
@@ -57,19 +52,28 @@ def stats(shards: str, split: str | None, recompute: bool, form: str | None, job
             "-" if row.bytes is None else format_bytes(row.bytes),
             " ".join(f"{value:.4f}" for value in row.mean) or "-",
             " ".join(f"{value:.4f}" for value in row.std) or "-",
-        )
-    print_table(table)
+        ]
+        for row in dataset_stats(shards, split, recompute=recompute, format=format_name, jobs=jobs, progress=True)
+    ]
+    click.echo(text_table(["field", "type", "count", "size", "bytes", "mean", "std"], rows))
 
 
 @click.command(short_help="Check that a dataset is what it says it is.")
 @click.argument("shards", type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help="Look at names, sizes and records only.")
-@click.option("--rerender", type=int, default=0, help="Compose so many samples again and compare; needs --bg --fg.")
-@click.option("--bg", type=click.Path(path_type=Path), help="Folder of the backgrounds, for --rerender.")
-@click.option("--fg", type=click.Path(path_type=Path), help="Folder of the foregrounds, for --rerender.")
-@click.option("--seed", type=int, default=0, help="Which samples --rerender takes.  [0]")
-@click.option("--condemn", is_flag=True, help="Remove the records of bad shards: the same build makes them again.")
-@click.option("--jobs", "-j", type=int, default=0, help="Processes; 0 is one a core.  [0]")
+@click.option("--quick", is_flag=True, help="Check only names, sizes and records.")
+@click.option(
+    "--rerender",
+    type=int,
+    default=0,
+    help="Re-render this many random samples and compare pixels; needs --bg and --fg.",
+)
+@click.option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder, for --rerender.")
+@click.option("--fg", type=click.Path(path_type=Path), help="Take foregrounds from this folder, for --rerender.")
+@click.option("--seed", type=int, default=0, help="Re-render other random samples.  [0]")
+@click.option(
+    "--condemn", is_flag=True, help="Remove the records of bad shards, so that the same build makes them again."
+)
+@click.option("--jobs", "-j", type=int, default=0, help="Use this many processes; 0 is one for each core.  [0]")
 @user_errors
 def verify(shards: Path, **options: Any) -> None:
     """Check that a dataset is what it says it is; exit with status 1 if it is not.
@@ -81,33 +85,14 @@ def verify(shards: Path, **options: Any) -> None:
       fgbg-data verify shards/ --rerender 100 --bg bg/ --fg fg/
       fgbg-data verify shards/ --condemn    # then the same build again
     """
-    from rich.console import Console
+    from fgbg_data import verify as verify_dataset
 
-    from fgbg_data.checking.verify import verify as verify_dataset
-
-    report = verify_dataset(shards, console=Console(stderr=True), **options)
+    report = verify_dataset(shards, progress=True, **options)
     _print_report(report, quick=options["quick"])
     sys.exit(0 if report.ok else 1)
 
 
-@click.command(short_help="Draw a contact sheet of some samples.")
-@SHARDS
-@click.option("--out", "-o", type=click.Path(path_type=Path), default=Path("sheet.png"), help="PNG.  [sheet.png]")
-@click.option("--split", default="train", help="Which split.  [train]")
-@click.option("--key", "keys", multiple=True, help="A sample to show; may be given again.")
-@click.option("--count", "-n", type=int, default=8, help="Samples taken at random.  [8]")
-@click.option("--seed", type=int, default=0, help="Which ones.  [0]")
-@click.option("--background", help="Only samples on this background (its id).")
-@click.option("--foreground", help="Only samples with this foreground (its id).")
-@user_errors
-def preview(shards: str, out: Path, **options: Any) -> None:
-    """Draw a contact sheet: image, outline of the mask over it, mask and what depth there is."""
-    from fgbg_data.viewing.preview import preview as draw_sheet
-
-    click.echo(f"look at {draw_sheet(shards, out, **options)}")
-
-
-COMMANDS = (info, stats, verify, preview)
+COMMANDS = (info, stats, verify)
 
 
 def _info_text(shards: str, about: dict[str, Any]) -> str:

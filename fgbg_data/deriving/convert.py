@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import one_of
+from fgbg_data.runtime.progress import Progress
 from fgbg_data.shards import FORMATS, ShardSpec, load_format
 
 
@@ -22,9 +22,9 @@ def convert(
     reencode: bool = False,
     quality: int = 95,
     hdf5_layout: str = "pixels",
-    jobs: int = 1,
+    jobs: int = 0,
     check: bool = False,
-    console: Console | None = None,
+    progress: Progress = None,
 ) -> Manifest:
     """Write the dataset at `path` anew in other formats, or go on where an earlier run stopped.
 
@@ -40,7 +40,7 @@ def convert(
         hdf5_layout: `pixels`, or the `encoded` files.
         jobs: worker processes; 0 is one a core.
         check: when going on, compare the sha256 of finished shards, not only their size.
-        console: where progress is shown, or None.
+        progress: see `build`.
 
     Returns:
         The manifest of the complete dataset.
@@ -67,15 +67,15 @@ def convert(
     if makes_jpeg and not reencode:
         _refuse_jpeg(origin)
     spec = origin.spec(image_format=wanted, encoded=encoded)
-    transfer = Transfer(
+    work = CopyWork(
         out=out,
         manifest=_manifest(origin, names, spec, quality if makes_jpeg else None),
         formats=names,
-        parts=tuple(Part(store=store) for store in origin.stores.values()),
+        inputs=tuple(InputSplit(store=store) for store in origin.stores.values()),
         spec=spec,
         reencode=quality if makes_jpeg else None,
     )
-    return run(transfer, _tasks(origin), jobs=jobs, check=check, verb="convert", console=console)
+    return CopyMaker(work, _tasks(origin), jobs=jobs, check=check, verb="convert").run(progress)
 
 
 def _formats(format: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -117,12 +117,12 @@ def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded
     )
 
 
-def _tasks(origin: Origin) -> list[ShardTask]:
+def _tasks(origin: Origin) -> list[CopyTask]:
     """Return one task a shard: the shards stay as they are cut."""
     tasks = []
     for number, (split, store) in enumerate(origin.stores.items()):
         start = 0
         for index, count in enumerate(store.counts):
-            tasks.append(ShardTask(split, index, np.full(count, number), np.arange(start, start + count)))
+            tasks.append(CopyTask(split, index, np.full(count, number), np.arange(start, start + count)))
             start += count
     return tasks

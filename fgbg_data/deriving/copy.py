@@ -3,12 +3,12 @@
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from fgbg_data.codecs.encode import codec, decode_pixels, encode_depth, encode_image, encode_mask
 from fgbg_data.dataset.manifest import Manifest
@@ -18,18 +18,19 @@ from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
 from fgbg_data.key import KINDS, Kind, rename_key
 from fgbg_data.runtime import storage
-from fgbg_data.runtime.progress import Tally
+from fgbg_data.runtime.progress import ProgressReporter
+from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, canonical_json, sample_digest
 from fgbg_data.shards import ShardReader, ShardSpec, load_format
 from fgbg_data.shards.folder import write_index
 from fgbg_data.text import format_bytes
+from fgbg_data.writing.maker import DatasetMaker
 from fgbg_data.writing.preview import PREVIEW_ROWS, draw_shard
-from fgbg_data.writing.run import Production
 from fgbg_data.writing.shard import write_shard
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class InputSplit:
     """One split of a dataset that samples come from.
 
     Attributes:
@@ -53,72 +54,73 @@ class Part:
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """One shard to make: of each sample, the number of its part, and its number in there."""
+class CopyTask:
+    """One shard to make of samples that other shards hold."""
 
     split: str
+    """Name of the split that the shard belongs to."""
     index: int
-    parts: Array
+    """Its number in the split."""
+    inputs: Array
+    """(N,) int, for each sample the number of the input split that holds it."""
     numbers: Array
+    """(N,) int, the number of each sample in its input split."""
 
     @property
     def samples(self) -> int:
-        """How many they are."""
+        """Number of samples in the shard."""
         return len(self.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
-    """All that a worker is told, once.
-
-    Attributes:
-        out: folder that becomes the dataset.
-        manifest: of it, incomplete.
-        formats: in which it is written.
-        parts: where samples come from.
-        spec: what the samples have in common, but for their number.
-        reencode: quality of the JPEGs that are made of pixels or of another codec; None refuses to.
-        tally: file where workers count their samples.
-    """
+class CopyWork:
+    """What every worker that copies samples needs to know."""
 
     out: Path
+    """Folder that becomes the dataset."""
     manifest: Manifest
+    """Its manifest, incomplete."""
     formats: tuple[str, ...]
-    parts: tuple[Part, ...]
+    """Names of the shard formats that are written."""
+    inputs: tuple[InputSplit, ...]
+    """Where the samples come from."""
     spec: ShardSpec
+    """What the samples have in common, except for their number."""
     reencode: int | None = None
+    """Quality of the JPEGs that are made of pixels or of another codec; None refuses to make any."""
     tally: Path | None = None
+    """File in which workers count their samples."""
 
-    def open(self) -> Callable[[ShardTask, int], Record]:
+    def open(self) -> Callable[[CopyTask, int], Record]:
         """Make this process a worker; return the function that makes a shard."""
-        return Copier(self).make_shard
+        return ShardCopier(self).make_shard
 
 
-class Copier:
+class ShardCopier:
     """Reads samples, checks them against their records, and writes them anew."""
 
-    def __init__(self, transfer: Transfer) -> None:
-        self.transfer = transfer
-        self._needs_files = any(load_format(name).needs_files(transfer.spec) for name in transfer.formats)
-        self._tally = Tally(transfer.tally) if transfer.tally else None
+    def __init__(self, work: CopyWork) -> None:
+        self.work = work
+        self._needs_files = any(load_format(name).needs_files(work.spec) for name in work.formats)
+        self._tally = Tally(work.tally) if work.tally else None
         self._record = functools.lru_cache(maxsize=64)(SplitReader.record)
 
-    def make_shard(self, task: ShardTask, slot: int = 0) -> Record:
+    def make_shard(self, task: CopyTask, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record."""
-        transfer = self.transfer
+        work = self.work
         return write_shard(
-            transfer.out,
-            transfer.formats,
-            replace(transfer.spec, samples=task.samples),
-            Record(fingerprint=transfer.manifest.fingerprint, split=task.split, index=task.index),
+            work.out,
+            work.formats,
+            replace(work.spec, samples=task.samples),
+            Record(fingerprint=work.manifest.fingerprint, split=task.split, index=task.index),
             (
-                self.sample(transfer.parts[part], number)
-                for part, number in zip(task.parts.tolist(), task.numbers.tolist(), strict=True)
+                self.sample(work.inputs[number], sample)
+                for number, sample in zip(task.inputs.tolist(), task.numbers.tolist(), strict=True)
             ),
             functools.partial(self._count, slot),
         )
 
-    def sample(self, part: Part, number: int) -> tuple[Sample, dict[str, bytes]]:
+    def sample(self, part: InputSplit, number: int) -> tuple[Sample, dict[str, bytes]]:
         """Read one sample; return it as it is to be written, with the files of its fields where they are needed.
 
         Raises:
@@ -128,7 +130,7 @@ class Copier:
         reader = part.store.reader(shard)
         key = part.store.key_in_shard(shard, place)
         where = f"{part.store.location(shard)}: {key}"
-        values = {name: reader.read(place, name) for name in self.transfer.spec.suffixes}
+        values = {name: reader.read(place, name) for name in self.work.spec.suffixes}
         sample = Sample(key=key, image_file=b"", **values)
         self._check(sample, where, reader, place)
         record = self._record(part.store, shard)
@@ -139,7 +141,7 @@ class Copier:
         return self._with_files(sample, reader, place, where)
 
     def _check(self, sample: Sample, where: str, reader: ShardReader, place: int) -> None:
-        spec = self.transfer.spec
+        spec = self.work.spec
         for name, shape in spec.shapes.items():
             array = sample.array(name)
             if array is None or array.shape != shape:
@@ -165,11 +167,11 @@ class Copier:
             codes = sample.array(name)
             if codes is not None:
                 files[name] = reader.read_file(place, name) or encode_depth(codes)
-        wanted, data = self.transfer.spec.suffixes["image"], reader.read_file(place, "image")
+        wanted, data = self.work.spec.suffixes["image"], reader.read_file(place, "image")
         if data is None or codec(data) != wanted:
-            if wanted == "jpg" and self.transfer.reencode is None:
+            if wanted == "jpg" and self.work.reencode is None:
                 raise ShardError(f"{where}: its image is {codec(data) if data else 'pixels'}, others are jpg files")
-            data = encode_image(sample.image, wanted, self.transfer.reencode or 0)
+            data = encode_image(sample.image, wanted, self.work.reencode or 0)
             if wanted == "jpg":
                 sample = replace(sample, image=decode_pixels("image", data, where))
         return replace(sample, image_file=data), files | {"image": data}
@@ -179,34 +181,52 @@ class Copier:
             self._tally.count(slot, samples)
 
 
-def run(
-    transfer: Transfer, tasks: Sequence[ShardTask], *, jobs: int, check: bool, verb: str, console: Console | None
-) -> Manifest:
-    """Make all shards that are not finished, and what is written last; the same call goes on where it was stopped.
+class CopyMaker(DatasetMaker[CopyTask]):
+    """Makes a dataset of the samples of other datasets.
 
     Args:
-        transfer: what is made.
-        tasks: one a shard.
-        jobs: worker processes; 0 is one a core.
+        work: what the workers need to know.
+        tasks: one for each shard.
+        jobs: worker processes; 0 is one for each core.
         check: compare the sha256 of finished shards, not only their size.
-        verb: what is done, for the progress.
-        console: where progress is shown; None shows nothing.
-
-    Raises:
-        FgbgError: a user can mend it; nothing finished is lost.
+        verb: what is done, as progress and log show it.
     """
-    return Production(
-        out=transfer.out,
-        manifest=transfer.manifest,
-        formats=transfer.formats,
-        tasks=tasks,
-        open_work=lambda tally, jobs: contextlib.nullcontext(replace(transfer, tally=tally)),
-        draw_preview=lambda records: _write_last(transfer, records),
-        check_space=lambda samples: _check_space(transfer, samples),
-        jobs=jobs,
-        check=check,
-        verb=verb,
-    ).run(console)
+
+    def __init__(self, work: CopyWork, tasks: Sequence[CopyTask], *, jobs: int, check: bool, verb: str) -> None:
+        super().__init__(
+            out=work.out, manifest=work.manifest, formats=work.formats, tasks=tasks, jobs=jobs, check=check
+        )
+        self.work = work
+        self.verb = verb
+
+    def start_work(self, tally: Path, jobs: int, shown: ProgressReporter) -> AbstractContextManager[CopyWork]:
+        """Give the workers what they need to know."""
+        return contextlib.nullcontext(replace(self.work, tally=tally))
+
+    def write_preview(self, records: list[Record]) -> None:
+        """Draw the first samples of the dataset; list its loose files."""
+        first = records[0]
+        draw_shard(self.out, first, self.formats[0], range(min(PREVIEW_ROWS, first.samples)))
+        if "folder" in self.formats:
+            write_index(self.out, [(record.split, record.files["folder"].name) for record in records])
+
+    def check_space(self, samples: int) -> None:
+        """Refuse what the disk cannot hold. A file is taken for one byte a pixel, which is more than most take.
+
+        Raises:
+            StorageError: too little space is free.
+        """
+        spec = self.work.spec
+        values = sum(int(np.prod(shape)) for shape in spec.shapes.values())
+        wide = sum(int(np.prod(shape)) for field, shape in spec.shapes.items() if field in DEPTH_FIELDS)
+        each = sum(values // 3 if load_format(name).needs_files(spec) else values + wide for name in self.formats)
+        needed, free = each * samples, storage.free_bytes(self.out)
+        if needed > free:
+            raise StorageError(
+                f"about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some space, or choose "
+                f"another {option('out')}",
+                self.out,
+            )
 
 
 def check_apart(out: Path, origins: Iterable[Origin]) -> None:
@@ -231,34 +251,3 @@ def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) ->
     before = [entry for origin in origins for entry in origin.manifest.identity.get("history", [])]
     step = {"command": command, "from": [origin.manifest.fingerprint for origin in origins], "options": options}
     return [*before, step]
-
-
-# --- parts of it ------------------------------------------------------------------------------------------
-
-
-def _check_space(transfer: Transfer, samples: int) -> None:
-    """Refuse what the disk cannot hold; a file is taken for a byte a pixel, which is more than most take.
-
-    Raises:
-        StorageError: too little space is free.
-    """
-    values = sum(int(np.prod(shape)) for shape in transfer.spec.shapes.values())
-    each = 0
-    for name in transfer.formats:
-        pixels = not load_format(name).needs_files(transfer.spec)
-        wide = sum(int(np.prod(shape)) for field, shape in transfer.spec.shapes.items() if field in DEPTH_FIELDS)
-        each += values + wide if pixels else values // 3
-    needed, free = each * samples, storage.free_bytes(transfer.out)
-    if needed > free:
-        raise StorageError(
-            f"{transfer.out}: about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some "
-            f"space, or choose another {option('out')}"
-        )
-
-
-def _write_last(transfer: Transfer, records: list[Record]) -> None:
-    """Draw the first samples of the dataset; list its loose files."""
-    first = records[0]
-    draw_shard(transfer.out, first, transfer.formats[0], range(min(PREVIEW_ROWS, first.samples)))
-    if "folder" in transfer.formats:
-        write_index(transfer.out, [(record.split, record.files["folder"].name) for record in records])

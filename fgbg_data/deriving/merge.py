@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import KINDS, Kind, max_key_bytes
+from fgbg_data.runtime.progress import Progress
 from fgbg_data.sample import Meta
 from fgbg_data.shards import FORMATS, ShardSpec
 
@@ -27,9 +27,9 @@ def merge(
     *,
     prefixes: Sequence[str] = (),
     pool: bool = False,
-    jobs: int = 1,
+    jobs: int = 0,
     check: bool = False,
-    console: Console | None = None,
+    progress: Progress = None,
 ) -> Manifest:
     """Write one dataset of the samples of several, or go on where an earlier run stopped.
 
@@ -43,7 +43,7 @@ def merge(
         pool: put all samples into train, to be split anew.
         jobs: worker processes; 0 is one a core.
         check: when going on, compare the sha256 of finished shards, not only their size.
-        console: where progress is shown, or None.
+        progress: see `build`.
 
     Raises:
         ConfigError: the datasets differ, keys collide, or a held-out source of one is in train of another.
@@ -60,7 +60,7 @@ def merge(
         _check_leaks(origins)
     identity = _identity(origins, formats, renamed, prefixes, pool=pool)
     first = origins[0]
-    transfer = Transfer(
+    work = CopyWork(
         out=out,
         manifest=Manifest.begin(
             identity,
@@ -69,15 +69,15 @@ def merge(
             provenance=_provenance(origins, renamed),
         ),
         formats=formats,
-        parts=tuple(
-            Part(store=store, prefix=prefix, renamed=names)
+        inputs=tuple(
+            InputSplit(store=store, prefix=prefix, renamed=names)
             for origin, prefix, names in zip(origins, prefixes, renamed, strict=True)
             for store in origin.stores.values()
         ),
         spec=first.spec(),
     )
-    _check_keys(paths, transfer.parts, [origin.path for origin in origins for _ in origin.stores], first.spec())
-    return run(transfer, _tasks(transfer, pool=pool), jobs=jobs, check=check, verb="merge", console=console)
+    _check_keys(paths, work.inputs, [origin.path for origin in origins for _ in origin.stores], first.spec())
+    return CopyMaker(work, _tasks(work, pool=pool), jobs=jobs, check=check, verb="merge").run(progress)
 
 
 def _check_prefixes(paths: Sequence[str | Path], prefixes: Sequence[str]) -> list[str]:
@@ -281,7 +281,9 @@ def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[s
 # --- keys and shards --------------------------------------------------------------------------------------
 
 
-def _check_keys(paths: Sequence[str | Path], parts: Sequence[Part], names: Sequence[str], spec: ShardSpec) -> None:
+def _check_keys(
+    paths: Sequence[str | Path], parts: Sequence[InputSplit], names: Sequence[str], spec: ShardSpec
+) -> None:
     """Refuse keys that would collide, or grow too long for a tar.
 
     Raises:
@@ -309,16 +311,16 @@ def _check_keys(paths: Sequence[str | Path], parts: Sequence[Part], names: Seque
         )
 
 
-def _tasks(transfer: Transfer, *, pool: bool) -> list[ShardTask]:
+def _tasks(work: CopyWork, *, pool: bool) -> list[CopyTask]:
     """Return one task a shard of the inputs, split by split, in the order of the datasets."""
-    tasks: list[ShardTask] = []
+    tasks: list[CopyTask] = []
     made: dict[str, int] = {}
-    for number, part in enumerate(transfer.parts):
+    for number, part in enumerate(work.inputs):
         split = "train" if pool else part.store.layout.split
         start = 0
         for count in part.store.counts:
             index = made.get(split, 0)
             made[split] = index + 1
-            tasks.append(ShardTask(split, index, np.full(count, number), np.arange(start, start + count)))
+            tasks.append(CopyTask(split, index, np.full(count, number), np.arange(start, start + count)))
             start += count
     return tasks

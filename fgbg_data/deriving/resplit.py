@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.deriving.copy import Part, ShardTask, Transfer, check_apart, history, run
+from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, ShardError, option
 from fgbg_data.key import Kind
 from fgbg_data.options import at_least, check_shares, one_of
+from fgbg_data.runtime.progress import Progress, reporter
 from fgbg_data.sample import Array, Meta
 from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, permute
 
@@ -52,9 +52,9 @@ def resplit(
     holdout: Holdout = "background",
     seed: int = 0,
     shard_size: int = 1000,
-    jobs: int = 1,
+    jobs: int = 0,
     check: bool = False,
-    console: Console | None = None,
+    progress: Progress = None,
 ) -> Manifest:
     """Write the dataset at `path` with other splits, or go on where an earlier run stopped.
 
@@ -70,7 +70,7 @@ def resplit(
         shard_size: samples in a shard.
         jobs: worker processes; 0 is one a core.
         check: when going on, compare the sha256 of finished shards, not only their size.
-        console: where progress is shown, or None.
+        progress: see `build`.
 
     Raises:
         FgbgError: the dataset cannot be read, does not tell its sources, or has too few.
@@ -83,18 +83,16 @@ def resplit(
     table = _read_sources(origin)
     assigned = _assign(origin, table, rule)
     left_out = len(table.parts) - sum(len(places) for places in assigned.values())
-    if left_out and console:
-        console.print(
-            f"{left_out:,} samples are in no split: they join a held-out source with one of another split",
-            highlight=False,
-        )
+    shown = reporter(progress)
+    if left_out:
+        shown.message(f"{left_out:,} samples are in no split: they join a held-out source with one of another split")
     splits = {name: _describe(table, places, shard_size) for name, places in assigned.items()}
     options = vars(rule) | {"shard_size": shard_size, "left_out": left_out}
     identity = origin.manifest.identity | {
         "config": origin.config | {"val": rule.val, "test": rule.test, "holdout": holdout, "shard_size": shard_size},
         "history": history([origin], "split", options),
     }
-    transfer = Transfer(
+    work = CopyWork(
         out=out,
         manifest=Manifest.begin(
             identity,
@@ -103,16 +101,16 @@ def resplit(
             provenance=origin.manifest.provenance,
         ),
         formats=tuple(origin.config["format"]),
-        parts=tuple(Part(store=store) for store in origin.stores.values()),
+        inputs=tuple(InputSplit(store=store) for store in origin.stores.values()),
         spec=origin.spec(),
     )
     parts, numbers = np.array(table.parts), np.array(table.numbers)
     tasks = [
-        ShardTask(name, index, parts[chosen], numbers[chosen])
+        CopyTask(name, index, parts[chosen], numbers[chosen])
         for name, places in assigned.items()
         for index, chosen in enumerate(_shards(places, shard_size, rule.seed, name))
     ]
-    return run(transfer, tasks, jobs=jobs, check=check, verb="split", console=console)
+    return CopyMaker(work, tasks, jobs=jobs, check=check, verb="split").run(shown)
 
 
 def _read_sources(origin: Origin) -> _Table:

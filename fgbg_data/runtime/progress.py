@@ -1,129 +1,252 @@
-"""Progress of a build: a bar that moves within a shard on a terminal, plain lines elsewhere."""
+"""Progress of long calls: one small protocol, and what shows it on a terminal, in a notebook, and in a log.
 
-import threading
+Every long function takes `progress`: None shows progress where a person watches (a terminal or a notebook), True shows
+it everywhere (as plain lines where the output goes to a file), False shows nothing, and an object of your own that
+follows `ProgressReporter` gets every step:
+
+    class Printer:
+        def begin(self, activity, total, unit, done=0): print(activity, "of", total, unit)
+        def update(self, done, note=""): print(done, note)
+        def end(self): print("finished")
+        def message(self, text): print(text)
+
+    build(config, progress=Printer())
+"""
+
+import contextlib
+import html
+import sys
 import time
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
-from fgbg_data.text import format_bytes, format_seconds
+from fgbg_data.text import format_seconds
 
 LINE_EVERY_S = 10.0
+"""Seconds between two lines where there is no terminal."""
 
 
-class Tally:
-    """What workers have done, in a small memory-mapped file: one slot a shard, written by workers, read by the parent.
+@runtime_checkable
+class ProgressReporter(Protocol):
+    """Receives how far a long call is. All methods are called from one thread at a time."""
 
-    No lock, no queue, no helper process: a killed worker can neither block it nor spoil it.
-    """
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Start an activity.
 
-    def __init__(self, path: Path, slots: int | None = None) -> None:
-        if slots is not None:
-            path.write_bytes(bytes(16 * max(1, slots)))
-        self._slots = np.memmap(path, np.int64, "r+").reshape(-1, 2)  # samples, nanoseconds of the estimator
+        Args:
+            activity: what is done, such as `build`.
+            total: how many units there are; None if that is not known.
+            unit: what is counted, in the plural, such as `samples`.
+            done: how many of them an earlier run finished.
+        """
+        ...
 
-    def count(self, slot: int, samples: int, estimating_s: float = 0) -> None:
-        """Say how many samples the shard of `slot` has by now, and how long its worker waited for their depth."""
-        self._slots[slot] = samples, round(estimating_s * 1e9)
+    def update(self, done: int, note: str = "") -> None:
+        """Report that `done` units are finished, with something to show beside it, such as `9.8 GB`."""
+        ...
 
-    @property
-    def total(self) -> int:
-        """Samples over all slots."""
-        return int(self._slots[:, 0].sum())
+    def end(self) -> None:
+        """End the activity, finished or not."""
+        ...
 
-    @property
-    def estimating_s(self) -> float:
-        """Seconds that estimators took, over all slots."""
-        return float(self._slots[:, 1].sum()) / 1e9
+    def message(self, text: str) -> None:
+        """Show a line of text, also while an activity runs."""
+        ...
 
 
-class BuildProgress:
-    """Shows how far a build is, from a thread of its own, while the context is open.
+Progress = ProgressReporter | bool | None
+"""What long functions take as `progress`."""
 
-    Args:
-        console: where to show it.
-        total: samples of the whole dataset.
-        done: samples in shards that an earlier run finished.
-        tally: what workers count in.
-        verb: what is done.
-    """
 
-    def __init__(self, console: Console, total: int, done: int, tally: Tally, verb: str = "build") -> None:
-        self._verb = verb
-        self._console = console
-        self._total, self._done, self._tally = total, done, tally
-        self._bytes = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+def reporter(progress: Progress) -> ProgressReporter:
+    """Return what shows the progress: see the description of this module."""
+    if isinstance(progress, ProgressReporter):
+        return progress
+    if progress is False:
+        return Silence()
+    if _in_notebook():
+        return NotebookProgress()
+    if sys.stderr is not None and sys.stderr.isatty():
+        return TerminalProgress()
+    return LineProgress() if progress else Silence()
+
+
+@contextlib.contextmanager
+def activity(shown: ProgressReporter, name: str, total: int | None, unit: str, done: int = 0) -> Iterator[None]:
+    """Begin an activity and end it, whatever happens."""
+    shown.begin(name, total, unit, done)
+    try:
+        yield
+    finally:
+        shown.end()
+
+
+class Silence:
+    """Shows nothing."""
+
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Do nothing."""
+
+    def update(self, done: int, note: str = "") -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+    def message(self, text: str) -> None:
+        """Do nothing."""
+
+
+class Rate:
+    """Units a second and the time left, counted from the start of an activity."""
+
+    def __init__(self, total: int | None, unit: str, done: int) -> None:
+        self.total, self.unit, self._first = total, unit, done
         self._started = time.monotonic()
 
-    def add_bytes(self, count: int) -> None:
-        """Say that a shard of this size is finished."""
-        self._bytes += count
+    def text(self, done: int, note: str) -> str:
+        """Return `40/100 samples, 12.3 samples/s, 9.8 MB, 2 min 03 s left`."""
+        per_s = (done - self._first) / max(time.monotonic() - self._started, 1e-9)
+        parts = [f"{done}/{self.total} {self.unit}" if self.total is not None else f"{done} {self.unit}"]
+        if per_s > 0:
+            parts.append(f"{per_s:.1f} {self.unit}/s")
+        if note:
+            parts.append(note)
+        if per_s > 0 and self.total is not None:
+            parts.append(f"{format_seconds((self.total - done) / per_s)} left")
+        return ", ".join(parts)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+class LineProgress:
+    """Writes plain lines, at most one every `LINE_EVERY_S` seconds.
 
-    def _watch(self) -> None:
-        if self._console.is_terminal:
-            self._show_bar()
+    Args:
+        stream: where to; standard error by default.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._activity = ""
+        self._rate = Rate(None, "", 0)
+        self._shown = 0.0
+
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Start an activity; its first line comes after some seconds."""
+        self._activity, self._rate, self._shown = activity, Rate(total, unit, done), time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Write a line if the last one is old enough."""
+        if time.monotonic() - self._shown >= LINE_EVERY_S:
+            self._shown = time.monotonic()
+            self.message(f"{self._activity}: {self._rate.text(done, note)}")
+
+    def end(self) -> None:
+        """Write nothing."""
+
+    def message(self, text: str) -> None:
+        """Write a line, if there is still someone to write to."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            print(text, file=self._stream, flush=True)
+
+
+class TerminalProgress:
+    """Shows a bar on a terminal that fits into 80 columns.
+
+    Args:
+        console: a rich console; standard error by default.
+    """
+
+    def __init__(self, console: Any = None) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True) if console is None else console
+        self._bar: Any = None
+        self._task: Any = None
+
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Show the bar, or a spinner where the total is not known."""
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self.end()
+        columns: tuple[Any, ...]
+        if total is None:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[note]}"))
         else:
-            self._print_lines()
-
-    def _show_bar(self) -> None:
-        columns = (
-            TextColumn(self._verb),
-            BarColumn(bar_width=None),  # takes what the figures leave, also on 80 columns
-            MofNCompleteColumn(),
-            _Rate(),
-            TextColumn("{task.fields[size]}"),
-            TimeElapsedColumn(),
-            TextColumn("eta"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._console, expand=True) as progress:
-            task = progress.add_task(self._verb, total=self._total, completed=self._done, size="")
-            while True:
-                last = self._stop.wait(0.2)
-                progress.update(task, completed=self._done + self._tally.total, size=format_bytes(self._bytes))
-                if last:
-                    return
-
-    def _print_lines(self) -> None:
-        while not self._stop.wait(LINE_EVERY_S):
-            made = self._tally.total
-            rate = made / (time.monotonic() - self._started)
-            left = (self._total - self._done - made) / rate if rate else float("nan")
-            self._console.print(
-                f"{self._done + made}/{self._total} samples, {rate:.1f} samples/s, {format_bytes(self._bytes)}, "
-                f"eta {format_seconds(left)}",
-                highlight=False,
-                soft_wrap=True,
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=None),  # takes the width that the figures leave
+                TaskProgressColumn(),
+                TextColumn("{task.fields[counts]}"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left"),
             )
+        self._bar = RichProgress(*columns, console=self._console, expand=total is not None, transient=True)
+        self._unit, self._total = unit, total
+        self._task = self._bar.add_task(activity, total=total, completed=done, note="", counts=self._counts(done, ""))
+        self._bar.start()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, note=note, counts=self._counts(done, note))
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def message(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _counts(self, done: int, note: str) -> str:
+        speed = self._bar.tasks[0].speed if self._bar.tasks else None
+        parts = [f"{done}/{self._total} {self._unit}", f"{speed:.1f}/s" if speed else "", note]
+        return "  ".join(part for part in parts if part)
 
 
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        """Show samples a second of this run."""
-        return Text(f"{task.speed or 0:.1f} samples/s")
+class NotebookProgress:
+    """Shows a bar below the cell of a notebook."""
+
+    def __init__(self) -> None:
+        from IPython import display
+
+        self._html: Any = display.HTML
+        self._display: Any = display.display
+        self._handle: Any = None
+        self._activity = ""
+        self._rate = Rate(None, "", 0)
+        self._shown = 0.0
+
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Show the bar."""
+        self._activity, self._rate, self._shown = activity, Rate(total, unit, done), 0.0
+        self._handle = self._display(self._html(self._bar(done, "")), display_id=True)
+
+    def update(self, done: int, note: str = "") -> None:
+        """Move the bar, a few times a second at most."""
+        if self._handle is not None and (time.monotonic() - self._shown > 0.3 or done == self._rate.total):
+            self._shown = time.monotonic()
+            self._handle.update(self._html(self._bar(done, note)))
+
+    def end(self) -> None:
+        """Leave the bar as it is."""
+        self._handle = None
+
+    def message(self, text: str) -> None:
+        """Print a line below the cell."""
+        print(text)
+
+    def _bar(self, done: int, note: str) -> str:
+        value = "" if self._rate.total is None else f' value="{done}" max="{max(1, self._rate.total)}"'
+        text = html.escape(f"{self._activity}: {self._rate.text(done, note)}")
+        return f'<progress{value} style="width: 16em"></progress> <code>{text}</code>'
+
+
+def _in_notebook() -> bool:
+    """Return whether the code runs in a Jupyter kernel, which shows HTML."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")

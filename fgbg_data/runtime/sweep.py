@@ -1,43 +1,30 @@
-"""Go over all shards of a dataset, a shard a task, with progress: what `stats` and `verify` have in common."""
+"""One function over all shards of a dataset, in parallel and with progress."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from fgbg_data.runtime.progress import LINE_EVERY_S
+from fgbg_data.runtime.progress import Progress, activity, reporter
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 def sweep(
-    function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, console: Console | None, verb: str
+    function: Callable[[Task], Result], tasks: Sequence[Task], jobs: int, progress: Progress, verb: str
 ) -> Iterator[Result]:
     """Yield `function` of every task, in order.
 
     Args:
-        function: of a module, so that other processes find it.
-        tasks: picklable.
-        jobs: processes; 1 is this one, 0 one a core.
-        console: where progress is shown, or None.
-        verb: what is done to a shard, for the progress.
+        function: a function of a module, so that other processes find it.
+        tasks: picklable tasks, one for each shard.
+        jobs: processes; 1 is this one, 0 is one for each core.
+        progress: see `fgbg_data.runtime.progress`.
+        verb: what is done to a shard, as the progress shows it.
     """
-    results = _results(function, tasks, jobs)
-    if console is None:
-        yield from results
-    elif console.is_terminal:
-        columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TextColumn("shards"), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield from progress.track(results, total=len(tasks))
-    else:
-        shown = time.monotonic()
-        for done, result in enumerate(results, start=1):
-            if time.monotonic() - shown > LINE_EVERY_S:
-                shown = time.monotonic()
-                console.print(f"{verb}: {done}/{len(tasks)} shards", highlight=False, soft_wrap=True)
+    shown = reporter(progress)
+    with activity(shown, verb, len(tasks), "shards"):
+        for done, result in enumerate(_results(function, tasks, jobs), start=1):
+            shown.update(done)
             yield result
 
 

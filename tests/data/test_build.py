@@ -15,17 +15,17 @@ import webdataset
 from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
 from PIL import Image
-from rich.console import Console
 
 from fgbg_data import depth
-from fgbg_data.building.build import build, production
-from fgbg_data.building.prepare import prepare
+from fgbg_data.building.build import BuildMaker, build
+from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
 from fgbg_data.runtime import storage
+from fgbg_data.runtime.progress import LineProgress
 from fgbg_data.sample import Array, suffixes
 
 
@@ -149,12 +149,17 @@ def test_workers_and_formats_do_not_change_bytes(pictures: Path, tmp_path: Path)
     assert tars == {name: data for name, data in contents(tmp_path / "tar").items() if name.endswith(".tar")}
 
 
+def on_device(prepared: PreparedBuild, device: str) -> PreparedBuild:
+    """Let the workers of a build believe that the estimator runs on another kind of device."""
+    assert prepared.work.estimator
+    return replace(prepared, work=replace(prepared.work, estimator=replace(prepared.work.estimator, device=device)))
+
+
 @pytest.mark.usefixtures("fake_estimator")
 def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path, dataset: Path) -> None:
     """What a GPU build does: the parent predicts, workers compose and encode."""
-    project = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
-    project = replace(project, job=replace(project.job, device="cuda"))
-    production(project).run()
+    prepared = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
+    BuildMaker(on_device(prepared, "cuda")).run(False)
     names = [name for name in contents(dataset) if name.endswith((".tar", ".h5"))]
     assert names
     for name in names:
@@ -175,13 +180,12 @@ def test_a_build_says_how_busy_the_estimator_was(
 ) -> None:
     """In this process, and in the server that a GPU's workers ask; neither waiting nor start-up counts as work."""
     monkeypatch.setitem(depth.ESTIMATORS, "slow", f"{__name__}:Slow")
-    project = prepare(config_for(pictures, tmp_path / "out", depth="slow", val=0, test=0, jobs=jobs))
-    project = replace(project, job=replace(project.job, device=device))
-    shown = Console(file=io.StringIO())
+    prepared = prepare(config_for(pictures, tmp_path / "out", depth="slow", val=0, test=0, jobs=jobs))
+    shown = io.StringIO()
     started = time.monotonic()
-    production(project, shown).run(shown)
+    BuildMaker(on_device(prepared, device)).run(LineProgress(shown))
     whole_s = time.monotonic() - started
-    found = re.search(rf"depth: slow on {device} was at work (\d+)% of the time\n", shown.file.getvalue())
+    found = re.search(rf"depth: slow on {device} was at work (\d+)% of the time\n", shown.getvalue())
     assert found
     assert found[0].strip() in (tmp_path / "out" / "build.log").read_text()
     assert 12 * 0.1 / whole_s - 0.01 <= int(found[1]) / 100 < 1  # 48 samples in batches of 4

@@ -1,23 +1,49 @@
-"""Progress: counts across processes, a bar on a terminal, lines elsewhere."""
+"""Progress: counts across processes, a bar on a terminal or in a notebook, plain lines elsewhere."""
 
 import io
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
+from helpers.datasets import config_for
 from rich.console import Console
 
-from fgbg_data.runtime import progress
-from fgbg_data.runtime.progress import BuildProgress, Tally
-from fgbg_data.text import format_bytes, format_seconds
+from fgbg_data import build, verify
+from fgbg_data.runtime import progress, tally
+from fgbg_data.runtime.progress import LineProgress, NotebookProgress, Silence, TerminalProgress, activity, reporter
+from fgbg_data.runtime.tally import Tally, TallyWatch
+from fgbg_data.text import format_bytes, format_seconds, text_table
+
+
+class Recorder:
+    """A reporter of somebody else, which keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, int | None, str, int]] = []
+        self.updates: list[int] = []
+        self.ended = 0
+        self.messages: list[str] = []
+
+    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
+        self.begun.append((activity, total, unit, done))
+
+    def update(self, done: int, note: str = "") -> None:
+        self.updates.append(done)
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
 
 
 def test_tally_counts_across_processes(tmp_path: Path) -> None:
     tally = Tally(tmp_path / "tally", slots=3)
     tally.count(0, 5, 1.5)
     code = """
-import sys; from fgbg_data.runtime.progress import Tally; from pathlib import Path
+import sys; from fgbg_data.runtime.tally import Tally; from pathlib import Path
 Tally(Path(sys.argv[1])).count(2, 7, 0.25)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "tally")], check=True)
@@ -25,29 +51,84 @@ Tally(Path(sys.argv[1])).count(2, 7, 0.25)
     assert tally.estimating_s == 1.75
 
 
-def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.05)
-    shown = io.StringIO()
-    tally = Tally(tmp_path / "tally", slots=1)
-    with BuildProgress(Console(file=shown), 100, 40, tally) as bar:
-        tally.count(0, 10)
-        bar.add_bytes(2_000_000)
-        bar._stop.wait(0.3)
-    assert "50/100 samples, " in shown.getvalue()
-    assert "2.0 MB, eta " in shown.getvalue()
+def test_a_watched_tally_ends_with_all_that_was_counted(tmp_path: Path) -> None:
+    shown, counts = Recorder(), Tally(tmp_path / "tally", slots=1)
+    with TallyWatch(shown, counts, done=40):
+        counts.count(0, 60)
+    assert shown.updates[-1] == 100
 
 
-def test_bar_on_a_terminal_moves_within_a_shard(tmp_path: Path) -> None:
-    shown = io.StringIO()
-    tally = Tally(tmp_path / "tally", slots=1)
-    console = Console(file=shown, force_terminal=True, width=120)
-    with BuildProgress(console, 100, 40, tally) as bar:
-        tally.count(0, 10)
-        bar._stop.wait(0.5)
-        tally.count(0, 60)
-    assert " 50/100" in shown.getvalue()
-    assert "100/100" in shown.getvalue()
-    assert "samples/s" in shown.getvalue()
+def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    shown = LineProgress(stream := io.StringIO())
+    with activity(shown, "build", 100, "samples", done=40):
+        shown.update(50, "2.0 MB")
+    assert stream.getvalue().startswith("build: 50/100 samples, ")
+    assert "samples/s, 2.0 MB, " in stream.getvalue()
+    assert stream.getvalue().endswith(" left\n")
+
+
+def test_lines_do_not_come_faster_than_a_person_reads() -> None:
+    shown = LineProgress(stream := io.StringIO())
+    with activity(shown, "build", 100, "samples"):
+        for done in range(100):
+            shown.update(done)
+    assert stream.getvalue() == ""
+
+
+def test_a_closed_stream_stops_no_work() -> None:
+    stream = io.StringIO()
+    shown = LineProgress(stream)
+    stream.close()
+    shown.message("nobody reads this")
+
+
+def test_the_bar_fits_into_80_columns() -> None:
+    console = Console(file=(stream := io.StringIO()), force_terminal=True, width=80)
+    shown = TerminalProgress(console)
+    with activity(shown, "build", 424_320, "samples", done=40):
+        shown.update(123_456, "12.3 GB")
+        shown.message("a message above the bar")
+    assert "123456/424320 samples" in stream.getvalue()
+    assert "12.3 GB" in stream.getvalue()
+    assert "a message above the bar" in stream.getvalue()
+    assert "\u2026" not in stream.getvalue()  # rich cuts what does not fit with an ellipsis
+
+
+def test_a_notebook_shows_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    handle = types.SimpleNamespace(update=shown.append)
+    display = types.SimpleNamespace(HTML=str, display=lambda page, display_id: shown.append(page) or handle)
+    ipython = types.SimpleNamespace(display=display, get_ipython=lambda: types.SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    bar = reporter(None)
+    assert isinstance(bar, NotebookProgress)
+    with activity(bar, "build", 10, "samples"):
+        bar.update(10, "<1 MB>")
+    assert 'value="0" max="10"' in shown[0]
+    assert 'value="10" max="10"' in shown[-1]
+    assert "&lt;1 MB&gt;" in shown[-1]
+
+
+def test_who_sees_what() -> None:
+    mine = Recorder()
+    assert reporter(mine) is mine
+    assert isinstance(reporter(False), Silence)
+    assert isinstance(reporter(True), LineProgress)  # the output of tests is no terminal
+    assert isinstance(reporter(None), Silence)
+
+
+def test_build_and_verify_report_every_step(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "POLL_EVERY_S", 0.01)
+    shown = Recorder()
+    build(config_for(pictures, tmp_path / "out", positions=1), progress=shown)
+    assert shown.begun == [("checking the sources", None, "pictures", 0), ("build", 24, "samples", 0)]
+    assert shown.updates[-1] == 24
+    assert shown.ended == 2
+    shown = Recorder()
+    verify(tmp_path / "out", progress=shown, jobs=1)
+    assert [begun[0] for begun in shown.begun] == ["verify"]
+    assert shown.updates[-1] == shown.begun[0][1]
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e15, "2000.0 TB")])
@@ -60,3 +141,8 @@ def test_bytes(count: float, text: str) -> None:
 )
 def test_seconds(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+def test_tables_align_their_columns() -> None:
+    table = text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]])
+    assert table.splitlines() == ["split  samples", "-----  -------", "train    1,200", "val         40"]

@@ -1,0 +1,112 @@
+"""Where the estimator of a build runs: in every worker, in this process, or in one server beside the workers."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fgbg_data.depth import DepthEstimator, load_estimator
+from fgbg_data.depth.server import Address, EstimatorServer, RemoteEstimator
+from fgbg_data.runtime.parallel import num_cores
+from fgbg_data.runtime.progress import ProgressReporter
+from fgbg_data.runtime.tally import Tally
+from fgbg_data.sample import Array
+
+log = logging.getLogger("fgbg_data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatorAccess:
+    """How a worker reaches the estimator. Picklable unless an estimator is loaded."""
+
+    name: str
+    """Value of `--depth`."""
+    device: str = "cpu"
+    """Where it runs, `cpu` or `cuda`."""
+    batch_size: int = 16
+    """Pictures in one call. Floats depend on it, so a short batch is filled up."""
+    threads: int = 0
+    """Threads of torch in a worker; 0 leaves the number as it is."""
+    server: Address | None = None
+    """Where another process runs the estimator for all workers, or None."""
+    loaded: DepthEstimator | None = None
+    """The estimator itself, if this process is the only worker."""
+
+    def load(self) -> DepthEstimator:
+        """Return the estimator, ready for use in this process."""
+        if self.loaded is not None:
+            return self.loaded
+        if self.server is not None:
+            return RemoteEstimator(self.server, self.name, self.batch_size)
+        if self.threads:
+            import torch
+
+            torch.set_num_threads(self.threads)
+        return load_estimator(self.name, self.device, self.batch_size)
+
+
+def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int) -> Array:
+    """Return the depth of at most `batch_size` pictures in one call of exactly that many.
+
+    Args:
+        estimator: the estimator.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        batch_size: pictures in the call; the last picture is repeated to fill it, because floats depend on it.
+
+    Returns:
+        (len(images), H, W) float32.
+    """
+    filled = [*images, *[images[-1]] * (batch_size - len(images))]
+    return estimator.estimate(np.stack(filled))[: len(images)]
+
+
+@contextlib.contextmanager
+def start_estimator(
+    access: EstimatorAccess, estimator: DepthEstimator, jobs: int, tally: Path, shown: ProgressReporter
+) -> Iterator[EstimatorAccess]:
+    """Yield how the workers of a build reach the estimator; at the end, log for how much of the time it was at work.
+
+    Args:
+        access: name, device and batch size.
+        estimator: the estimator as this process has loaded it.
+        jobs: number of worker processes.
+        tally: file in which workers count the seconds that the estimator takes.
+        shown: gets the message at the end.
+    """
+    # Floats of most networks on a CPU depend on the number of threads, and a dataset must depend neither on `jobs` nor
+    # on how many shards were left to resume. Those of `tiny` do not, which a test checks.
+    steady = access.name == "tiny" or access.device != "cpu"
+    threads = max(1, num_cores() // jobs) if jobs > 1 else 0
+    access = replace(access, threads=threads if steady else 1)
+    server: EstimatorServer | None = None
+    with contextlib.ExitStack() as stack:
+        if jobs == 1 and steady:
+            access = replace(access, loaded=estimator)
+        elif jobs == 1:  # loaded again, because onnxruntime takes the number of threads when it opens a file
+            stack.enter_context(_kept_threads())
+        elif access.device == "cuda":
+            server = stack.enter_context(EstimatorServer(estimator))
+            access = replace(access, server=server.address)
+        started = time.monotonic()
+        yield access
+        estimating_s = server.estimating_s if server else Tally(tally).estimating_s / jobs
+        share = estimating_s / (time.monotonic() - started)
+        text = f"depth: {access.name} on {access.device} was at work {share:.0%} of the time"
+        log.info(text)
+        shown.message(text)
+
+
+@contextlib.contextmanager
+def _kept_threads() -> Iterator[None]:
+    """Give this process its number of torch threads back after it was a worker."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

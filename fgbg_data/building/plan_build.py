@@ -1,0 +1,137 @@
+"""The dry run: what a build would make and take. Nothing is written."""
+
+from dataclasses import dataclass
+
+from fgbg_data.building.build import BuildMaker
+from fgbg_data.building.forecast import estimator_calls, forecast
+from fgbg_data.building.prepare import prepare
+from fgbg_data.config import BuildConfig
+from fgbg_data.runtime.parallel import num_jobs
+from fgbg_data.runtime.progress import Progress, activity, reporter
+from fgbg_data.runtime.storage import free_bytes
+from fgbg_data.text import counted, format_bytes, format_seconds, text_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSplit:
+    """One split of a dataset that is to be built."""
+
+    samples: int
+    """Number of samples."""
+    shards: int
+    """Number of shards."""
+    backgrounds: int
+    """Number of backgrounds that occur in it."""
+    foregrounds: int
+    """Number of foregrounds that occur in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildPlan:
+    """What a build would make and take. `str(plan)` is the text that `fgbg-data build --dry-run` prints."""
+
+    config: BuildConfig
+    """The configuration."""
+    backgrounds: int
+    """Number of usable backgrounds."""
+    foregrounds: int
+    """Number of usable foregrounds."""
+    possible_samples: int
+    """Samples that the sources, positions and mirroring give without `samples`."""
+    splits: dict[str, PlannedSplit]
+    """Name -> split, in order."""
+    finished_shards: int
+    """Shards that an earlier run has finished in the same folder."""
+    bytes: int
+    """Expected size of all shards."""
+    free_bytes: int
+    """Free space on the disk of `config.out`."""
+    seconds: float
+    """Expected time of the whole build."""
+    jobs: int
+    """Worker processes."""
+    estimator_calls: int
+    """Calls of the depth estimator."""
+    estimator_batch: int
+    """Pictures in each of these calls."""
+
+    @property
+    def samples(self) -> int:
+        """Number of samples over all splits."""
+        return sum(split.samples for split in self.splits.values())
+
+    @property
+    def shards(self) -> int:
+        """Number of shards over all splits."""
+        return sum(split.shards for split in self.splits.values())
+
+    def __str__(self) -> str:
+        config = self.config
+        pairs = f"{counted(self.backgrounds, 'background')} x {counted(self.foregrounds, 'foreground')}"
+        twins = " x 2 (mirrored)" if config.mirror else ""
+        fewer = "" if self.possible_samples == self.samples else f"; this build makes {self.samples:,} of them"
+        rows = [
+            [name, *(f"{n:,}" for n in (split.samples, split.shards, split.backgrounds, split.foregrounds))]
+            for name, split in self.splits.items()
+        ]
+        lines = [
+            f"{pairs} x {counted(config.positions, 'position')}{twins} = "
+            f"{counted(self.possible_samples, 'sample')}{fewer}",
+            text_table(["split", "samples", "shards", "backgrounds", "foregrounds"], rows),
+            f"expected: {format_bytes(self.bytes)} ({format_bytes(self.free_bytes)} free), about "
+            f"{format_seconds(self.seconds)} with {counted(self.jobs, 'worker')}",
+        ]
+        if config.depth_fields:
+            lines.append(
+                f"depth {' and '.join(config.depth_fields.values())}: {counted(self.estimator_calls, 'call')} of "
+                f"{config.depth}, {self.estimator_batch} pictures each"
+            )
+        if "hdf5" in config.format and config.hdf5_layout == "pixels":
+            lines.append("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")
+        if self.finished_shards:
+            lines.append(f"{self.finished_shards} of {self.shards} shards are finished already")
+        return "\n".join(lines)
+
+
+def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
+    """Check a build and measure its first samples, without writing anything.
+
+        print(plan_build(BuildConfig(bg="bg/", fg="fg/", out="shards/")))
+
+    Args:
+        config: what would be built, and where.
+        progress: see `build`.
+
+    Raises:
+        FgbgError: the build itself would be refused, for the same reason.
+    """
+    shown = reporter(progress)
+    prepared = prepare(config, shown)
+    maker = BuildMaker(prepared)
+    maker.check_folder()
+    finished, _ = maker.find_finished()
+    with activity(shown, "measuring the first samples", None, "samples"):
+        expected = forecast(prepared)
+    work = prepared.work
+    return BuildPlan(
+        config=config,
+        backgrounds=len(work.backgrounds),
+        foregrounds=len(work.foregrounds),
+        possible_samples=len(work.backgrounds) * len(work.foregrounds) * work.plan.per_pair,
+        splits={
+            name: PlannedSplit(
+                samples=split["samples"],
+                shards=split["shards"],
+                backgrounds=len(split["backgrounds"]),
+                foregrounds=len(split["foregrounds"]),
+            )
+            for name, split in prepared.manifest.splits.items()
+        },
+        finished_shards=len(finished),
+        bytes=expected.bytes,
+        free_bytes=free_bytes(config.out),
+        seconds=expected.seconds,
+        jobs=num_jobs(config.jobs, len(maker.tasks)),
+        estimator_calls=estimator_calls(prepared),
+        estimator_batch=work.batch_size,
+    )

@@ -1,0 +1,119 @@
+"""What the commands of both programs share: errors in one line with exit status 2, and other spellings of options."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from fgbg_data.errors import FgbgError
+from fgbg_data.options import nearest
+
+
+class Choice(click.Choice[str]):
+    """Some texts, one of which an option takes; a misspelt one gets a hint."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the text of the error, with the nearest choice."""
+        return f"{super().get_invalid_choice_message(value, ctx).rstrip('.')}{nearest(str(value), self.choices)}"
+
+
+class Group(click.Group):
+    """A program with commands, which shows a mistake in its words in one line and exits with status 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **named: Any) -> Any:
+        """Run a command; see `click.Command.main`."""
+        if not standalone_mode:
+            return self._main(*args, **named)
+        try:
+            status = self._main(*args, **named)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = error.exit_code
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else self.name
+            click.echo(f"{command}: {error.format_message().rstrip('.')}; see {command} --help", err=True)
+            status = error.exit_code
+        except click.Abort:
+            status = 130
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def _main(self, *args: Any, **named: Any) -> Any:
+        run: Any = super().main
+        return run(*args, standalone_mode=False, **named)
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Settings of the group of commands."""
+
+
+class Command(click.Command):
+    """A command whose help shows its options in sections, and whose options have other spellings.
+
+    Args:
+        sections: title -> names of the parameters in it, in the order in which the help shows them; options of no
+            section come last.
+        aliases: other spelling -> option, such as `{"--clip-grad": "--clip"}`. The help does not list them.
+        others: what `click.Command` takes.
+    """
+
+    def __init__(
+        self,
+        *others: Any,
+        sections: Mapping[str, Sequence[str]] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        **named: Any,
+    ) -> None:
+        super().__init__(*others, **named)
+        self.sections = dict(sections or {})
+        self.aliases = dict(aliases or {})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        rows = {param.name: row for param in self.get_params(ctx) if (row := param.get_help_record(ctx)) is not None}
+        for title, names in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([rows.pop(name) for name in names])
+        if rows:
+            with formatter.section("Other options" if self.sections else "Options"):
+                formatter.write_dl(list(rows.values()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Replace other spellings by the options that they stand for, up to `--`."""
+        end = args.index("--") if "--" in args else len(args)
+        for i, word in enumerate(args[:end]):
+            name, equals, value = word.partition("=")
+            if name in self.aliases:
+                args[i] = self.aliases[name] + equals + value
+        return super().parse_args(ctx, args)
+
+
+def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator of commands that shows a user's mistake in one line and exits with status 2.
+
+    Warnings are shown as one line each.
+
+    Args:
+        program: the name that begins each line, such as `fgbg-data`.
+    """
+
+    def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"{program}: {message}", err=True)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with warnings.catch_warnings():
+                warnings.showwarning = show_warning
+                try:
+                    return command(*args, **kwargs)
+                except FgbgError as error:
+                    click.echo(f"{program}: {error.for_command_line()}", err=True)
+                    sys.exit(2)
+
+        return run
+
+    return decorate

@@ -1,0 +1,177 @@
+"""The making of one dataset, shard by shard: what build, convert, merge and split have in common."""
+
+import abc
+import logging
+import platform
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.dataset.record import Record
+from fgbg_data.runtime import storage
+from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
+from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.runtime.tally import Tally, TallyWatch
+from fgbg_data.writing import folder
+
+log = logging.getLogger("fgbg_data")
+
+
+class Task(Protocol):
+    """One shard that is to be made."""
+
+    @property
+    def split(self) -> str:
+        """Name of its split."""
+        ...
+
+    @property
+    def index(self) -> int:
+        """Its number in the split."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Number of samples that it will hold."""
+        ...
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+class DatasetMaker(abc.ABC, Generic[TaskT]):
+    """Makes one dataset. A subclass says what a worker does with one task, and what is written last.
+
+    Args:
+        out: folder that becomes the dataset.
+        manifest: the manifest as it is written first, incomplete.
+        formats: names of the shard formats.
+        tasks: the shards, in order.
+        jobs: worker processes; 0 is one for each core.
+        check: compare the sha256 of finished shards, not only their size.
+        overwrite: whether the folder may hold another dataset.
+    """
+
+    verb: str
+    """What is done, as progress and log show it."""
+
+    def __init__(
+        self,
+        *,
+        out: Path,
+        manifest: Manifest,
+        formats: tuple[str, ...],
+        tasks: Sequence[TaskT],
+        jobs: int,
+        check: bool,
+        overwrite: bool = False,
+    ) -> None:
+        self.out = out
+        self.manifest = manifest
+        self.formats = formats
+        self.tasks = tasks
+        self.jobs = jobs
+        self.check = check
+        self.overwrite = overwrite
+
+    @abc.abstractmethod
+    def start_work(
+        self, tally: Path, jobs: int, shown: ProgressReporter
+    ) -> AbstractContextManager[Work[TaskT, Record]]:
+        """Return a context in which workers can be started; it gives what each of them does.
+
+        Args:
+            tally: file in which the workers count samples.
+            jobs: number of worker processes.
+            shown: gets messages.
+        """
+
+    @abc.abstractmethod
+    def write_preview(self, records: list[Record]) -> None:
+        """Write `preview.png`, and what else a dataset holds besides its shards, from the records of all shards."""
+
+    def check_space(self, samples: int) -> None:
+        """Raise a StorageError if the disk cannot hold this many more samples."""
+
+    def make_room(self) -> None:
+        """Remove what has to go before the first shard is made."""
+
+    def run(self, progress: Progress = None) -> Manifest:
+        """Make every shard that is not finished, then card, preview and manifest. The same call resumes a stopped one.
+
+        Args:
+            progress: see `fgbg_data.runtime.progress`.
+
+        Returns:
+            The manifest of the complete dataset.
+
+        Raises:
+            FgbgError: the user can fix it; nothing finished is lost.
+        """
+        shown = reporter(progress)
+        self.check_folder()
+        self.out.mkdir(parents=True, exist_ok=True)
+        with storage.build_lock(self.out), folder.log_to(self.out):
+            self.make_room()
+            storage.clear_partials(self.out)
+            records, todo = self.find_finished()
+            self.check_space(sum(task.samples for task in todo))
+            if todo or not (self.out / MANIFEST).is_file():
+                self.manifest.write(self.out)
+            log.info("%s: %d of %d shards to make; %s", self.verb, len(todo), len(self.tasks), platform.platform())
+            if records and todo:
+                shown.message(f"{len(records)} of {len(self.tasks)} shards are finished")
+            records += self._make(todo, sum(record.samples for record in records), shown)
+            return folder.finish(self.out, self.manifest, records, self.write_preview)
+
+    def check_folder(self) -> None:
+        """Refuse an output folder that holds anything but this dataset.
+
+        Raises:
+            FingerprintError: it holds another dataset; the text names what differs.
+            StorageError: it holds something that is no dataset.
+        """
+        folder.check_folder(self.out, self.manifest, overwrite=self.overwrite)
+
+    def find_finished(self) -> tuple[list[Record], list[TaskT]]:
+        """Return the records of finished shards, and the shards that are still to be made."""
+        records, todo = [], []
+        for task in self.tasks:
+            record = folder.find_record(
+                self.out,
+                self.manifest.fingerprint,
+                task.split,
+                task.index,
+                samples=task.samples,
+                formats=self.formats,
+                check=self.check,
+            )
+            if record is None:
+                todo.append(task)
+            else:
+                records.append(record)
+        return records, todo
+
+    def _make(self, todo: list[TaskT], done: int, shown: ProgressReporter) -> list[Record]:
+        """Make shards in parallel and return their records; `done` samples are finished already."""
+        if not todo:
+            return []
+        jobs = num_jobs(self.jobs, len(todo))
+        total = done + sum(task.samples for task in todo)
+        records = []
+        with tempfile.TemporaryDirectory(prefix="fgbg-") as scratch:
+            path = Path(scratch) / "tally"
+            tally = Tally(path, slots=len(todo))
+            with (
+                self.start_work(path, jobs, shown) as work,
+                activity(shown, self.verb, total, "samples", done),
+                TallyWatch(shown, tally, done) as watch,
+            ):
+                for record in in_parallel(work, todo, jobs, self.out):
+                    records.append(record)
+                    watch.add_bytes(record.bytes)
+                    log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
+        return records
