@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 DEMO := demo
 DEMO_SCHEDULE := 2@64x8,4@96x8,4@128x8
 
-.PHONY: demo test test-slow test-lowest check format bench bench-read clean
+.PHONY: demo test test-slow test-lowest check format docs docs-serve bench bench-read clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "fgbg needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable '.[test,docs]'
 	touch $@
 
 demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks trained on it
@@ -47,6 +47,12 @@ check: $(VENV)/ready  ## what a commit must pass besides tests
 format: $(VENV)/ready
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+docs: $(VENV)/ready  ## the site, into build/site; runs the tutorial, and stops at any warning
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/ready  ## the site at http://127.0.0.1:8000, built anew when a page changes; without the tutorial
+	FGBG_DOCS_NOTEBOOK=skip $(BIN)/mkdocs serve
 
 bench: $(VENV)/ready  ## what building costs, by demo pictures (docs/benchmarks.md); let nothing else run
 	$(BIN)/fgbg-data demo $(DEMO)
