@@ -1,4 +1,4 @@
-"""Compose: placement -> image and mask. Pure: pictures in, pixels out."""
+"""Composites: the image and the mask of a placement, as a pure function of two pictures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,24 +11,21 @@ from fgbg_data.sample import Array
 
 
 class Composite(NamedTuple):
-    """A composite before encoding.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, 255 where the foreground covers at least half of the pixel, else 0.
-    """
+    """The pixels of a sample before its image is encoded."""
 
     image: Array
+    """(H, W, 3) uint8 RGB."""
     mask: Array
+    """(H, W) uint8: 255 where the foreground covers at least half of the pixel, else 0."""
 
 
 def compose(background: Array, foreground: Sequence[Array], placement: Placement) -> Composite:
     """Render one placement.
 
     Args:
-        background: (H, W, 3) uint8 RGB, the canvas; left unchanged.
-        foreground: the cut-out at its sizes, as `resize_premultiplied` takes it.
-        placement: where it goes, how large, and whether it is flipped.
+        background: (H, W, 3) uint8 RGB, of the size of the canvas. It is not changed.
+        foreground: the cut-out at several sizes, as `cutout_sizes` returns them.
+        placement: where the cut-out goes, how large it is, and whether it is flipped.
     """
     import cv2
 
@@ -39,17 +36,20 @@ def compose(background: Array, foreground: Sequence[Array], placement: Placement
 
 
 def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite:
-    """Lay a premultiplied cut-out over a background; parts outside are cut off.
+    """Paste a premultiplied cut-out onto a background; parts outside the background are cut off.
 
-    Source: the "over" operator, Porter & Duff 1984: F + round(B * (255 - a) / 255). OpenCV rounds a floating-point
-    product, and yet every machine gets the integer that exact arithmetic gives: a product of integers over 255 is
-    never within 1/510 of a tie, and no float32 is that wrong.
+    Source: the "over" operator of Porter & Duff, "Compositing digital images", 1984: F + round(B * (255 - a) / 255).
+    Every machine computes the same integers, although OpenCV rounds a floating-point product: a quotient of integers
+    by 255 is never closer than 1/510 to a tie, and the error of float32 is smaller than that.
 
     Args:
-        background: (H, W, 3) uint8 RGB, left unchanged.
-        cutout: (h, w, 4) uint8, premultiplied RGB and alpha.
-        top: row of the cut-out's upper edge; may be negative.
-        left: column of its left edge; may be negative.
+        background: (H, W, 3) uint8 RGB. It is not changed.
+        cutout: (h, w, 4) uint8: RGB premultiplied by alpha, and alpha.
+        top: row of the cut-out's upper edge in the background; may be negative.
+        left: column of the cut-out's left edge in the background; may be negative.
+
+    Returns:
+        The image, (H, W, 3), and the mask, (H, W).
     """
     import cv2
 
@@ -63,13 +63,13 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     alpha = cv2.extractChannel(visible, 3)
     uncovered = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
     under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
-    # The sum saturates: premultiplied colour exceeds alpha by at most a rounding step.
+    # cv2.add saturates at 255. The exact sum can exceed 255 by a rounding step only.
     image[rows, columns] = cv2.add(under, cv2.cvtColor(visible, cv2.COLOR_RGBA2RGB))
     mask[rows, columns] = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1]
     return Composite(image, mask)
 
 
 def _overlap(start: int, length: int, limit: int) -> slice:
-    """Return the part of [start, start + length) that lies in [0, limit)."""
+    """Return the part of the range [start, start + length) that lies in [0, limit)."""
     first = min(max(0, start), limit)
     return slice(first, max(first, min(limit, start + length)))

@@ -1,8 +1,10 @@
-"""Relief: the depth of a composite, made of the depth of its background and of its cut-out. Pure.
+"""Composed depth: the depth of a composite, computed from the depth of its background and of its cut-out.
 
-Nothing is guessed about the composite itself: an estimator has seen each source once, and the rest is geometry. The
-cut-out stands upright somewhere in the scene, it hides what it covers, and its own relief is shallow against the
-distance that it stands at. What this assumes, and where it fails: `docs/depth.md`.
+An estimator sees each source once, and never the composite; the rest is geometry. The cut-out stands upright somewhere
+in the scene, it hides what it covers, and its depth range is small compared with its distance. `docs/depth.md` says
+what this assumes and where it fails.
+
+Depth is relative inverse depth everywhere here: unitless, and larger is nearer. All functions are pure.
 """
 
 import numpy as np
@@ -11,24 +13,24 @@ from fgbg_data.compositing.plan import Placement
 from fgbg_data.sample import Array
 
 NEUTRAL = 127
-"""Grey level of the canvas on which an estimator sees a cut-out alone."""
+"""Grey level of the empty canvas on which an estimator sees a cut-out alone."""
 SHOWN = 0.8
-"""Share of that canvas that the cut-out takes."""
+"""Largest share of the canvas's height or width that the cut-out takes there."""
 RIM = 0.02
-"""Share of a cut-out's larger side along its edge where an estimator mixes it with the canvas; not believed."""
+"""Border to ignore, as a share of the cut-out's longer side: there the estimator blends object and canvas."""
 TAILS = (2, 98)
-"""Percentiles of a cut-out's own depth that become 0 and 1."""
+"""Percentiles of a cut-out's own depth that are mapped to 0 and 1."""
 HIDDEN = 95
-"""Percentile of the depth that a cut-out hides, and in front of which it stands."""
+"""Percentile of the hidden depth: a cut-out stands in front of this much of what it covers."""
 
 
 def neutral_box(height: int, width: int, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return (top, left, height, width) of a cut-out in the middle of a canvas, for an estimator to look at.
+    """Return (top, left, height, width) in pixels of a cut-out that is shown alone in the middle of a canvas.
 
     Args:
-        height: of the cut-out, in pixels.
-        width: likewise.
-        canvas: its (height, width).
+        height: height of the cut-out in pixels.
+        width: width of the cut-out in pixels.
+        canvas: (height, width) of the canvas in pixels.
 
     >>> neutral_box(100, 50, (200, 300))
     (20, 110, 160, 80)
@@ -39,27 +41,27 @@ def neutral_box(height: int, width: int, canvas: tuple[int, int]) -> tuple[int, 
 
 
 def relief_of(depth: Array, mask: Array) -> Array:
-    """Return a cut-out's own relief: what an estimator said of it, mapped to [0, 1] and carried on beyond its edge.
+    """Return the relief of a cut-out: its estimated depth mapped to [0, 1] and extended beyond its edge.
 
-    Along the edge an estimator blends a thing with what is behind it, here the empty canvas, so that band takes the
-    depth of the nearest pixel inside of it; and so does everything outside, for at another size the edge falls
-    elsewhere.
+    Along the edge an estimator blends an object with what is behind it, which is an empty canvas here. That border
+    therefore takes the depth of the nearest pixel inside it. Everything outside takes it too, because the edge falls on
+    other pixels when the cut-out is resized.
 
     Args:
-        depth: (h, w) float32, inverse depth of the cut-out's box, any scale and shift.
+        depth: (h, w) float32 inverse depth of the cut-out's box, of any scale and shift.
         mask: (h, w) uint8, above 0 where the cut-out is.
 
     Returns:
-        (h, w) float32 in [0, 1], 1 is nearest; all 0 where the mask is empty or `depth` is flat.
+        (h, w) float32 in [0, 1], where 1 is nearest. It is all 0 if the mask is empty or `depth` is flat.
     """
     import cv2
 
-    if not mask.any():  # too faint or too thin at this size
+    if not mask.any():  # the cut-out is too faint or too thin at this size
         return np.zeros(depth.shape, np.float32)
     rim = max(1, round(RIM * max(depth.shape)))
     padded = cv2.copyMakeBorder((mask > 0).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    sure = inside > min(rim, 0.5 * float(inside.max()))  # of a thin thing, its middle
+    sure = inside > min(rim, 0.5 * float(inside.max()))  # of a thin object, this keeps the middle
     low, high = np.percentile(depth[sure], TAILS)
     if not high > low:
         return np.zeros(depth.shape, np.float32)
@@ -73,21 +75,21 @@ def relief_of(depth: Array, mask: Array) -> Array:
 
 
 def stand(background: Array, mask: Array) -> float:
-    """Return the inverse depth at which a thing stands whose pixels are those of `mask`.
+    """Return the inverse depth at which a cut-out stands.
 
-    It stands on the floor: the median of the background along the lowest row in which the thing is seen. Where it
-    hides something nearer (a table's edge, a branch, the ceiling), it stands in front of that: an opaque thing is
-    nearer than what it covers.
+    It stands on the floor: this is the median of the background along the lowest row in which the cut-out is visible.
+    If it hides something nearer (the edge of a table, a branch, the ceiling), it stands in front of that, because an
+    opaque object is nearer than what it covers.
 
     Args:
-        background: (h, w) float32, inverse depth; no more of it is needed than the thing's box.
-        mask: (h, w) uint8, above 0 where the thing is seen; at least one pixel.
+        background: (h, w) float32 inverse depth of the background, at least inside the cut-out's box.
+        mask: (h, w) uint8, above 0 where the cut-out is visible; at least one pixel.
     """
     seen = mask > 0
     row = int(np.flatnonzero(seen.any(axis=1))[-1])
     hidden = background[seen]
-    place = (len(hidden) - 1) * HIDDEN // 100
-    return max(float(np.median(background[row][seen[row]])), float(np.partition(hidden, place)[place]))
+    rank = (len(hidden) - 1) * HIDDEN // 100
+    return max(float(np.median(background[row][seen[row]])), float(np.partition(hidden, rank)[rank]))
 
 
 def compose_depth(
@@ -96,16 +98,18 @@ def compose_depth(
     """Return the depth of a composite.
 
     Args:
-        background: (H, W) float32, inverse depth of the background; left unchanged.
-        relief: (h, w) float32 in [0, 1], as `relief_of` gives it, of any size.
-        placement: where the cut-out is, how large, and whether it is flipped.
-        mask: (H, W) uint8, above 0 where it is seen; at least one pixel.
-        share: how much of the way from the farthest depth of the background to where it stands its relief takes.
-        drawn: in [0, 1]: how far it is moved from where it stands to the nearest depth of the background.
+        background: (H, W) float32 inverse depth of the background. It is not changed.
+        relief: (h, w) float32 in [0, 1], of any size, as `relief_of` returns it.
+        placement: where the cut-out is, how large it is, and whether it is flipped.
+        mask: (H, W) uint8, above 0 where the cut-out is visible; at least one pixel.
+        share: depth range of the relief, as a share of the distance from the background's farthest depth to the depth
+            at which the cut-out stands.
+        drawn: how far the cut-out is moved towards the camera, in [0, 1]: 0 leaves it where it stands, 1 moves it to
+            the background's nearest depth.
 
     Returns:
-        (H, W) float32 in the background's unit: that of the background outside of the mask, and inside nowhere
-        farther than it.
+        (H, W) float32 on the scale of `background`. Outside the mask it equals the background, and inside it is never
+        farther than the background.
     """
     import cv2
 

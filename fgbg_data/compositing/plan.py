@@ -1,4 +1,4 @@
-"""The plan: a pure function from an index to a placement, and the splits. No I/O, no pixels, no state."""
+"""The plan: a pure function from the index of a sample to its placement. It reads no file and touches no pixel."""
 
 import math
 from collections.abc import Sequence
@@ -16,57 +16,64 @@ from fgbg_data.text import counted
 class Placement:
     """Everything that determines one sample before pixels.
 
-    Attributes:
-        key: the sample's name.
-        background: id of the background.
-        foreground: id of the foreground.
-        position: 0 to positions - 1.
-        mirrored: whether the cut-out is flipped; the box is that of the plain twin.
-        top: row of the box's upper edge, negative above the canvas, in pixels.
-        left: column of its left edge.
-        height: of the box before clipping.
-        width: of the box before clipping.
-        attempt: 0, or how often the placement was drawn again for want of a mask pixel.
+    The *box* is the rectangle that the cut-out fills. It may reach beyond the canvas as far as the option `truncate`
+    allows; what lies outside is cut off.
     """
 
     key: str
+    """Name of the sample, unique in the dataset."""
     background: str
+    """Id of the background."""
     foreground: str
+    """Id of the foreground."""
     position: int
+    """Number of the placement of this foreground on this background, from 0."""
     mirrored: bool
+    """Whether the cut-out is flipped left to right. The mirrored sample has the same box as its plain twin."""
     top: int
+    """Row of the box's upper edge in pixels; negative above the canvas."""
     left: int
+    """Column of the box's left edge in pixels; negative left of the canvas."""
     height: int
+    """Height of the whole box in pixels."""
     width: int
+    """Width of the whole box in pixels."""
     attempt: int = 0
+    """How many earlier draws were dropped because their mask would have been empty."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The unit of work: samples `start` to `stop` of a split."""
+    """The samples of one shard: the range `start` to `stop` of a split. It is the unit of a build's work."""
 
     split: str
+    """Name of the split."""
     index: int
+    """Number of the shard in the split, from 0."""
     start: int
+    """Index of its first sample in the split."""
     stop: int
+    """One more than the index of its last sample."""
 
     @property
     def samples(self) -> int:
-        """How many they are."""
+        """Number of samples in the shard."""
         return self.stop - self.start
 
 
 class Plan:
-    """index -> placement for a whole dataset.
+    """The placements of a whole dataset, each computed when it is asked for.
+
+    A plan of a billion samples costs no more memory than one of ten.
 
     Args:
-        config: what to build.
-        backgrounds: the table of backgrounds, in the order of their ids.
-        foregrounds: the table of foregrounds, likewise.
+        config: the configuration of the build.
+        backgrounds: all backgrounds, sorted by id.
+        foregrounds: all foregrounds, sorted by id.
 
     Raises:
-        ConfigError: too few sources or samples for the splits asked.
-        PlacementError: foregrounds that cannot fit on the canvas; all are named.
+        ConfigError: there are too few sources or samples for the splits.
+        PlacementError: some foregrounds cannot fit on the canvas; the text names them.
     """
 
     def __init__(self, config: BuildConfig, backgrounds: Sequence[Source], foregrounds: Sequence[Source]) -> None:
@@ -82,20 +89,27 @@ class Plan:
     def __len__(self) -> int:
         return sum(split.samples for split in self.splits.values())
 
-    def placement(self, split: str, place: int, attempt: int = 0) -> Placement:
-        """Return the placement at `place` of `split`, drawn for the `attempt`-th time."""
+    def placement(self, split: str, index: int, attempt: int = 0) -> Placement:
+        """Return the placement of one sample.
+
+        Args:
+            split: name of the split.
+            index: index of the sample in the split, from 0.
+            attempt: how many earlier draws of this placement were dropped.
+        """
         part = self.splits[split]
+        # The order of samples is a permutation, so that every shard is a fair mixture of the split.
         whole = "all" if self.config.holdout == "sample" else split
-        index = permute(part.start + place, part.population, self.config.seed, whole)
-        index, variant = divmod(index, self.per_pair)
-        index, fg = divmod(index, len(part.foregrounds))
+        number = permute(part.start + index, part.population, self.config.seed, whole)
+        number, variant = divmod(number, self.per_pair)
+        bg, fg = divmod(number, len(part.foregrounds))
         position, mirrored = divmod(variant, 2) if self.config.mirror else (variant, 0)
-        background = self.backgrounds[part.backgrounds[index]]
+        background = self.backgrounds[part.backgrounds[bg]]
         foreground = self.foregrounds[part.foregrounds[fg]]
         return place_box(self.config, background.id, foreground, position, bool(mirrored), attempt)
 
     def shards(self) -> list[Shard]:
-        """Return every shard, split after split."""
+        """Return all shards, in the order of the splits."""
         size = self.config.shard_size
         return [
             Shard(split.name, index, start, min(start + size, split.samples))
@@ -107,7 +121,19 @@ class Plan:
 def place_box(
     config: BuildConfig, background: str, foreground: Source, position: int, mirrored: bool, attempt: int
 ) -> Placement:
-    """Draw the box of one placement from the key of its plain twin."""
+    """Draw the box of one sample and return its placement.
+
+    Every draw is named by the key of the plain twin, so that twins share their box, and so that a placement depends on
+    no other source and on no order.
+
+    Args:
+        config: the configuration of the build.
+        background: id of the background.
+        foreground: the foreground with its size.
+        position: number of the placement of this foreground on this background.
+        mirrored: whether the cut-out is flipped.
+        attempt: how many earlier draws were dropped.
+    """
     plain = SampleKey(background, foreground.id, position)
     twin = str(plain)
     retry = f"#{attempt}" if attempt else ""
@@ -117,8 +143,8 @@ def place_box(
         low, high = config.scale_range
         scale = low + (high - low) * (draw(config.seed, twin, "scale" + retry, 2**32) / (2**32 - 1))
         height, width = box_size(foreground, config.canvas, scale)
-    # How many rows may lie outside where as many columns as can be are inside; then how many columns may,
-    # given the rows that do.
+    # Of the box's area, at least `visible_px` must stay on the canvas. First comes the largest number of rows that may
+    # lie outside, if as many columns as possible lie inside; then the largest number of columns, given these rows.
     visible_px = (1 - config.truncate) * height * width
     spare = max(height - math.ceil(visible_px / min(width, canvas_w)), height - canvas_h, 0)
     top = draw(config.seed, twin, "top" + retry, canvas_h - height + 2 * spare + 1) - spare
@@ -140,7 +166,11 @@ def place_box(
 
 
 def drawn_stand(config: BuildConfig, placement: Placement) -> float:
-    """Return how far in front of its floor a cut-out stands in composed depth, in [0, 1]; twins stand alike."""
+    """Return how far a cut-out is moved towards the camera in composed depth, in [0, 1].
+
+    0 leaves it on the floor under it, and 1 moves it to the nearest depth of the background. Mirrored and plain twins
+    stand at the same depth.
+    """
     if config.stand == "floor":
         return 0.0
     twin = str(SampleKey(placement.background, placement.foreground, placement.position))
@@ -148,13 +178,22 @@ def drawn_stand(config: BuildConfig, placement: Placement) -> float:
 
 
 def box_size(foreground: Source, canvas: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Return the (height, width) that a foreground takes at `scale`, proportions kept, at least 1 px."""
+    """Return the (height, width) of a foreground's box in pixels, at least 1 each; proportions are kept.
+
+    Args:
+        foreground: the foreground with its size.
+        canvas: (height, width) of the canvas in pixels.
+        scale: max(box height / canvas height, box width / canvas width).
+
+    >>> box_size(Source("cat", 80, 60), (100, 100), 0.5)
+    (50, 38)
+    """
     factor = scale / max(foreground.height / canvas[0], foreground.width / canvas[1])
     return max(1, round(foreground.height * factor)), max(1, round(foreground.width * factor))
 
 
 def _check_fit(foregrounds: Sequence[Source], config: BuildConfig) -> None:
-    """Refuse foregrounds whose largest box leaves more outside the canvas than `--truncate` allows."""
+    """Raise an error that names the foregrounds whose largest box would lose more than `truncate` allows."""
     too_large = []
     for source in foregrounds:
         height, width = source.height, source.width

@@ -1,4 +1,4 @@
-"""`sources.csv`: licence, author and URL of the sources."""
+"""Provenance of sources: licence, author and URL, as `sources.csv` gives them."""
 
 import csv
 import unicodedata
@@ -8,10 +8,19 @@ from pathlib import Path
 from fgbg_data.compositing.source_file import BadSource
 
 PROVENANCE = ("licence", "author", "url")
+"""Columns of `sources.csv` that are kept, beside `file`."""
 
 
 def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
-    """Read `sources.csv` (file, licence, author, url), if there is one."""
+    """Read `sources.csv`, if the source folder holds one.
+
+    Args:
+        folder: the source folder.
+        files: paths of the pictures in it, relative to it.
+
+    Returns:
+        Path -> its licence, author and url, as far as they are given; and the lines that cannot be used.
+    """
     path = folder / "sources.csv"
     if not path.is_file():
         return {}, []
@@ -24,7 +33,7 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
         return {}, [BadSource("sources.csv", f"is not a CSV file in UTF-8 ({error})")]
     if "file" not in columns:
         return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url")]
-    by_name = {unicodedata.normalize("NFC", file): file for file in files}  # a CSV may be written on another system
+    by_name = {unicodedata.normalize("NFC", file): file for file in files}  # the CSV may come from another system
     found: dict[str, dict[str, str]] = {}
     bad = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Sources at the sizes that composites need."""
+"""Sources resized for composites: backgrounds to the canvas, cut-outs to the sizes of their boxes."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,14 @@ from fgbg_data.sample import Array
 
 
 def fit_background(picture: Image.Image, canvas: tuple[int, int], fit: str) -> Array:
-    """Fit a background to the canvas: (H, W, 3) uint8 RGB.
+    """Return a background at the size of the canvas, as (H, W, 3) uint8 RGB.
 
-    Pillow's resampling works in fixed-point integers, so every machine gives the same pixels.
+    Pillow resamples in fixed-point integers, so every machine gives the same pixels.
+
+    Args:
+        picture: the background, of mode RGB.
+        canvas: (height, width) in pixels.
+        fit: `cover` fills the canvas and crops the rest, `stretch` distorts the picture.
     """
     height, width = canvas
     if fit == "cover":
@@ -25,11 +30,16 @@ def fit_background(picture: Image.Image, canvas: tuple[int, int], fit: str) -> A
 
 
 def cutout_sizes(picture: Image.Image, config: BuildConfig) -> tuple[Array, ...]:
-    """Return a cut-out of mode RGBA at the sizes from which its boxes are made, each (h, w, 4) uint8 premultiplied.
+    """Return a cut-out at the sizes from which its boxes are resized, each (h, w, 4) uint8 premultiplied RGBA.
 
-    The first is its own size, or twice its largest box where that is smaller: memory then depends on the canvas, not on
-    the camera. Each other is half of the one before, down to the smallest box, so that a box is never less than half of
-    the size that it is made from. Here, once a source, pixels are averaged, by a filter without negative lobes.
+    The first size is that of the picture, but at most twice its largest box: memory then depends on the canvas and not
+    on the camera. Each further size is half of the one before, down to the smallest box, so a box is never less than
+    half as large as the size that it is made from. Averaging pixels is slow, so it happens here, once for each source,
+    with a filter that has no negative lobes and so makes no halo.
+
+    Args:
+        picture: the cut-out, of mode RGBA.
+        config: gives the canvas and the range of scales.
     """
     picture = picture.convert("RGBa")
     own = np.asarray(picture)
@@ -48,17 +58,17 @@ def cutout_sizes(picture: Image.Image, config: BuildConfig) -> tuple[Array, ...]
 
 
 def resize_premultiplied(sizes: Sequence[Array], height: int, width: int) -> Array:
-    """Resize a cut-out to (height, width, 4) uint8, colour premultiplied by alpha.
+    """Return a cut-out at one size, as (height, width, 4) uint8 RGBA with colours premultiplied by alpha.
 
-    Premultiplied, so that the unseen colour of clear pixels makes no halo. Linear interpolation does not ring along the
-    edge, and loses little where it shrinks by less than two. OpenCV's exact kind works in fixed-point integers, so that
-    every machine gives the same pixels. At one of its sizes a cut-out keeps its pixels.
+    Colours are premultiplied so that the invisible colour of transparent pixels makes no halo. Linear interpolation
+    makes no ringing along the edge, and it loses little detail when it shrinks by less than a factor of two. OpenCV's
+    exact variant computes in fixed-point integers, so every machine gives the same pixels. At one of the given sizes,
+    the pixels are returned unchanged.
 
     Args:
-        sizes: the same cut-out, (h, w, 4) uint8 premultiplied, from large to small; each half of the one before, as
-            `pictures.cutout_sizes` makes them.
-        height: wanted, in pixels.
-        width: likewise.
+        sizes: the cut-out from large to small, as `cutout_sizes` returns it.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
     """
     import cv2
 

@@ -1,51 +1,53 @@
-"""What is known of one source picture: usable, or not."""
+"""One source picture after its check: usable or not."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
 class Source(NamedTuple):
-    """What the plan needs to know of one source: its id, and its size in pixels after cropping."""
+    """The facts of a source that the plan needs."""
 
     id: str
+    """Name of the source in keys."""
     height: int
+    """Height in pixels, after EXIF rotation and for a foreground after cropping to alpha > 0."""
     width: int
+    """Width in pixels, measured in the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """One checked picture.
-
-    Attributes:
-        id: name in keys, a pure function of `file` and the kind of source.
-        file: path relative to the source folder, with `/`.
-        sha256: of the file.
-        height: after EXIF rotation, and for a foreground after cropping to alpha > 0; in pixels.
-        width: likewise.
-        provenance: licence, author and url, as far as `sources.csv` tells.
-    """
+    """A picture that passed its check."""
 
     id: str
+    """Name of the source in keys, computed from `file` and the kind of source."""
     file: str
+    """Path relative to the source folder, with `/`."""
     sha256: str
+    """SHA-256 of the file, in hex."""
     height: int
+    """Height in pixels, after EXIF rotation and for a foreground after cropping to alpha > 0."""
     width: int
+    """Width in pixels, measured in the same way."""
     provenance: dict[str, str] = field(default_factory=dict)
+    """Licence, author and URL, as far as `sources.csv` gives them."""
 
     @property
     def planned(self) -> Source:
-        """What the plan needs of it."""
+        """The facts of the source that the plan needs."""
         return Source(self.id, self.height, self.width)
 
     def described(self) -> dict[str, Any]:
-        """Return its entry in the manifest."""
+        """Return the source as an entry of the manifest."""
         entry = {"id": self.id, "file": self.file, "sha256": self.sha256}
         return entry | {"height": self.height, "width": self.width} | self.provenance
 
 
 @dataclass(frozen=True)
 class BadSource:
-    """One unusable picture, or line of `sources.csv`, and what is wrong with it."""
+    """A picture, or a line of `sources.csv`, that cannot be used."""
 
     file: str
+    """Path relative to the source folder, with `/`."""
     problem: str
+    """What is wrong, without the path. A build with `skip_bad` records this text in the manifest."""

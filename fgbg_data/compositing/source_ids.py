@@ -1,4 +1,4 @@
-"""Ids of sources: short names that are made from relative paths."""
+"""Ids of sources: short names that are computed from relative paths."""
 
 import hashlib
 import re
@@ -11,15 +11,20 @@ from fgbg_data.key import Kind
 
 
 def source_id(file: str, kind: Kind) -> str:
-    """Return the id of the source at a relative path: `[a-z0-9-]`, at most 40 characters.
+    """Return the id of the source at a relative path: at most 40 characters of `a-z`, `0-9` and `-`.
 
-    The bare slug only where the path is exactly SLUG.png (foreground) or SLUG.jpg (background); else six hex
-    digits of BLAKE2b(path) keep paths apart that slug alike, and names that have no ASCII letters.
+    The id is only the slug of the path if the path is exactly SLUG.png (foreground) or SLUG.jpg (background). Any
+    other path also gets six hex digits of its BLAKE2b digest. They keep apart paths with the same slug, and names
+    without ASCII letters.
+
+    Args:
+        file: path relative to the source folder, with `/`.
+        kind: the kind of the source.
 
     >>> source_id("hall.jpg", "background"), source_id("Hall.JPG", "background")
     ('hall', 'hall-5b6861')
     """
-    file = unicodedata.normalize("NFC", file)  # macOS hands out NFD, Linux what was written
+    file = unicodedata.normalize("NFC", file)  # macOS lists names as NFD, Linux as they were written
     stem = file.rsplit(".", 1)[0]
     ascii_stem = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_stem.lower()).strip("-")
@@ -30,7 +35,11 @@ def source_id(file: str, kind: Kind) -> str:
 
 
 def check_ids(sources: Iterable[SourceFile]) -> None:
-    """Raise a SourceError if two sources share an id (six hex digits can meet, if rarely)."""
+    """Require that no two sources share an id; six hex digits are sometimes the same, though rarely.
+
+    Raises:
+        SourceError: two sources share an id; the text names both.
+    """
     seen: dict[str, str] = {}
     for source in sources:
         if source.id in seen:
