@@ -211,7 +211,7 @@ def estimator_alone(cores: int, *, keep: bool) -> float:
 def _predict(keep: bool, seconds: float = 10) -> float:
     import torch
 
-    from fgbg_data.depth import load_estimator
+    from fgbg_data.depth.registry import load_estimator
     from fgbg_data.runtime.malloc import keep_freed_memory
 
     if keep:

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.depth import DepthEstimator, load_estimator, pick_device
+from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.registry import load_estimator, pick_device
 from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import FgbgError
 
@@ -131,9 +132,9 @@ def tiny_onnx(folder: Path, batch: int) -> Path:
 
 def random_densedepth(options: argparse.Namespace) -> DepthEstimator:
     """DenseDepth at its published width."""
-    from fgbg_data.depth import pick_device
     from fgbg_data.depth.densedepth import DenseDepthEstimator
     from fgbg_data.depth.densedepth_net import DenseDepthNet
+    from fgbg_data.depth.registry import pick_device
 
     estimator: Any = DenseDepthEstimator.__new__(DenseDepthEstimator)
     estimator.name, estimator.batch_size = "densedepth", options.batch

@@ -12,7 +12,8 @@ from .dataset.manifest import Manifest
 from .dataset.reading import Dataset, LoadedSample, open_dataset
 from .dataset.record import Record
 from .dataset.webdataset_decoder import decode
-from .depth import DepthEstimator
+from .depth.estimator import DepthEstimator
+from .depth.registry import Family, load_estimator, register_estimator
 from .deriving.convert import convert
 from .deriving.merge import merge
 from .deriving.resplit import resplit
@@ -29,6 +30,7 @@ __all__ = [
     "BuildPlan",
     "Dataset",
     "DepthEstimator",
+    "Family",
     "FgbgError",
     "FieldStats",
     "LoadedSample",
@@ -44,10 +46,12 @@ __all__ = [
     "decode",
     "dequantise_depth",
     "info",
+    "load_estimator",
     "merge",
     "open_dataset",
     "plan_build",
     "preview",
+    "register_estimator",
     "resplit",
     "stats",
     "verify",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from fgbg_data.dataset.identity import depth_labels
-from fgbg_data.depth import shown_name
+from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import at_least, between, check_shares, load_toml, one_of, parse_size
 from fgbg_data.splits import Holdout

@@ -9,7 +9,9 @@ from PIL import Image
 
 from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.encode import encode_depth
-from fgbg_data.depth import DepthEstimator, Identity, load_estimator, warn_of_licence
+from fgbg_data.depth.estimator import DepthEstimator, Identity
+from fgbg_data.depth.licences import warn_of_licence
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.drawing.sheets import contact_sheet, save_sheet
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option

@@ -6,10 +6,12 @@ import pytest
 from helpers.datasets import config_for
 from helpers.pictures import draw_pictures
 
-from fgbg_data import depth
+from fgbg_data import register_estimator
 from fgbg_data.building.build import build
 
 collect_ignore = ["helpers/keras_densedepth.py"]  # runs where TensorFlow is, in a process of its own
+
+register_estimator("fake", "helpers.fake_estimator:FakeEstimator")
 
 
 @pytest.fixture(autouse=True)
@@ -24,17 +26,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_pictures(tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.fixture
-def fake_estimator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register the estimator `fake`; only in this process, so with jobs=1."""
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-
-
 @pytest.fixture(scope="session")
 def dataset(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete dataset of 48 samples with depth, in tar and hdf5. Read only: copy it before changing it."""
     out = tmp_path_factory.mktemp("dataset") / "shards"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-        build(config_for(pictures, out, depth="fake", format=("tar", "hdf5")))
+    build(config_for(pictures, out, depth="fake", format=("tar", "hdf5")))
     return out

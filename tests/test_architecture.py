@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = {
     "fgbg_data": [
-        *("errors", "text", "options", "command_line", "key", "sample", "splits", "runtime", "pictures", "codecs"),
-        *("drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building", "deriving"),
-        *("labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
+        *("errors", "text", "options", "registry", "command_line", "key", "sample", "splits", "runtime", "pictures"),
+        *("codecs", "drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building"),
+        *("deriving", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],
     "fgbg_train": [
         *("errors", "schedule", "network_names", "config", "devices", "models", "data", "measure", "run", "prepare"),

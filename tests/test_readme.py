@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from helpers.datasets import config_for
 
-from fgbg_data import depth
 from fgbg_data.building.build import build
 from fgbg_data.cli import main as data_cli
 from fgbg_train.cli import main as train_cli
@@ -17,7 +16,6 @@ README = (ROOT / "README.md").read_text()
 
 def test_python_of_the_readme_runs(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
     build(config_for(pictures, Path("shards"), size="224", depth="fake"))
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks

@@ -14,7 +14,7 @@ from fgbg_data.compositing.plan import Shard
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record, record_path
-from fgbg_data.depth import DepthEstimator
+from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter

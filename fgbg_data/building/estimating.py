@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fgbg_data.depth import DepthEstimator, load_estimator
+from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.registry import is_thread_invariant, load_estimator
 from fgbg_data.depth.server import Address, EstimatorServer, RemoteEstimator
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import ProgressReporter
@@ -79,7 +80,7 @@ def start_estimator(
     """
     # Floats of most networks on a CPU depend on the number of threads, and a dataset must depend neither on `jobs` nor
     # on how many shards were left to resume. Those of `tiny` do not, which a test checks.
-    steady = access.name == "tiny" or access.device != "cpu"
+    steady = is_thread_invariant(access.name) or access.device != "cpu"
     threads = max(1, num_cores() // jobs) if jobs > 1 else 0
     access = replace(access, threads=threads if steady else 1)
     server: EstimatorServer | None = None

@@ -14,7 +14,9 @@ from fgbg_data.compositing.sources import bad_sources_text, find_pictures, no_tr
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.depth import DepthEstimator, check_estimator, load_estimator, warn_of_licence
+from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.licences import warn_of_licence
+from fgbg_data.depth.registry import check_estimator, load_estimator
 from fgbg_data.errors import ConfigError, SourceError, StorageError, option
 from fgbg_data.key import SampleKey, max_key_bytes
 from fgbg_data.runtime.parallel import num_cores

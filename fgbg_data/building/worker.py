@@ -21,7 +21,7 @@ from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import Record
-from fgbg_data.depth import DepthEstimator
+from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, PlacementError, option
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample

@@ -88,8 +88,8 @@ def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
     """
     from rich.table import Column, Table
 
-    from fgbg_data.depth import load_estimator
     from fgbg_data.depth.catalogue import SPEED_SIDE_PX, catalogue, pictures_per_s
+    from fgbg_data.depth.registry import load_estimator
 
     if speed:
         for name in speed:

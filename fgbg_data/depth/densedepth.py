@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fgbg_data.depth import Identity, shown_name
-from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
+from fgbg_data.depth.estimator import Identity
+from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
+from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fgbg_data.depth import Identity, shown_name
-from fgbg_data.depth.frames import check_batch_size, check_images
+from fgbg_data.depth.estimator import Identity
+from fgbg_data.depth.hf_presets import PRESETS, Output
 from fgbg_data.depth.hub import CONFIG, ModelFiles, find_model
-from fgbg_data.depth.presets import PRESETS, Output
+from fgbg_data.depth.preprocess import check_batch_size, check_images
+from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.sample import Array
 

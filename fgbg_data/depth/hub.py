@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fgbg_data.depth.presets import PRESETS
+from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.runtime.storage import file_sha256
 

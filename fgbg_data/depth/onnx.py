@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.depth import Identity, shown_name
-from fgbg_data.depth.frames import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
-from fgbg_data.depth.recipe import Recipe, read_recipe
+from fgbg_data.depth.estimator import Identity
+from fgbg_data.depth.onnx_recipe import Recipe, read_recipe
+from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
+from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.runtime.storage import file_sha256

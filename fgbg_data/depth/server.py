@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from fgbg_data.depth import DepthEstimator, Identity
+from fgbg_data.depth.estimator import DepthEstimator, Identity
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
 

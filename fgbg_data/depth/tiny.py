@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fgbg_data.depth.frames import check_batch_size, check_images, resize, size_within
+from fgbg_data.depth.preprocess import check_batch_size, check_images, resize, size_within
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
 
@@ -40,6 +40,10 @@ class TinyEstimator:
     """
 
     name = "tiny"
+    licence = LICENCE
+    parameters = "3.3 M"
+    output = "inverse depth"
+    thread_invariant = True
 
     def __init__(self, device: str = "cpu", batch_size: int = 16) -> None:
         import torch

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Protocol, Self, TypeVar
 
 from fgbg_data.errors import BuildError, option
+from fgbg_data.registry import Rows, register_rows, registered_rows
 from fgbg_data.runtime import storage
 from fgbg_data.runtime.malloc import keep_freed_memory
 
@@ -75,7 +76,7 @@ def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: 
         batch_size=1,
         return_as="generator_unordered",
         initializer=_start,
-        initargs=(work, out, os.getpid()),
+        initargs=(work, out, os.getpid(), registered_rows()),
     )
     with _CtrlC() as ctrl_c:
         try:
@@ -153,12 +154,13 @@ class _CtrlC:
 _do: Callable[[Any, int], Any] | None = None
 
 
-def _start(work: Work[Any, Any], out: Path, parent: int) -> None:
+def _start(work: Work[Any, Any], out: Path, parent: int, rows: Rows) -> None:
     """Make this process a worker: it dies with its parent."""
     import cv2
 
     global _do
     _die_with_parent(parent)
+    register_rows(rows)
     keep_freed_memory()
     cv2.setNumThreads(1)  # workers are the parallelism
     storage.hold_as_worker(out)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from fgbg_data.registry import register_rows, registered_rows
 from fgbg_data.runtime.progress import Progress, activity, reporter
 
 Task = TypeVar("Task")
@@ -37,7 +38,8 @@ def _results(function: Callable[[Task], Result], tasks: Sequence[Task], jobs: in
         return
     from joblib.externals.loky import get_reusable_executor
 
+    parallel = Parallel(n_jobs=jobs, return_as="generator", initializer=register_rows, initargs=(registered_rows(),))
     try:
-        yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(task) for task in tasks)
+        yield from parallel(delayed(function)(task) for task in tasks)
     finally:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fgbg_data.depth import DepthEstimator
+from fgbg_data.depth.estimator import DepthEstimator
 
 
 class EstimatorContract:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.depth.presets import is_non_commercial
+from fgbg_data.depth.licences import is_non_commercial
 from fgbg_data.shards import load_format
 from fgbg_data.splits import POLICIES
 from fgbg_data.text import format_bytes

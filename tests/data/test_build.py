@@ -16,13 +16,13 @@ from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
 from PIL import Image
 
-from fgbg_data import depth
 from fgbg_data.building.build import BuildMaker, build
 from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
+from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
 from fgbg_data.runtime import storage
 from fgbg_data.runtime.progress import LineProgress
@@ -155,7 +155,6 @@ def on_device(prepared: PreparedBuild, device: str) -> PreparedBuild:
     return replace(prepared, work=replace(prepared.work, estimator=replace(prepared.work.estimator, device=device)))
 
 
-@pytest.mark.usefixtures("fake_estimator")
 def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path, dataset: Path) -> None:
     """What a GPU build does: the parent predicts, workers compose and encode."""
     prepared = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
@@ -179,7 +178,7 @@ def test_a_build_says_how_busy_the_estimator_was(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, jobs: int
 ) -> None:
     """In this process, and in the server that a GPU's workers ask; neither waiting nor start-up counts as work."""
-    monkeypatch.setitem(depth.ESTIMATORS, "slow", f"{__name__}:Slow")
+    monkeypatch.setitem(ESTIMATORS, "slow", f"{__name__}:Slow")
     prepared = prepare(config_for(pictures, tmp_path / "out", depth="slow", val=0, test=0, jobs=jobs))
     shown = io.StringIO()
     started = time.monotonic()
@@ -320,7 +319,6 @@ def test_truncated_placements_are_drawn_again_until_they_show(tmp_path: Path, pi
     assert [meta["mask_area_px"] for meta in metas] == areas.tolist()
 
 
-@pytest.mark.usefixtures("fake_estimator")
 def test_depth_that_is_not_finite_stops_and_names_the_sample(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +327,6 @@ def test_depth_that_is_not_finite_stops_and_names_the_sample(
         build(config_for(pictures, tmp_path / "out", depth="fake"))
 
 
-@pytest.mark.usefixtures("fake_estimator")
 def test_depth_size_bits_and_encoded_layout(pictures: Path, tmp_path: Path) -> None:
     options = {"depth": "fake", "depth_size": "half", "depth_bits": 16, "hdf5_layout": "encoded"}
     build(config_for(pictures, tmp_path / "out", format=("tar", "hdf5"), **options))

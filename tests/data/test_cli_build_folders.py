@@ -143,9 +143,7 @@ def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -
 
 
 def test_what_differs_in_depth_is_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fgbg_data import depth
 
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
     assert build(folder, "--depth", "fake").exit_code == 0
     assert "differs in: --depth (fake there, none here))." in refused(folder)
     message = refused(folder, "--depth", "fake", "--estimator-batch", "2")

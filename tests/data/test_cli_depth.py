@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from helpers.fake_estimator import FakeEstimator
 from PIL import Image
 
-from fgbg_data import cli, depth
+from fgbg_data import cli, load_estimator
 from fgbg_data.depth.catalogue import catalogue
-from fgbg_data.depth.presets import PRESETS
+from fgbg_data.depth.hf_presets import PRESETS
 
 
 def run(*arguments: str | Path) -> Result:
@@ -42,7 +42,7 @@ def photos(pictures: Path, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_depth_of_pictures(photos: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_depth_of_pictures(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(photos, "-o", out, "--depth", "fake")
     assert result.exit_code == 0, result.output
@@ -71,12 +71,12 @@ def test_tiny_is_the_default_and_labels_as_a_build_does(photos: Path, tmp_path: 
     about = json.loads((tmp_path / "out" / "room0.depth.json").read_text())
     assert (about["estimator"]["name"], about["estimator"]["batch_size"], about["depth_bits"]) == ("tiny", 3, 16)
     image = np.asarray(Image.open(photos / "room0.jpg").convert("RGB"))
-    guess = depth.load_estimator("tiny", "cpu").estimate(image[None])[0]
+    guess = load_estimator("tiny", "cpu").estimate(image[None])[0]
     codes = cv2.imread(str(tmp_path / "out" / "room0.depth.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_allclose(codes / 65535, (guess - guess.min()) / np.ptp(guess), atol=1e-3)
 
 
-def test_estimators_side_by_side(photos: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_estimators_side_by_side(photos: Path, tmp_path: Path) -> None:
     result = run(photos, "-o", tmp_path / "out", "--compare", "tiny, fake")
     assert result.exit_code == 0, result.output
     with Image.open(tmp_path / "out" / "room0.compare.png") as sheet:
@@ -84,7 +84,7 @@ def test_estimators_side_by_side(photos: Path, tmp_path: Path, fake_estimator: N
     assert "at least two estimators" in refused(photos, "-o", tmp_path / "more", "--compare", "tiny")
 
 
-def test_nothing_is_overwritten_unasked(photos: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_nothing_is_overwritten_unasked(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(photos, "-o", out, "--depth", "fake").exit_code == 0
     before = (out / "room0.depth.png").stat().st_mtime_ns
@@ -95,7 +95,7 @@ def test_nothing_is_overwritten_unasked(photos: Path, tmp_path: Path, fake_estim
     assert (out / "room0.depth.png").stat().st_mtime_ns > before
 
 
-def test_what_cannot_work(photos: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_what_cannot_work(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "none.jpg", "-o", out) == f"{tmp_path / 'none.jpg'}: there is no such file or folder"
@@ -104,13 +104,13 @@ def test_what_cannot_work(photos: Path, tmp_path: Path, fake_estimator: None) ->
     assert "labels nothing" in refused(photos, "-o", out, "--depth", "none")
     assert refused(photos, "-o", out, "--depth-bits", "17") == "--depth-bits 17: expected 1 to 16"
     assert refused(photos, "-o", out, "--estimator-batch", "0") == "--estimator-batch 0: expected at least 1"
-    assert refused(photos, "-o", out, "--device", "gpu").startswith("--device 'gpu': expected one of auto, cpu, cuda")
+    assert refused(photos, "-o", out, "--device", "gpu").startswith("--device gpu: expected one of auto, cpu, cuda")
     shutil.copy(photos / "room0.jpg", photos / "room0.png")
     assert "would both be written as room0; use a folder for each" in refused(photos, "-o", out)
     assert not out.exists()
 
 
-def test_bad_pictures_are_listed_and_the_others_labelled(photos: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_bad_pictures_are_listed_and_the_others_labelled(photos: Path, tmp_path: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"no picture")
     message = refused(photos, "-o", tmp_path / "out", "--depth", "fake", lines=2)
     assert message.startswith("1 of 3 pictures cannot be used; the others are labelled:\n")
@@ -118,9 +118,7 @@ def test_bad_pictures_are_listed_and_the_others_labelled(photos: Path, tmp_path:
     assert len(list((tmp_path / "out").rglob("*.depth.png"))) == 2
 
 
-def test_depth_that_is_not_finite_is_refused(
-    photos: Path, tmp_path: Path, fake_estimator: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_depth_that_is_not_finite_is_refused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
     assert "room0.jpg: fake gave a depth that is not finite" in refused(
         photos, "-o", tmp_path / "out", "--depth", "fake"
@@ -128,9 +126,7 @@ def test_depth_that_is_not_finite_is_refused(
 
 
 @pytest.mark.filterwarnings("always:fake")
-def test_a_licence_is_warned_of_once(
-    photos: Path, tmp_path: Path, fake_estimator: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_licence_is_warned_of_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = FakeEstimator().identity()
     monkeypatch.setattr(FakeEstimator, "identity", lambda self: plain | {"licence": "CC-BY-NC-4.0"})
     result = run(photos, "-o", tmp_path / "out", "--depth", "fake")
@@ -163,7 +159,7 @@ def test_table_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
     assert states["tiny"] == "in the package"
 
 
-def test_speed_of_estimators_on_request(fake_estimator: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speed_of_estimators_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[int, ...]] = []
     estimate = FakeEstimator.estimate
     monkeypatch.setattr(

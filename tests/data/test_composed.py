@@ -18,7 +18,6 @@ from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
 
 import fgbg_data
-from fgbg_data import depth
 from fgbg_data.building import source_depth
 from fgbg_data.building.build import build
 from fgbg_data.checking.stats import stats
@@ -30,6 +29,7 @@ from fgbg_data.compositing.resize import fit_background
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
+from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.deriving.convert import convert
 from fgbg_data.deriving.merge import merge
 from fgbg_data.deriving.resplit import resplit
@@ -59,7 +59,7 @@ class Counting(FakeEstimator):
 def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
     monkeypatch.setattr(Counting, "calls", 0)
     monkeypatch.setattr(Counting, "broken_at", 0)
-    monkeypatch.setitem(depth.ESTIMATORS, "fake", f"{__name__}:Counting")
+    monkeypatch.setitem(ESTIMATORS, "fake", f"{__name__}:Counting")
     return Counting
 
 
@@ -67,9 +67,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
 def both(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete dataset of 48 samples with both kinds of depth. Read only."""
     out = tmp_path_factory.mktemp("both") / "shards"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-        build(config_for(pictures, out, depth="fake", depth_mode="both", format=("tar", "hdf5")))
+    build(config_for(pictures, out, depth="fake", depth_mode="both", format=("tar", "hdf5")))
     return out
 
 
@@ -93,7 +91,7 @@ def test_inferred_depth_is_what_it_was(both: Path, dataset: Path) -> None:
         assert tar_files(both, suffix) == tar_files(dataset, suffix), suffix
 
 
-def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "c", depth="fake", depth_mode="compose"))
     assert tar_files(tmp_path / "c", "depth.png") == tar_files(both, "depth_composed.png")
     ranges = ("depth_min", "depth_max"), ("depth_composed_min", "depth_composed_max")
@@ -119,7 +117,7 @@ def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, picture
     assert nearer > 0
 
 
-def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "full", depth="fake", depth_mode="compose", depth_bits=16, samples=6)
     build(config)
     build(replace(config, out=tmp_path / "half", depth_size="half"))
@@ -132,9 +130,7 @@ def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path, fake_
         assert np.abs(blocks - half[..., None]).min(-1).max() < 0.01
 
 
-def test_twins_stand_alike_and_a_drawn_stand_is_nearer(
-    both: Path, pictures: Path, tmp_path: Path, fake_estimator: None
-) -> None:
+def test_twins_stand_alike_and_a_drawn_stand_is_nearer(both: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "d", depth="fake", depth_mode="both", stand="drawn"))
     floor = {
         sample.key: sample for split in ("train", "val", "test") for sample in open_dataset(both, split, depth="raw")
@@ -163,7 +159,7 @@ def test_the_estimator_is_asked_once_about_each_source(
     assert not (tmp_path / "c" / storage.SOURCE_DEPTH).exists()
 
 
-def test_workers_do_not_change_bytes(pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_workers_do_not_change_bytes(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "one", depth="fake", depth_mode="compose", format=("tar", "hdf5"))
     build(config)
     build(replace(config, out=tmp_path / "two", jobs=2))  # workers do not know the fake: they need not ask it
@@ -191,7 +187,7 @@ def test_a_stopped_build_goes_on(
 
 
 def test_what_an_estimator_says_of_a_source_is_checked(
-    pictures: Path, tmp_path: Path, fake_estimator: None, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
     config = config_for(pictures, tmp_path / "s", depth="fake", depth_mode="compose")
@@ -202,14 +198,14 @@ def test_what_an_estimator_says_of_a_source_is_checked(
         build(config)
 
 
-def test_another_mode_is_another_dataset(both: Path, pictures: Path, fake_estimator: None) -> None:
+def test_another_mode_is_another_dataset(both: Path, pictures: Path) -> None:
     with pytest.raises(FingerprintError, match=r"differs in: --depth-mode \(both there, infer here\)"):
         build(config_for(pictures, both, depth="fake", format=("tar", "hdf5")))
     with pytest.raises(FingerprintError, match=r"differs in: --relief \(0.2 there, 0.3 here\)"):
         build(config_for(pictures, both, depth="fake", depth_mode="both", relief=0.3, format=("tar", "hdf5")))
 
 
-def test_keys_that_leave_no_room_for_the_suffix(pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_keys_that_leave_no_room_for_the_suffix(pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "p")
     for kind, name in (("bg", "room0.jpg"), ("fg", "thing0.png")):
         place = tmp_path / "p" / kind / name
@@ -220,7 +216,7 @@ def test_keys_that_leave_no_room_for_the_suffix(pictures: Path, tmp_path: Path, 
     build(replace(config, depth_mode="compose"))
 
 
-def test_dry_run_counts_the_calls(pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_dry_run_counts_the_calls(pictures: Path, tmp_path: Path) -> None:
     command = ["build", "--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(tmp_path / "o")]
     command += ["--size", "48", "--depth", "fake", "--positions", "2", "--val", "0.2", "--test", "0.2", "-j", "1"]
     expected = {
@@ -281,7 +277,7 @@ def test_a_dataset_without_it_has_none(dataset: Path) -> None:
     assert info(dataset)["fields"]["depth"]["label"] == "inferred"
 
 
-def test_what_is_said_of_it(both: Path, pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_what_is_said_of_it(both: Path, pictures: Path, tmp_path: Path) -> None:
     fields = info(both)["fields"]
     assert (fields["depth"]["label"], fields["depth_composed"]["label"]) == ("inferred", "composed")
     assert fields["depth_composed"]["shape"] == [48, 48]
@@ -364,7 +360,7 @@ def test_split_anew_and_merged(both: Path, dataset: Path, tmp_path: Path) -> Non
     assert info(tmp_path / "twice")["fields"]["depth_composed"]["label"] == "composed"
 
 
-def test_two_kinds_of_depth_are_not_merged(dataset: Path, pictures: Path, tmp_path: Path, fake_estimator: None) -> None:
+def test_two_kinds_of_depth_are_not_merged(dataset: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "c", depth="fake", depth_mode="compose"))
     convert(dataset, tmp_path / "i", format="tar")
     with pytest.raises(ConfigError, match=r"kind of depth \(infer and compose, stand floor, relief 0.2\)"):

@@ -21,7 +21,6 @@ from helpers.datasets import config_for, contents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fgbg_data import depth
 from fgbg_data.building.build import build
 from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
@@ -41,9 +40,7 @@ SPLITS = ("train", "val", "test")
 def tars(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small dataset with depth of both kinds, as tar alone."""
     out = tmp_path_factory.mktemp("tars") / "shards"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-        build(config_for(pictures, out, depth="fake", depth_mode="both", positions=1))
+    build(config_for(pictures, out, depth="fake", depth_mode="both", positions=1))
     return out
 
 
@@ -119,9 +116,7 @@ def test_tar_to_folder_and_back_is_the_same_tar(tars: Path, tmp_path: Path) -> N
 
 def test_hdf5_of_tar_is_the_twin_that_build_writes(tars: Path, pictures: Path, tmp_path: Path) -> None:
     convert(tars, tmp_path / "h5", format="hdf5")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-        build(config_for(pictures, tmp_path / "built", depth="fake", depth_mode="both", positions=1, format="hdf5"))
+    build(config_for(pictures, tmp_path / "built", depth="fake", depth_mode="both", positions=1, format="hdf5"))
     for path in (tmp_path / "built").rglob("*.h5"):
         assert (tmp_path / "h5" / path.relative_to(tmp_path / "built")).read_bytes() == path.read_bytes()
 

@@ -110,9 +110,7 @@ def test_depth_in_three_forms(dataset: Path, form: str) -> None:
 
 
 @form_of
-def test_half_size_depth_comes_at_the_size_of_the_image(
-    pictures: Path, tmp_path: Path, fake_estimator: None, form: str
-) -> None:
+def test_half_size_depth_comes_at_the_size_of_the_image(pictures: Path, tmp_path: Path, form: str) -> None:
     build(config_for(pictures, tmp_path / "s", depth="fake", depth_size="half", format=(form,), samples=6))
     for fields in (("image", "depth"), ("depth",)):
         assert open_dataset(tmp_path / "s", fields=fields)[0].depth.shape == (48, 48)  # type: ignore[union-attr]

@@ -1,13 +1,13 @@
 """Estimators: the registry, the server, and the contract on the small ones."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.fake_estimator import FakeEstimator
 
-from fgbg_data.depth import FORMS, DepthEstimator, check_estimator, load_estimator, pick_device, shown_name
+from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.registry import FAMILIES, Family, check_estimator, load_estimator, pick_device, shown_name
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.testing.estimators import EstimatorContract
@@ -49,17 +49,17 @@ def test_unknown_names_get_a_hint(name: str, meant: str) -> None:
     with pytest.raises(EstimatorError) as caught:
         load_estimator(name)
     expected = (
-        f"--depth {name!r}: there is no such estimator; did you mean {meant}? `fgbg-data estimators` lists them all"
+        f"depth={name!r}: there is no such estimator; did you mean {meant}? `fgbg-data estimators` lists them all"
     )
     assert str(caught.value) == expected
 
 
-def test_a_form_needs_its_source_and_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EstimatorError, match="--depth 'onnx:': expected onnx:FILE"):
+def test_a_family_needs_its_source_and_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EstimatorError, match="depth='onnx:': expected onnx:FILE"):
         check_estimator("onnx:")
-    monkeypatch.setitem(FORMS, "hf", replace(FORMS["hf"], needs="not_there"))
-    with pytest.raises(EstimatorError, match=r"zoedepth: needs not_there, .*: pip install 'fgbg\[hf\]'"):
-        check_estimator("zoedepth")
+    monkeypatch.setitem(FAMILIES, "zoo", Family(target="zoo:Zoo", shown="zoo:NAME", extra="zoo", needs="not_there"))
+    with pytest.raises(EstimatorError, match=r"depth='zoo:lion': needs not_there, .*: pip install 'fgbg\[zoo\]'"):
+        check_estimator("zoo:lion")
 
 
 def test_names_lose_the_folders_of_this_machine() -> None:
@@ -81,7 +81,7 @@ def test_no_gpu_is_said() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     assert pick_device("auto") == "cpu"
-    with pytest.raises(EstimatorError, match="--device cuda: torch .* sees no GPU. Use --device cpu"):
+    with pytest.raises(EstimatorError, match="device='cuda': torch .* sees no GPU. Use device='cpu'"):
         pick_device("cuda")
 
 

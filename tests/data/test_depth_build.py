@@ -15,7 +15,7 @@ from helpers.depth_models import PLAIN, save_model, write_onnx
 from fgbg_data import open_dataset
 from fgbg_data.building.build import build
 from fgbg_data.cli import main
-from fgbg_data.depth import load_estimator
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError, FingerprintError
 
@@ -94,7 +94,7 @@ def test_other_weights_are_another_dataset(green: str, pictures: Path, tmp_path:
 
 def test_a_model_that_gives_no_number_stops_the_build(pictures: Path, tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "nan.onnx", weights=(0, float("nan"), 0))
-    with pytest.raises(EstimatorError, match=r"room\d_thing\d_\d+m?: --depth onnx:.* gave a depth that is not finite"):
+    with pytest.raises(EstimatorError, match=r"room\d_thing\d_\d+m?: depth='onnx:.*' gave a depth that is not finite"):
         build(config_for(pictures, tmp_path / "out", depth=f"onnx:{path}", **SMALL))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fgbg_data.depth import DepthEstimator, load_estimator
 from fgbg_data.depth.densedepth import DenseDepthEstimator
+from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
@@ -227,7 +228,7 @@ def test_network_is_that_of_tensorflow(width: str, between: str, tmp_path: Path)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(EstimatorError, match=r"none.h5: there is no such file; expected densedepth:FILE.h5"):
+    with pytest.raises(EstimatorError, match=r"none.h5': there is no such file; expected densedepth:FILE.h5"):
         load_estimator(f"densedepth:{tmp_path / 'none.h5'}", "cpu")
 
 

@@ -11,10 +11,12 @@ import pytest
 from helpers.depth_models import FAMILIES, save_model
 from PIL import Image
 
-from fgbg_data.depth import DepthEstimator, load_estimator, warn_of_licence
+from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.hf import HfEstimator
+from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.depth.hub import card_licence
-from fgbg_data.depth.presets import PRESETS
+from fgbg_data.depth.licences import warn_of_licence
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
@@ -280,7 +282,7 @@ def test_offline_says_how_to_fetch_it(name: str, cache: Path) -> None:
         load_estimator(name, "cpu")
     assert str(caught.value) == (
         f"{repo} is not in the cache of this machine ({cache}) and cannot be fetched (no connection to the hub). "
-        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say --depth hf:DIR"
+        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say depth='hf:DIR'"
     )
 
 

@@ -13,7 +13,7 @@ from helpers.depth_models import save_model, write_onnx
 from onnx import helper, numpy_helper
 
 from fgbg_data import cli, open_dataset
-from fgbg_data.depth import load_estimator
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.depth.tiny_net import TinyNet
 from fgbg_data.errors import EstimatorError

@@ -11,9 +11,10 @@ import pytest
 from helpers.depth_models import PLAIN, write_onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fgbg_data.depth import DepthEstimator, load_estimator
+from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.onnx import OnnxEstimator, normalises_itself
-from fgbg_data.depth.recipe import RECIPES, read_recipe
+from fgbg_data.depth.onnx_recipe import RECIPES, read_recipe
+from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.storage import file_sha256
@@ -184,7 +185,7 @@ def test_identity(tmp_path: Path) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(EstimatorError, match=r"none.onnx: there is no such file; expected onnx:FILE"):
+    with pytest.raises(EstimatorError, match=r"none.onnx': there is no such file; expected onnx:FILE"):
         load_estimator(f"onnx:{tmp_path / 'none.onnx'}", "cpu")
     with pytest.raises(EstimatorError, match="is a folder; expected onnx:FILE"):
         load_estimator(f"onnx:{tmp_path}", "cpu")
@@ -282,5 +283,5 @@ def test_no_cuda_is_said(tmp_path: Path) -> None:
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("onnxruntime has CUDA here")
-    with pytest.raises(EstimatorError, match="has no CUDA; pip install onnxruntime-gpu, or use --device cpu"):
+    with pytest.raises(EstimatorError, match="has no CUDA; pip install onnxruntime-gpu, or use device='cpu'"):
         OnnxEstimator(str(write_onnx(tmp_path / "m.onnx")), device="cuda")

@@ -167,9 +167,7 @@ def test_folding_batch_norm_changes_nothing() -> None:
 
 
 def test_estimator_does_without_timm() -> None:
-    code = (
-        "import sys; from fgbg_data.depth import load_estimator; load_estimator('tiny'); print('timm' in sys.modules)"
-    )
+    code = "import sys; from fgbg_data import load_estimator; load_estimator('tiny'); print('timm' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 

@@ -67,9 +67,7 @@ def test_an_older_format_version_is_left_to_its_maker(copy: Path) -> None:
     ],
     ids=lambda options: "-".join(options["format"]),
 )
-def test_nothing_on_other_healthy_data(
-    pictures: Path, tmp_path: Path, fake_estimator: None, options: dict[str, Any]
-) -> None:
+def test_nothing_on_other_healthy_data(pictures: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     build(config_for(pictures, tmp_path / "s", samples=30, **options))
     report = verify(tmp_path / "s", rerender=30, bg=pictures / "bg", fg=pictures / "fg")
     assert report.problems == []
@@ -253,7 +251,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", SHARD_DAMAGE)
-def test_damage_is_found_and_mended(dataset: Path, copy: Path, pictures: Path, fake_estimator: None, name: str) -> None:
+def test_damage_is_found_and_mended(dataset: Path, copy: Path, pictures: Path, name: str) -> None:
     damage, text = SHARD_DAMAGE[name]
     damage(copy)
     assert contents(copy) != contents(dataset)
@@ -327,13 +325,13 @@ def test_quick_sees_records_and_sizes(copy: Path) -> None:
     assert_found(verify(copy, quick=True), "is 5 bytes, the record says")
 
 
-def test_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path, fake_estimator: None) -> None:
+def test_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path) -> None:
     (copy / MANIFEST).unlink()
     build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5")))
     assert contents(copy) == contents(dataset)
 
 
-def test_a_lost_manifest_is_no_leave_to_overwrite(copy: Path, pictures: Path, fake_estimator: None) -> None:
+def test_a_lost_manifest_is_no_leave_to_overwrite(copy: Path, pictures: Path) -> None:
     (copy / MANIFEST).unlink()
     with pytest.raises(StorageError, match="holds no dataset.json"):
         build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5"), seed=4))

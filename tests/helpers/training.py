@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import torch
 
-from fgbg_data import depth
 from fgbg_data.building.build import build as build_dataset
 from fgbg_train.config import FitConfig, build
 from helpers.datasets import config_for
@@ -52,9 +50,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 def make_shards(folder: Path, **options: Any) -> Path:
     """Build a dataset of 48 samples of 48 px."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(depth.ESTIMATORS, "fake", "helpers.fake_estimator:FakeEstimator")
-        build_dataset(config_for(draw_pictures(folder), folder / "shards", **options))
+    build_dataset(config_for(draw_pictures(folder), folder / "shards", **options))
     torch.set_num_threads(1)  # a build in this process has set what is best for it
     return folder / "shards"
 

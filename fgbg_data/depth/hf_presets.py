@@ -44,13 +44,3 @@ PRESETS: dict[str, Preset] = {
     "depth-pro": Preset(repo="apple/DepthPro-hf", licence="apple-amlr", params_m=952, output="inverse"),
 }
 """Name -> model. Source of licences, sizes and outputs: `docs/estimators.md`."""
-
-
-def is_non_commercial(licence: str) -> bool:
-    """Tell whether a licence allows research or other non-commercial use alone.
-
-    >>> is_non_commercial("CC-BY-NC-4.0"), is_non_commercial("apple-amlr"), is_non_commercial("Apache-2.0")
-    (True, True, False)
-    """
-    words = licence.lower().replace("_", "-").split("-")
-    return "nc" in words or "amlr" in words or "research" in words or "noncommercial" in words

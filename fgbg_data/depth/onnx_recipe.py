@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fgbg_data.depth.presets import Output
+from fgbg_data.depth.hf_presets import Output
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import canonical_json
 

@@ -1,4 +1,4 @@
-"""Batches that do not fit into memory: an estimator goes on in halves of them, and says so."""
+"""Batches that do not fit into memory: the estimator computes them in halves, and warns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from fgbg_data.sample import Array
 from fgbg_data.text import counted
 
 if TYPE_CHECKING:
-    from fgbg_data.depth import DepthEstimator, Identity
+    from fgbg_data.depth.estimator import DepthEstimator, Identity
 
 
 class Halving:
-    """An estimator that computes a batch in halves where the whole does not fit into memory: quarters, ... down to one.
+    """An estimator that computes a batch in halves if the whole batch does not fit into memory.
 
-    The batch that a build cuts, and so its fingerprint, stays as it is. What was too large once is not tried again.
+    If halves do not fit either, it goes on with quarters, and so on down to single pictures. The batches of a build,
+    and so its fingerprint, stay as they are. A size that did not fit once is not tried again.
 
     Args:
         estimator: computes parts of a batch. Out-of-memory errors of torch, onnxruntime and numpy are recognised.
@@ -32,14 +33,14 @@ class Halving:
         self._part = estimator.batch_size
 
     def identity(self) -> Identity:
-        """Return that of the estimator."""
+        """Return the identity of the estimator."""
         return self._estimator.identity()
 
     def estimate(self, images: Array) -> Array:
-        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, as the estimator gives it; warns where it halves.
+        """Return what the estimator gives: (N, H, W, 3) uint8 RGB -> (N, H, W) float32. Warn when a batch is halved.
 
         Raises:
-            EstimatorError: one picture alone does not fit, or as the estimator raises it.
+            EstimatorError: not even one picture fits, or the estimator raises it.
         """
         while True:
             size = min(self._part, max(1, len(images)))
@@ -61,6 +62,6 @@ class Halving:
             warnings.warn(
                 f"{self.name}: out of memory with {counted(size, 'picture')} in one call; going on with {self._part}. "
                 "Depth may differ in its last bits from that of a device with more memory; a new build with "
-                f"{option('estimator_batch', self._part)} always computes it so",
+                f"--estimator-batch {self._part} always computes it so",
                 stacklevel=2,
             )
