@@ -1,7 +1,6 @@
-"""The configuration of a build: one frozen dataclass, read from TOML and options, and its fingerprint."""
+"""The configuration of a build: one frozen dataclass, whose values come from Python, a TOML file or options."""
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal, get_args
 from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.options import at_least, between, check_shares, load_toml, one_of, parse_size
+from fgbg_data.options import at_least, between, check_shares, load_toml, nearest, one_of, parse_size
 from fgbg_data.splits import Holdout
 
 Fit = Literal["cover", "stretch"]
@@ -21,8 +20,8 @@ DepthMode = Literal["infer", "compose", "both"]
 Stand = Literal["floor", "drawn"]
 
 _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}
-"""Where things lie and how they are run. The kind of device counts through the estimator's identity,
-sources count by id and digest."""
+"""Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
+estimator's identity, and the sources by id and digest."""
 
 _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (int,)),
@@ -31,82 +30,88 @@ _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     tuple[str, ...]: ("text such as 'tar,hdf5'", (str, tuple)),
 }
-"""Type of a field -> what to call it, and what TOML gives for it; any other field is text."""
+"""Type of a field -> its name in error texts, and the types that a TOML file may give for it. Other fields are text."""
 _SIZES = ("size", "scale", "depth_size")
-"""Fields of text where a number is meant as its text."""
+"""Fields of text that may also be given as a number, such as `size = 224`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildConfig:
-    """What to build. Every field is an option of `fgbg-data build` and a key of its TOML file.
+    """Everything that a build can be asked for.
+
+    Every field is also an option of `fgbg-data build` and a key of its TOML file.
+
+        BuildConfig(bg="bg/", fg="fg/", out="shards/", size="320x240", depth="none")
 
     Raises:
-        ConfigError: a value cannot work; the text names the option.
+        ConfigError: a value cannot work; the text names the field.
     """
 
     bg: Path
-    """Folder of background pictures, searched with its subfolders."""
+    """Folder of background pictures; it is searched with its subfolders."""
     fg: Path
-    """Folder of foreground cut-outs with transparency."""
+    """Folder of foregrounds: cut-outs with transparency. It is searched with its subfolders."""
     out: Path
     """Folder that becomes the dataset."""
     positions: int = 20
-    """Placements of every foreground on every background."""
+    """Number of placements of each foreground on each background."""
     mirror: bool = True
-    """Also make every placement with the cut-out flipped."""
+    """Make every placement a second time, with the cut-out flipped left to right."""
     scale: str = "0.4:0.7"
-    """Range of max(height / canvas height, width / canvas width) of the box, or `native`."""
+    """Smallest and largest scale of a cut-out as LOW:HIGH. The scale is max(height / canvas height, width / canvas
+    width). `native` keeps the pixels of the cut-out."""
     truncate: float = 0.0
-    """Largest share of the box's area that may lie outside the canvas."""
+    """Largest share of a cut-out's box that may lie outside the canvas, in [0, 1)."""
     size: str = "224"
-    """Canvas: a side, or WIDTHxHEIGHT, in pixels."""
+    """Size of the images in pixels: one side of a square, or WIDTHxHEIGHT."""
     fit: Fit = "cover"
     """How a background fills the canvas: `cover` crops it, `stretch` distorts it."""
     samples: int | None = None
-    """Total over all splits, a fair subset of the whole plan; None is everything."""
+    """Number of samples over all splits, a fair subset of the whole plan. None makes all of them."""
     seed: int = 0
-    """Every draw of the plan comes from it."""
+    """Seed of all random choices."""
     depth: str = "tiny"
     """Name of the depth estimator, or `none`."""
     device: Device = "auto"
-    """Where the estimator runs."""
+    """Where the estimator runs. `auto` takes the GPU if there is one."""
     depth_mode: DepthMode = "infer"
-    """`infer` asks the estimator about every composite; `compose` asks it about every source, and makes the depth of
-    composites of that; `both` stores the one as `depth` and the other as `depth_composed`."""
+    """How depth is made. `infer` runs the estimator on every composite. `compose` runs it once on every source, and
+    computes the depth of composites from that. `both` stores the first as `depth` and the second as `depth_composed`.
+    """
     stand: Stand = "floor"
-    """Where a cut-out stands in composed depth: on the `floor` under it, or at a `drawn` depth in front of that."""
+    """Where a cut-out stands in composed depth: on the `floor` under it, or at a `drawn` depth nearer than that."""
     relief: float = 0.2
-    """Share of the way from the farthest background to the cut-out that its own relief takes in composed depth."""
+    """Depth range of a cut-out in composed depth, as a share of the distance from the farthest background to it."""
     depth_bits: int = 12
-    """Levels of the stored depth: 2 to this power."""
+    """Bits of the stored depth: it has 2 to this power levels."""
     depth_size: str = "full"
-    """Stored depth: `full`, `half`, or WIDTHxHEIGHT."""
+    """Size of the stored depth: `full` or `half` the image, one side of a square, or WIDTHxHEIGHT."""
     estimator_batch: int | None = None
-    """Pictures in one estimator call; None is the estimator's default."""
+    """Number of pictures in one call of the estimator. None takes the default of the estimator."""
     format: tuple[str, ...] = ("tar",)
-    """Shard formats, all written in one pass."""
+    """Shard formats, which are written in one pass: a tuple of names, or text such as `"tar,hdf5"`."""
     shard_size: int = 1000
-    """Samples in a shard; the last one of a split may hold fewer."""
+    """Number of samples in a shard. The last shard of a split may hold fewer."""
     image_format: ImageFormat = "jpg"
-    """How images are encoded."""
+    """Codec of the stored images: lossy `jpg` or lossless `png`."""
     quality: int = 95
-    """JPEG quality."""
+    """Quality of JPEG images, from 1 to 100."""
     hdf5_layout: Hdf5Layout = "pixels"
-    """HDF5 holds decoded `pixels`, fast to read, or the tar's `encoded` files, small."""
+    """What HDF5 shards hold: decoded `pixels`, fast to read, or `encoded` files as in a tar, which are small."""
     val: float = 0.1
-    """Share of the held-out sources that go to the val split."""
+    """Share of the sources that `holdout` names whose samples go to val."""
     test: float = 0.1
-    """Share of the held-out sources that go to the test splits."""
+    """Share of the sources that `holdout` names whose samples go to test."""
     holdout: Holdout = "background"
-    """What val and test never share with training."""
+    """Kind of sources that val and test never share with train. With `sample`, splits share all their sources."""
     jobs: int = 0
-    """Worker processes; 0 is one per core."""
+    """Number of worker processes. 0 starts one for each core."""
     check: bool = False
-    """On resume, compare the sha256 of finished shards, not only their size."""
+    """When a build resumes, compare the SHA-256 of finished shards and not only their size."""
     skip_bad: bool = False
-    """Leave unusable pictures out, and record them, instead of stopping."""
+    """Leave out pictures that cannot be used, and record them, instead of stopping with an error."""
     overwrite: bool = False
-    """Replace the dataset in `out` by this one."""
+    """Replace another dataset in `out`. Only files that this dataset names are deleted."""
 
     def __post_init__(self) -> None:
         from fgbg_data.shards import BUILT
@@ -127,7 +132,7 @@ class BuildConfig:
             at_least("estimator_batch", self.estimator_batch, 1)
         between("quality", self.quality, 1, 100)
         between("depth_bits", self.depth_bits, 1, 16)
-        for name in ("truncate", "val", "test", "relief"):  # 0 and 0.0 are one dataset
+        for name in ("truncate", "val", "test", "relief"):  # so that 0 and 0.0 give one fingerprint
             object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"{option('truncate', self.truncate)}: expected a share of at least 0 and below 1")
@@ -155,18 +160,18 @@ class BuildConfig:
             one_of("format", name, BUILT)
         if len(set(self.format)) < len(self.format):
             raise ConfigError(f"{option('format', self.format)}: names one format twice")
-        # In the registry's order, so that `tar,hdf5` and `hdf5,tar` are one dataset.
+        # The order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
         object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
-        _ = self.canvas, self.scale_range, self.depth_shape  # each raises if it cannot be parsed
+        _ = self.canvas, self.scale_range, self.depth_shape  # each raises a ConfigError if its text cannot be parsed
 
     @cached_property
     def canvas(self) -> tuple[int, int]:
-        """(height, width) of the image, in pixels."""
+        """(height, width) of the images in pixels."""
         return parse_size("size", self.size)
 
     @cached_property
     def scale_range(self) -> tuple[float, float] | None:
-        """Smallest and largest scale, or None for `native`."""
+        """Smallest and largest scale; None for `native`."""
         if self.scale == "native":
             return None
         try:
@@ -179,7 +184,7 @@ class BuildConfig:
 
     @cached_property
     def depth_shape(self) -> tuple[int, int] | None:
-        """(height, width) of the stored depth, or None without depth."""
+        """(height, width) of the stored depth in pixels; None without depth."""
         height, width = self.canvas
         if self.depth_size == "full":
             shape = height, width
@@ -207,7 +212,11 @@ class BuildConfig:
         return next((field for field, how in self.depth_fields.items() if how == "composed"), None)
 
     def described(self) -> dict[str, Any]:
-        """Return what enters the fingerprint, as JSON values, in the form in which the manifest shows it."""
+        """Return the options that enter the fingerprint, as the manifest stores them.
+
+        Values are normalised, so that two ways to write one dataset give one fingerprint. Options without effect are
+        None, or are left out if an older version did not have them.
+        """
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -215,14 +224,13 @@ class BuildConfig:
         }
         values["format"] = list(self.format)
         values["depth"] = shown_name(self.depth)
-        # Two ways to write one size are one dataset.
         height, width = self.canvas
         values["size"] = f"{width}x{height}"
         if self.depth_shape:
             values["depth_size"] = f"{self.depth_shape[1]}x{self.depth_shape[0]}"
-        else:  # options of a field that is not there
+        else:
             values["depth_size"] = values["depth_bits"] = values["estimator_batch"] = None
-        if self.depth_mode == "infer":  # is not mentioned, for then these options change nothing
+        if self.depth_mode == "infer":  # these options have no effect then, and old fingerprints stay valid
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
         if self.scale_range:
@@ -235,23 +243,24 @@ class BuildConfig:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the options that a TOML file gives, under the names of `BuildConfig`.
+    """Return the options in a TOML file, under the names of `BuildConfig`.
+
+    Args:
+        path: the file. Its keys may be written with `-` or `_`.
 
     Raises:
-        ConfigError: the file cannot be read, or holds a key that is no option (the nearest is named).
+        ConfigError: the file cannot be read, a key is not an option, or a value has the wrong type.
     """
     values = load_toml(path)
     fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
     options = {key.replace("-", "_"): value for key, value in values.items()}
     for key in options:
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"{path}: {key!r} is no option{hint}")
+            raise ConfigError(f"{key!r} is no option{nearest(key, fields)}", where=path)
     for key, value in options.items():
         if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             options[key] = tuple(value)
         expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
         if type(options[key]) not in (*kinds, *((int, float) if key in _SIZES else ())):
-            raise ConfigError(f"{path}: {key} = {value!r} is of the wrong type; expected {expected}")
+            raise ConfigError(f"{key} = {value!r} is of the wrong type; expected {expected}", where=path)
     return options

@@ -10,11 +10,13 @@ from typing import Any
 from fgbg_data.errors import ConfigError, option
 
 MIN_SIDE_PX = 8
+"""Shortest side of a picture that an option may ask for, in pixels."""
 MAX_SIDE_PX = 8192
+"""Longest side of a picture that an option may ask for, in pixels."""
 
 
 def nearest(value: str, known: Collection[str]) -> str:
-    """Return a hint for a misspelt name: `; did you mean 'tar'?`, or nothing where no known name is near.
+    """Return a hint for a misspelt name, such as `; did you mean 'tar'?`; it is empty if no known name is similar.
 
     >>> nearest("tarr", ["tar", "hdf5"]), nearest("zip", ["tar", "hdf5"])
     ("; did you mean 'tar'?", '')
@@ -47,7 +49,7 @@ def between(name: str, value: float, least: float, most: float) -> None:
 
 
 def check_shares(val: float, test: float) -> None:
-    """Require shares of val and test that leave some samples to train."""
+    """Require shares of val and test that leave some samples for train."""
     if not (val >= 0 and test >= 0 and val + test < 1):
         raise ConfigError(
             f"{option('val', val)} and {option('test', test)}: expected shares of at least 0 that leave some to train"
@@ -58,9 +60,9 @@ def parse_size(name: str, text: str, words: str = "") -> tuple[int, int]:
     """Return (height, width) in pixels of `224` or `WIDTHxHEIGHT`.
 
     Args:
-        name: the option.
-        text: its value.
-        words: other values that the option takes, for the error text, such as `"full, half, "`.
+        name: name of the option.
+        text: value of the option.
+        words: other values that the option accepts, for the error text, such as `"full, half, "`.
 
     >>> parse_size("size", "320x240")
     (240, 320)

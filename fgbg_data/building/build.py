@@ -10,7 +10,7 @@ from fgbg_data.building.estimating import start_estimator
 from fgbg_data.building.forecast import check_space
 from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import BuildWork
-from fgbg_data.compositing.plan import Shard
+from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record, record_path
@@ -45,7 +45,7 @@ def build(config: BuildConfig, *, progress: Progress = None) -> Manifest:
     return BuildMaker(prepare(config, shown)).run(shown)
 
 
-class BuildMaker(DatasetMaker[Shard]):
+class BuildMaker(DatasetMaker[ShardRange]):
     """Makes the dataset of a prepared build."""
 
     verb = "build"

@@ -9,7 +9,7 @@ from fgbg_data.building.prepare import PreparedBuild
 from fgbg_data.building.source_depth import estimate_sources, num_calls
 from fgbg_data.building.worker import BuildWork, Worker
 from fgbg_data.codecs.encode import encode_files
-from fgbg_data.compositing.plan import Shard
+from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
 from fgbg_data.runtime import storage
 from fgbg_data.runtime.parallel import num_jobs
@@ -77,7 +77,7 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
         )
 
 
-def _measure_source_depth(prepared: PreparedBuild, probe: Shard, folder: Path) -> float:
+def _measure_source_depth(prepared: PreparedBuild, probe: ShardRange, folder: Path) -> float:
     """Estimate the depth of the sources of `probe`, if depth is composed; return the seconds that all sources take."""
     work, estimator = prepared.work, prepared.estimator
     if estimator is None or not work.config.composed_field:
@@ -93,7 +93,7 @@ def _measure_source_depth(prepared: PreparedBuild, probe: Shard, folder: Path) -
     return each * num_calls(work.batch_size, len(work.backgrounds), len(work.foregrounds))
 
 
-def _measure_samples(work: BuildWork, probe: Shard) -> Forecast:
+def _measure_samples(work: BuildWork, probe: ShardRange) -> Forecast:
     """Make the samples of `probe`, and extend what they take to the whole plan."""
     worker = Worker(work)
     spec = work.spec(1)

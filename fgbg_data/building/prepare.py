@@ -10,7 +10,7 @@ from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import Plan
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.compositing.source_ids import check_ids
-from fgbg_data.compositing.sources import bad_sources_text, find_pictures, no_transparency_text, scan
+from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
 from fgbg_data.dataset.manifest import Manifest
@@ -146,11 +146,11 @@ def _scan_sources(
         foregrounds, bad_fg = scan(config.fg, "foreground", lambda: shown.update(next(counter)), jobs)
     bad = [(config.bg, source) for source in bad_bg] + [(config.fg, source) for source in bad_fg]
     if not foregrounds and (config.skip_bad or not bad_bg):
-        text = no_transparency_text(config.fg, bad_fg)
-        if text:
-            raise SourceError(text)
+        error = no_transparency_error(config.fg, bad_fg)
+        if error:
+            raise error
     if bad and not config.skip_bad:
-        raise SourceError(bad_sources_text(bad))
+        raise bad_sources_error(bad)
     for folder, found, kind in ((config.bg, backgrounds, "background"), (config.fg, foregrounds, "foreground")):
         if not found:
             raise SourceError(

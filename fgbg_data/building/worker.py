@@ -16,7 +16,7 @@ from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.encode import encode_files
 from fgbg_data.compositing.compose import compose
 from fgbg_data.compositing.composed_depth import compose_depth
-from fgbg_data.compositing.plan import Placement, Plan, Shard, drawn_stand
+from fgbg_data.compositing.plan import Placement, Plan, ShardRange, drawn_stand
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
@@ -51,7 +51,7 @@ class BuildWork:
     tally: Path | None = None
     """File in which the worker counts its samples."""
 
-    def open(self) -> Callable[[Shard, int], Record]:
+    def open(self) -> Callable[[ShardRange, int], Record]:
         """Make this process a worker; return the function that makes a shard."""
         return Worker(self).make_shard
 
@@ -103,7 +103,7 @@ class Worker:
         self._estimator: DepthEstimator | None = None
         self._estimating_s = 0.0  # in the current shard
 
-    def make_shard(self, shard: Shard, slot: int = 0) -> Record:
+    def make_shard(self, shard: ShardRange, slot: int = 0) -> Record:
         """Write one shard in every format, then its record; return the record.
 
         Args:
@@ -118,7 +118,7 @@ class Worker:
         record = Record(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
         return write_shard(config.out, config.format, spec, record, samples, functools.partial(self._count, slot))
 
-    def samples(self, shard: Shard) -> Iterator[Sample]:
+    def samples(self, shard: ShardRange) -> Iterator[Sample]:
         """Render the samples of a shard, in order. Batches are cut at fixed positions."""
         size, field = self.work.batch_size, self.work.config.inferred_field
         for start in range(shard.start, shard.stop, size):

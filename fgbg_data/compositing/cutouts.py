@@ -8,6 +8,7 @@ from fgbg_data.errors import SourceError
 from fgbg_data.pictures import open_picture
 
 NO_ALPHA = "has no alpha channel; a foreground is a cut-out with transparency"
+"""Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
 
 
 def load_foreground(path: Path) -> Image.Image:
@@ -22,7 +23,11 @@ def load_foreground(path: Path) -> Image.Image:
 
 
 def check_cutout(picture: Image.Image, path: Path) -> None:
-    """Raise a SourceError unless something of the picture is visible and something may not be."""
+    """Require an alpha channel with at least one visible pixel.
+
+    Raises:
+        SourceError: the picture has no alpha channel, or is transparent everywhere.
+    """
     if picture.mode != "RGBA":
         raise SourceError(NO_ALPHA, where=path)
     if picture.getchannel("A").getbbox() is None:
@@ -30,5 +35,5 @@ def check_cutout(picture: Image.Image, path: Path) -> None:
 
 
 def crop_cutout(cutout: Image.Image) -> Image.Image:
-    """Crop to alpha > 0."""
+    """Return the part of a cut-out that is visible: its bounding box of alpha > 0."""
     return cutout.crop(cutout.getchannel("A").getbbox())

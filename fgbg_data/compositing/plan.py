@@ -43,7 +43,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardRange:
     """The samples of one shard: the range `start` to `stop` of a split. It is the unit of a build's work."""
 
     split: str
@@ -108,11 +108,11 @@ class Plan:
         foreground = self.foregrounds[part.foregrounds[fg]]
         return place_box(self.config, background.id, foreground, position, bool(mirrored), attempt)
 
-    def shards(self) -> list[Shard]:
+    def shards(self) -> list[ShardRange]:
         """Return all shards, in the order of the splits."""
         size = self.config.shard_size
         return [
-            Shard(split.name, index, start, min(start + size, split.samples))
+            ShardRange(split.name, index, start, min(start + size, split.samples))
             for split in self.splits.values()
             for index, start in enumerate(range(0, split.samples, size))
         ]

@@ -1,4 +1,4 @@
-"""Decoded sources that a worker keeps at hand."""
+"""A cache of decoded and resized sources, so that a worker decodes each picture once."""
 
 from collections import OrderedDict
 from typing import Any
@@ -11,17 +11,17 @@ from fgbg_data.pictures import load_rgb, quiet
 from fgbg_data.sample import Array
 
 CACHE_BYTES = 256 * 2**20
-"""Decoded sources that one worker keeps."""
+"""Bytes of decoded sources that one worker keeps by default."""
 
 
 class SourceCache:
-    """Decoded sources of one worker, the least recently used dropped beyond a byte limit.
+    """Loads sources by id and keeps them in memory; beyond a limit it drops the least recently used ones.
 
     Args:
-        config: gives the folders, the canvas and the scale.
-        backgrounds: id -> relative path.
-        foregrounds: id -> relative path.
-        limit: bytes kept.
+        config: the folders of the sources, the canvas and the range of scales.
+        backgrounds: id -> path relative to the folder of backgrounds.
+        foregrounds: id -> path relative to the folder of foregrounds.
+        limit: bytes of pixels that are kept.
     """
 
     def __init__(
@@ -43,12 +43,20 @@ class SourceCache:
         return self._config.canvas
 
     def background(self, name: str) -> Array:
-        """(H, W, 3) uint8 RGB at the size of the canvas."""
+        """Return a background at the size of the canvas, as (H, W, 3) uint8 RGB.
+
+        Raises:
+            SourceError: the file cannot be used.
+        """
         pixels: Array = self._get("background", name)
         return pixels
 
     def foreground(self, name: str) -> tuple[Array, ...]:
-        """The cropped cut-out at its sizes, (h, w, 4) uint8 premultiplied, from at most twice the largest box down."""
+        """Return a cropped cut-out at several sizes, each (h, w, 4) uint8 premultiplied RGBA; see `cutout_sizes`.
+
+        Raises:
+            SourceError: the file cannot be used.
+        """
         sizes: tuple[Array, ...] = self._get("foreground", name)
         return sizes
 

@@ -1,4 +1,4 @@
-"""Sources: find and check foregrounds and backgrounds, and keep the decoded ones at hand."""
+"""Source folders: find the foregrounds and backgrounds in them, and check each by decoding it."""
 
 import hashlib
 from collections import Counter
@@ -15,10 +15,15 @@ from fgbg_data.pictures import SUFFIXES, open_picture, quiet
 from fgbg_data.text import counted
 
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
+"""Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
 
 
 def find_pictures(folder: Path, kind: Kind) -> list[str]:
-    """Return the relative paths of the pictures in `folder` and its subfolders, sorted.
+    """Return the paths of the pictures in a folder and its subfolders, relative to the folder and sorted.
+
+    Args:
+        folder: the source folder. Names that begin with a dot are skipped.
+        kind: the kind of the sources, for error texts.
 
     Raises:
         SourceError: the folder is missing, cannot be read, or holds no picture.
@@ -27,18 +32,19 @@ def find_pictures(folder: Path, kind: Kind) -> list[str]:
     expected = f"{asked} expects the folder of the {kind} pictures"
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "there is no such folder"
-        raise SourceError(f"{folder}: {found}; {expected}")
+        raise SourceError(f"{found}; {expected}", where=folder)
     try:
         every = list(_walk(folder))
     except OSError as error:
-        raise SourceError(f"{error.filename or folder}: cannot be read ({error.strerror}); {expected}") from error
+        raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
     files = [path.relative_to(folder).as_posix() for path in every if path.suffix.lower() in SUFFIXES]
     if not files:
         others = Counter(path.suffix.lower() or "without suffix" for path in every)
         found = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3)) or "nothing"
         raise SourceError(
-            f"{folder}: holds no picture (found {found}); {asked} expects files {', '.join(sorted(SUFFIXES))}, "
-            "here or in subfolders"
+            f"holds no picture (found {found}); {asked} expects files {', '.join(sorted(SUFFIXES))}, here or in "
+            "subfolders",
+            where=folder,
         )
     return sorted(files)
 
@@ -46,16 +52,17 @@ def find_pictures(folder: Path, kind: Kind) -> list[str]:
 def scan(
     folder: Path, kind: Kind, report: Callable[[], None] = lambda: None, jobs: int = 1
 ) -> tuple[list[SourceFile], list[BadSource]]:
-    """Check every picture of a source folder by decoding it whole.
+    """Check every picture of a source folder by decoding it completely.
 
     Args:
-        folder: searched with its subfolders.
-        kind: foregrounds must have an alpha channel, and at least one of them a transparent pixel.
+        folder: the source folder, searched with its subfolders.
+        kind: the kind of the sources. Every foreground must have an alpha channel, and at least one of them must have
+            a transparent pixel.
         report: called after each picture.
-        jobs: threads; the decoders run outside Python's lock.
+        jobs: number of threads; decoders release Python's lock.
 
     Returns:
-        The usable sources in the order of their ids, and the others in the order of their paths.
+        The usable sources, sorted by id; and the unusable ones with their problems, sorted by path.
 
     Raises:
         SourceError: the folder is missing or holds no picture.
@@ -100,41 +107,44 @@ def scan(
         )
     good = [source for source in checked if isinstance(source, SourceFile)]
     bad += [source for source in checked if isinstance(source, BadSource)]
-    if len(opaque) == len(good):  # one box-shaped cut-out may be meant; nothing but such are photos
+    if len(opaque) == len(good):  # one rectangular cut-out may be on purpose; if all are rectangular, they are photos
         bad += [BadSource(source.file, OPAQUE) for source in good]
         good = []
     return sorted(good, key=lambda source: source.id), sorted(bad, key=lambda source: (source.file, source.problem))
 
 
-def bad_sources_text(bad: Sequence[tuple[Path, BadSource]]) -> str:
-    """Return the error text that lists every unusable source, each with its folder."""
+def bad_sources_error(bad: Sequence[tuple[Path, BadSource]]) -> SourceError:
+    """Return an error that lists all unusable sources, one on each line.
+
+    Args:
+        bad: each source with its source folder.
+    """
     files = {folder / source.file for folder, source in bad}
     noun = "picture" if all(path.suffix.lower() in SUFFIXES for path in files) else "file"
+    them = "it" if len(files) == 1 else "them"
     lines = [f"  {folder / source.file}: {source.problem}" for folder, source in bad]
-    return "\n".join(
-        [
-            f"{counted(len(files), noun)} cannot be used. Mend or remove {'it' if len(files) == 1 else 'them'}, or go "
-            f"on without {'it' if len(files) == 1 else 'them'} with {option('skip_bad', True)}:",
-            *dict.fromkeys(lines),
-        ]
+    return SourceError(
+        f"{counted(len(files), noun)} cannot be used. Mend or remove {them}, or go on without {them} with "
+        f"{option('skip_bad', True)}:\n" + "\n".join(dict.fromkeys(lines))
     )
 
 
-def no_transparency_text(folder: Path, bad: Sequence[BadSource]) -> str | None:
-    """Return the error text for foregrounds that all are no cut-outs; None where something else is wrong too."""
+def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError | None:
+    """Return an error that says that no foreground has transparency; None if some have another problem."""
     if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
         return None
     shown = ", ".join(source.file for source in bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-    return (
-        f"{folder}: no foreground has transparency ({shown}). A cut-out needs an alpha channel: cut the object out "
-        "and save it as PNG or WebP with transparency"
+    return SourceError(
+        f"no foreground has transparency ({shown}). A cut-out needs an alpha channel: cut the object out and save it "
+        "as PNG or WebP with transparency",
+        where=folder,
     )
 
 
 def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield the files below a folder, also through links to folders; what is hidden is left out."""
+    """Yield the files below a folder, also through links to folders; names that begin with a dot are skipped."""
     real = folder.resolve()
-    if real in above:  # a link that leads back up
+    if real in above:  # a link leads back to a folder above it
         return
     for path in folder.iterdir():
         if path.name.startswith("."):

@@ -83,7 +83,7 @@ def test_nothing_is_left_after_skip_bad(folder: Path) -> None:
     for path in (folder / "bg").iterdir():
         path.write_text("x")
     assert refused(folder, "--skip-bad") == (
-        f"{folder / 'bg'}: no background is left after --skip-bad; without that option every problem is listed"
+        f"{folder / 'bg'}: no background is left after --skip-bad; without it every problem is listed"
     )
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import BadSource
-from fgbg_data.compositing.sources import bad_sources_text, find_pictures, scan
+from fgbg_data.compositing.sources import bad_sources_error, find_pictures, scan
 from fgbg_data.errors import SourceError
 
 # --- finding -----------------------------------------------------------------------------------------------
@@ -251,17 +251,19 @@ def test_every_bad_background_is_told_at_once(tmp_path: Path) -> None:
     assert [source.file for source in bad] == sorted(BAD)
     for source in bad:
         assert re.fullmatch(BAD[source.file][1], source.problem), source
-    text = str(SourceError(bad_sources_text([(tmp_path, source) for source in bad]))).splitlines()
+    text = str(bad_sources_error([(tmp_path, source) for source in bad])).splitlines()
     assert text[0] == "10 pictures cannot be used. Mend or remove them, or go on without them with skip_bad=True:"
     assert text[1:] == [f"  {tmp_path / source.file}: {source.problem}" for source in bad]
 
 
 def test_text_for_one_bad_picture_and_for_other_files(tmp_path: Path) -> None:
     one = [(tmp_path, BadSource("a.png", "is empty (0 bytes)"))]
-    assert bad_sources_text(one).startswith("1 picture cannot be used. Mend or remove it, or go on without it with")
+    assert str(bad_sources_error(one)).startswith(
+        "1 picture cannot be used. Mend or remove it, or go on without it with"
+    )
     table = [(tmp_path, BadSource("sources.csv", problem)) for problem in ("names 'x'", "names 'y'")]
-    assert bad_sources_text(one + table).startswith("2 files cannot be used. Mend or remove them")
-    assert len(bad_sources_text(one + one).splitlines()) == 2  # one folder given twice
+    assert str(bad_sources_error(one + table)).startswith("2 files cannot be used. Mend or remove them")
+    assert len(str(bad_sources_error(one + one)).splitlines()) == 2  # one folder given twice
 
 
 def test_every_bad_foreground_is_told_at_once(tmp_path: Path) -> None:
