@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=64)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    dataset = open_dataset(options.shards, fields=("mask", "depth"), depth="codes")
+    dataset = open_dataset(options.shards, fields=("mask", "depth"), depth_as="codes")
     samples = [dataset[number] for number in range(min(options.samples, len(dataset)))]
     show("mask", [sample.mask for sample in samples], encode_mask)
     if samples[0].depth is not None:

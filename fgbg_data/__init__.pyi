@@ -8,8 +8,9 @@ from .codecs.depth_codes import dequantise_depth
 from .config import BuildConfig
 from .dataset.info import info
 from .dataset.layout import UnfinishedWarning
+from .dataset.loaded_sample import LoadedSample
 from .dataset.manifest import Manifest
-from .dataset.reading import Dataset, LoadedSample, open_dataset
+from .dataset.reading import Dataset, open_dataset
 from .dataset.record import Record
 from .dataset.webdataset_decoder import decode
 from .depth.estimator import DepthEstimator

@@ -13,8 +13,9 @@ from fgbg_data.compositing.plan import Placement, place_box
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
+from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.reading import Dataset, LoadedSample, open_dataset
+from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import FgbgError, ManifestError, option
 from fgbg_data.runtime.storage import file_sha256
 

@@ -1,289 +1,295 @@
-"""`open_dataset`: random access to the samples of a dataset, in whatever format and wherever it lies."""
+"""`open_dataset` and `Dataset`: random access to the samples of a dataset, in any format, here or behind a URL."""
 
 import operator
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, overload
+from typing import Any, Self, SupportsIndex, overload
 
-import numpy as np
-
-from fgbg_data.codecs.depth_codes import dequantise_depth
-from fgbg_data.codecs.fields import mask_coverage, resize_field
+from fgbg_data.dataset.decoding import (
+    DepthAs,
+    Fields,
+    MaskAs,
+    OnError,
+    ReadOptions,
+    Size,
+    parse_height_width,
+    read_sample,
+)
 from fgbg_data.dataset.info import describe
 from fgbg_data.dataset.layout import find_shards
+from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
-from fgbg_data.errors import ConfigError, ShardError
-from fgbg_data.options import one_of, parse_size
+from fgbg_data.errors import ShardError, UnknownKeyError
+from fgbg_data.options import one_of
 from fgbg_data.runtime.storage import locate
-from fgbg_data.sample import FIELDS, Array, Meta
 from fgbg_data.shards import FORMATS
-
-OnError = Literal["raise", "skip"]
-DepthForm = Literal["unit", "codes", "raw"]
-MaskForm = Literal["binary", "coverage"]
 
 
 def open_dataset(
     path: str | Path,
     split: str = "train",
-    fields: tuple[str, ...] = tuple(FIELDS),
-    size: int | str | tuple[int, int] | None = None,
+    *,
+    fields: Fields | None = None,
+    size: Size | None = None,
     on_error: OnError = "raise",
-    depth: DepthForm = "unit",
+    depth_as: DepthAs = "unit",
+    mask_as: MaskAs = "binary",
     format: str | None = None,
-    mask: MaskForm = "binary",
 ) -> "Dataset":
     """Open one split of a dataset for reading.
 
+        open_dataset("shards")                                      # train: every field, at the size as stored
+        open_dataset("shards", "val", fields="image,mask")          # val: nothing else is read or decoded
+        open_dataset("shards", fields="image,mask,depth", size=64)  # for training at 64 x 64 px
+        open_dataset("shards", depth_as="raw")                      # depth in the estimator's units
+        open_dataset("shards/train/fgbg-train-000000.tar")          # one shard
+        open_dataset("s3://bucket/shards", on_error="skip")         # behind a URL; damaged samples are left out
+
+    A DataLoader of PyTorch takes the result as it is: `DataLoader(open_dataset("shards"), batch_size=32, shuffle=True,
+    num_workers=4)` gives batches with `batch["image"]` and so on. For training, ask for `fields="image,mask,depth"`:
+    to parse the JSON of `meta` takes time.
+
     Args:
-        path: folder that `fgbg-data build` wrote, or any folder of such shards, or one shard; a local path or a
-            URL that fsspec opens. Without `dataset.json` and records it is scanned.
-        split: which one; `Dataset.splits` names all.
-        fields: which of image, mask, depth, depth_composed and meta to read; the others cost nothing.
-        size: side, "WIDTHxHEIGHT" or (height, width) of image, mask and depths; None is as stored. JPEGs are
-            decoded straight to a smaller size.
-        on_error: `raise` an error, or in iteration `skip` what is damaged and count it in `Dataset.skipped`.
-        depth: of both fields of depth: `unit` is float32 in [0, 1] by the sample's own range, `raw` is float32 in
-            the estimator's units, both of the size of the image; `codes` is uint16 as stored, at its stored size.
-        format: which format to read where a dataset holds several; None takes the fastest.
-        mask: at another size than the stored one, `binary` is 255 where the foreground covers at least half of the
-            pixel; `coverage` is 255 times the share of it that it covers, which keeps outlines finer than a pixel.
+        path: folder that `fgbg-data build` wrote, or any folder of such shards, or one shard; a local path or a URL
+            that fsspec opens. Shards without `dataset.json` and records are scanned once.
+        split: name of the split; `Dataset.splits` lists them.
+        fields: which of image, mask, depth, depth_composed and meta to read, as `"image,mask"` or a tuple; the
+            others cost nothing. None reads every field that the dataset has.
+        size: (height, width), `"WIDTHxHEIGHT"` or one side, in pixels, of image, mask and depth; None is as stored.
+            JPEGs are decoded straight to a smaller size.
+        on_error: `raise` an error for a damaged sample; or `skip` it where samples are iterated over or read as a
+            batch, and count it in `Dataset.skipped`.
+        depth_as: form of depth and depth_composed. `unit` is float32 in [0, 1] by the sample's own range, `raw` is
+            float32 in the estimator's units, both at the size of the image; `codes` is uint16 at the stored size.
+        mask_as: form of the mask at another size than the stored one. `binary` is 255 where the foreground covers at
+            least half of the pixel, else 0; `coverage` is 255 times the share of the pixel that it covers, which
+            keeps outlines that are finer than a pixel.
+        format: format to read, if the dataset is stored in several; None takes the fastest.
+
+    Returns:
+        The samples, as a sequence.
 
     Raises:
-        FgbgError: there is no dataset, no such split, or a shard is missing or truncated.
+        FgbgError: there is no dataset or no such split, or a shard is missing or truncated.
 
     Warns:
-        UnfinishedWarning: its build has not finished; what there is can be read.
+        UnfinishedWarning: the build of the dataset has not finished; its finished shards can be read.
     """
-    names = tuple(fields.split(",")) if isinstance(fields, str) else tuple(fields)
-    if not names:
-        raise ConfigError(f"fields is empty: expected some of {', '.join(FIELDS)}")
-    for name in names:
-        one_of("fields", name, tuple(FIELDS))
-    one_of("on_error", on_error, get_args(OnError))
-    one_of("depth", depth, get_args(DepthForm))
-    one_of("mask", mask, get_args(MaskForm))
+    options = ReadOptions.check(fields=fields, size=size, on_error=on_error, depth_as=depth_as, mask_as=mask_as)
     if format is not None:
         one_of("format", format, tuple(FORMATS))
     layout = find_shards(locate(path), split)
     layout.warn(stacklevel=2)
-    store = SplitReader(layout, format, skip=on_error == "skip")
-    return Dataset(store, range(len(store)), names, _size(size), on_error, depth, mask)
+    reader = SplitReader(layout, format, skip=on_error == "skip")
+    return Dataset(reader, range(len(reader)), options)
 
 
-class LoadedSample:
-    """One sample as it was read; only the fields that were asked for are there.
+class Dataset(Sequence[LoadedSample]):
+    """The samples of one split: a sequence that is also indexed by key. `open_dataset` makes it.
 
-    Attributes:
-        key: unique in the dataset.
-        image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, 0 or 255 (or coverage).
-        depth: (H, W) float32 in [0, 1], larger = nearer (or codes, or raw); None where the dataset has none.
-        depth_composed: likewise, composed of the depth of the sources.
-        meta: the sample's JSON object.
+        sample = dataset[3]             # by number
+        sample = dataset["hall_cat_007m"]  # by key
+        some = dataset[100:200]         # a Dataset of the same open files
+        for sample in dataset: ...      # in the order of the files
+
+    It opens files when samples are read, and none travels in a pickle, so that threads, forked and spawned processes
+    may share it.
     """
 
-    key: str
-    image: Array
-    mask: Array
-    depth: Array | None
-    depth_composed: Array | None
-    meta: Meta
-
-    def __init__(self, key: str, fields: dict[str, Any]) -> None:
-        self.key = key
-        vars(self).update(fields)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in FIELDS:
-            raise AttributeError(f"{name!r} was not among the fields that open_dataset was asked for")
-        raise AttributeError(f"a sample has no {name!r}")
-
-    def __repr__(self) -> str:
-        shown = [f"{name}={_shown(value)}" for name, value in vars(self).items() if name != "key"]
-        return f"LoadedSample({', '.join([repr(self.key), *shown])})"
-
-
-class Dataset:
-    """Samples of one split, by number, by key, by slice (a view), or in order. Made by `open_dataset`.
-
-    It holds no file open until one is needed, and none when it is pickled; threads and forked processes may share it.
-    """
-
-    def __init__(
-        self,
-        store: SplitReader,
-        numbers: range,
-        fields: tuple[str, ...],
-        size: tuple[int, int] | None,
-        on_error: OnError,
-        depth: DepthForm,
-        mask: MaskForm = "binary",
-    ) -> None:
-        self._store = store
+    def __init__(self, reader: SplitReader, numbers: range, options: ReadOptions) -> None:
+        self._reader = reader
         self._numbers = numbers
-        self.fields = fields
-        self.size = size
-        self.on_error = on_error
-        self.depth = depth
-        self.mask = mask
+        self._options = options
 
     @property
     def split(self) -> str:
         """Name of this split."""
-        return self._store.layout.split
+        return self._reader.layout.split
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of all splits of the dataset."""
-        return self._store.layout.splits
+        return self._reader.layout.splits
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields that are read, of those that the dataset has."""
+        there = self._fields_there()
+        return tuple(name for name in self._options.fields if there is None or name in there)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) of image, mask and depth in pixels; None is as stored."""
+        return self._options.size
 
     @property
     def manifest(self) -> Manifest | None:
-        """`dataset.json`, or None where there is none."""
-        return self._store.layout.manifest
+        """The content of `dataset.json`, or None if there is no such file."""
+        return self._reader.layout.manifest
 
     @property
     def fingerprint(self) -> str:
-        """What tells this dataset from others: the build's, or else a digest of its shards' names and counts."""
-        return self._store.fingerprint
+        """Digest that tells this dataset from others: that of its build, or one of its shards' names and counts."""
+        return self._reader.fingerprint
 
     @property
     def info(self) -> dict[str, Any]:
-        """What this is: samples, splits, fields with type and shape, estimator, configuration."""
-        return describe(self._store)
+        """What the dataset is: samples, splits, fields with type and shape, estimator, configuration."""
+        return describe(self._reader)
 
     @property
     def skipped(self) -> dict[str, str]:
-        """With on_error="skip": key or shard -> why this process left it out."""
-        return dict(self._store.skipped)
+        """With `on_error="skip"`: key or shard -> why this process left it out."""
+        return dict(self._reader.skipped)
 
     @property
     def num_skipped(self) -> int:
-        """How many samples that were."""
-        return self._store.num_skipped
+        """Number of samples that this process left out."""
+        return self._reader.num_skipped
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     @overload
-    def __getitem__(self, item: int | str) -> LoadedSample: ...
+    def __getitem__(self, item: SupportsIndex | str) -> LoadedSample: ...
 
     @overload
     def __getitem__(self, item: slice) -> Self: ...
 
-    def __getitem__(self, item: int | str | slice) -> "LoadedSample | Self":
+    def __getitem__(self, item: SupportsIndex | str | slice) -> "LoadedSample | Self":
         if isinstance(item, slice):
-            return self._like(self._numbers[item], self.size)
-        if isinstance(item, str):
-            number = self._store.find(item)
-            if number not in self._numbers:
-                raise self._store.unknown_key(item, len(self))
-            return self._load(number)
-        try:
-            number = self._numbers[operator.index(item)]
-        except IndexError:
-            raise IndexError(f"sample {item} of {len(self)}: there is none of that number") from None
-        return self._load(number)
+            return type(self)(self._reader, self._numbers[item], self._options)
+        number = self._number_of_key(item) if isinstance(item, str) else self._number(item)
+        return read_sample(self._reader, number, self._options)
+
+    def __getitems__(self, items: Sequence[SupportsIndex]) -> list[LoadedSample]:
+        """Return the samples of a batch; PyTorch's DataLoader calls this.
+
+        They are read in the order of the files and returned in the order asked for. With `on_error="skip"` damaged
+        samples are left out, so that the batch is smaller.
+
+        Raises:
+            ShardError: a sample is damaged; with `on_error="skip"`, all of them are.
+        """
+        numbers = [self._number(item) for item in items]
+        found: list[LoadedSample | None] = [None] * len(numbers)
+        for position in sorted(range(len(numbers)), key=numbers.__getitem__):
+            found[position] = self._read_or_skip(numbers[position])
+        samples = [sample for sample in found if sample is not None]
+        if numbers and not samples:
+            raise ShardError(f"none of the {len(numbers)} samples of a batch can be read; run fgbg-data verify")
+        return samples
 
     def __iter__(self) -> Iterator[LoadedSample]:
         for number in self._numbers:
+            sample = self._read_or_skip(number)
+            if sample is not None:
+                yield sample
+
+    def __contains__(self, item: object) -> bool:
+        try:
+            self.index(item)
+        except ValueError:
+            return False
+        return True
+
+    def index(self, value: Any, start: int = 0, stop: int = sys.maxsize) -> int:
+        """Return the number of a sample, from 0, by the sample or its key; it reads no pixels.
+
+        Raises:
+            ValueError: there is no such sample between `start` and `stop`.
+        """
+        key = value.get("key") if isinstance(value, LoadedSample) else value
+        if isinstance(key, str):
             try:
-                sample = self._load(number)
-            except ShardError as error:
-                if self.on_error == "raise":
-                    raise
-                shard, place = self._store.locate(number)
-                self._store.skip(self._name(number) or f"{self._store.shards[shard].stem} {place}", str(error))
-                continue
-            yield sample
+                found = self._numbers.index(self._number_of_key(key))
+            except UnknownKeyError:
+                pass
+            else:
+                if found in range(len(self))[start:stop]:
+                    return found
+        raise ValueError(f"{key!r} is none of the {len(self)} samples of {self.split}")
+
+    def count(self, value: Any) -> int:
+        """Return 1 if a sample, or a key, is in the dataset, else 0."""
+        return int(value in self)
+
+    def key(self, number: SupportsIndex) -> str:
+        """Return the key of a sample, without reading the sample."""
+        return self._reader.key(self._number(number))
 
     def keys(self) -> list[str]:
         """Return the keys of all samples, in order."""
-        if self._numbers == range(len(self._store)):
-            return list(self._store.keys())
-        return [self._store.key(number) for number in self._numbers]
+        if self._numbers == range(len(self._reader)):
+            return list(self._reader.keys())
+        return [self._reader.key(number) for number in self._numbers]
 
-    def resized(self, size: int | str | tuple[int, int] | None) -> Self:
-        """Return the same samples at another size, with the same open files and what is known of the shards."""
-        return self._like(self._numbers, _size(size))
+    def resized(self, size: Size | None) -> Self:
+        """Return the same samples at another size; both share open files and what is known of the shards."""
+        return type(self)(self._reader, self._numbers, replace(self._options, size=parse_height_width(size)))
 
     def __repr__(self) -> str:
-        return f"Dataset({self.split!r}, {len(self)} samples, fields={self.fields}, size={self.size})"
+        size = "" if self.size is None else f", size={self.size[1]}x{self.size[0]}"
+        return f"Dataset({self.split!r}, {len(self)} samples, fields={','.join(self.fields)}{size})"
 
-    # --- reading one sample -------------------------------------------------------------------------------
+    def _repr_html_(self) -> str:
+        """Return thumbnails of the first samples, as Jupyter shows them."""
+        from fgbg_data.drawing.html import MAX_SAMPLES, dataset_html
 
-    def _like(self, numbers: range, size: tuple[int, int] | None) -> Self:
-        return type(self)(self._store, numbers, self.fields, size, self.on_error, self.depth, self.mask)
+        return dataset_html(repr(self), self._first_samples(MAX_SAMPLES))
 
-    def _load(self, number: int) -> LoadedSample:
-        shard, place = self._store.locate(number)
-        reader = self._store.reader(shard)
-        index = self._store.shard_index(shard)
-        key = self._store.key_in_shard(shard, place)
-        values: dict[str, Any] = {}
-        for field in self.fields:
-            if field not in index.fields:
-                if not FIELDS[field].optional or self._declares(field):
-                    have = ", ".join(index.fields)
-                    raise ShardError(f"{self._store.location(shard)}: {key}: has no {field}; it holds {have}")
-                values[field] = None
-            elif FIELDS[field].depth:
-                values[field] = self._depth(field, shard, place, values.get("image"))
-            elif field == "mask" and self.mask == "coverage" and self.size is not None:
-                values[field] = mask_coverage(reader.read(place, field), self.size)
-            else:
-                values[field] = reader.read(place, field, self.size)
-        shapes = {name: values[name].shape[:2] for name in ("image", "mask") if name in values}
-        if len(set(shapes.values())) > 1:
-            raise ShardError(f"{self._store.location(shard)}: {key}: image and mask differ in size ({shapes})")
-        return LoadedSample(key, values)
+    # --- parts of it --------------------------------------------------------------------------------------
 
-    def _depth(self, field: str, shard: int, place: int, image: Array | None) -> Array:
-        """Read a field of depth in the form asked for."""
-        reader = self._store.reader(shard)
-        codes: Array = reader.read(place, field)
-        if self.depth == "codes":
-            return codes
-        depth = dequantise_depth(codes, reader.depth_bits(place) or 16)
-        size = self.size or (image.shape[:2] if image is not None else reader.picture_size(place, "image"))
-        if depth.shape != size:
-            depth = resize_field(field, depth, size)
-        if self.depth == "raw":
-            key = self._store.key_in_shard(shard, place)
-            where = f"{self._store.location(shard)}: {key}"
-            low, high = _depth_range(field, reader.read(place, "meta"), where)
-            depth = np.float32(low) + depth * np.float32(high - low)
-        return depth
+    def _first_samples(self, count: int) -> list[LoadedSample]:
+        """Return up to `count` of the first samples, without those that are damaged."""
+        samples = []
+        for number in self._numbers[:count]:
+            try:
+                samples.append(read_sample(self._reader, number, self._options))
+            except ShardError:
+                continue
+        return samples
 
-    def _declares(self, field: str) -> bool:
-        return self.manifest is not None and field in self.manifest.fields
+    def _read_or_skip(self, number: int) -> LoadedSample | None:
+        """Read a sample; with `on_error="skip"` return None for a damaged one, and count it."""
+        try:
+            return read_sample(self._reader, number, self._options)
+        except ShardError as error:
+            if self._options.on_error == "raise":
+                raise
+            self._reader.skip(self._name(number), str(error))
+            return None
+
+    def _number(self, item: SupportsIndex) -> int:
+        """Return the number in the split of the sample at a position of this dataset."""
+        try:
+            return self._numbers[operator.index(item)]
+        except IndexError:
+            raise IndexError(f"sample {item} of {len(self)}: there is none of that number") from None
+
+    def _number_of_key(self, key: str) -> int:
+        """Return the number in the split of the sample that has a key."""
+        number = self._reader.find(key)
+        if number not in self._numbers:
+            raise self._reader.unknown_key(key, len(self))
+        return number
 
     def _name(self, number: int) -> str:
+        """Return the key of a sample, or its shard and index where the shard cannot be opened."""
         try:
-            return self._store.key(number)
+            return self._reader.key(number)
         except ShardError:
-            return ""
+            shard, index = self._reader.locate(number)
+            return f"{self._reader.shards[shard].stem} {index}"
 
-
-def _depth_range(field: str, meta: Meta, where: str) -> tuple[float, float]:
-    """Return the range that the codes of a field span, in the estimator's units."""
-    low, high = meta.get(f"{field}_min"), meta.get(f"{field}_max")
-    if not isinstance(low, int | float) or not isinstance(high, int | float):
-        raise ShardError(f'{where}: its meta tells no range of the {field}; open with depth="unit"')
-    return low, high
-
-
-def _size(size: int | str | tuple[int, int] | None) -> tuple[int, int] | None:
-    """Return (height, width)."""
-    if size is None:
-        return None
-    if isinstance(size, tuple):
-        height, width = size
-        return parse_size("size", f"{width}x{height}")
-    return parse_size("size", str(size))
-
-
-def _shown(value: Any) -> str:
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+    def _fields_there(self) -> tuple[str, ...] | None:
+        """Return the fields of the dataset: those of its manifest, or of its first shard; None if both are unknown."""
+        if self.manifest is not None:
+            return tuple(self.manifest.fields)
+        try:
+            return self._reader.shard_index(0).fields if self._reader.shards else None
+        except ShardError:
+            return None

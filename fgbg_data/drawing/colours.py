@@ -1,15 +1,52 @@
-"""How fields are shown to a person: depth in colours, the outline of a mask, a cut-out on a checkerboard."""
+"""How fields look to a person: depth in colours, the outline of a mask, a cut-out on a checkerboard."""
 
 import numpy as np
-from PIL import Image
 
-from fgbg_data.sample import Array
+from fgbg_data.sample import FIELDS, Array
 
 OUTLINE = (255, 0, 255)
+"""Colour of the outline of a mask, RGB."""
+
+
+def field_picture(field: str, array: Array) -> Array:
+    """Return a field of a sample as an (H, W, 3) uint8 RGB picture: depth in colours, single channels as grey.
+
+    Args:
+        field: one of PIXEL_FIELDS.
+        array: its pixels, as a dataset gives them. Depth of any unit is shown over its own range.
+    """
+    if FIELDS[field].depth:
+        return colour_depth(array) if array.dtype == np.uint16 else colour_depth(array, array.min(), array.max())
+    return array if array.ndim == 3 else array[..., None].repeat(3, -1)
+
+
+def colour_depth(depth: Array, low: float = 0.0, high: float = 1.0) -> Array:
+    """Show depth in the perceptual colour map inferno, near is bright: (h, w) -> (h, w, 3) uint8 RGB.
+
+    This is the only function that colours depth, so that it looks alike on every sheet and page.
+
+    Args:
+        depth: (h, w) uint16 codes, or floating point, larger is nearer.
+        low: of floating point, the value that becomes darkest; smaller ones do too.
+        high: of floating point, the value that becomes brightest; larger ones do too.
+    """
+    import cv2
+
+    if depth.dtype == np.uint16:
+        grey = (depth >> 8).astype(np.uint8)
+    else:
+        grey = np.rint(((depth - low) / max(high - low, 1e-12)).clip(0, 1) * 255).astype(np.uint8)
+    rgb: Array = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def outlined(image: Array, mask: Array) -> Array:
-    """Draw the outline of a mask on an image: the outermost pixels that the mask holds."""
+    """Draw the outline of a mask on an image: the outermost pixels inside the mask.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, left unchanged.
+        mask: (H, W) uint8, 0 outside.
+    """
     import cv2
 
     inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
@@ -18,17 +55,20 @@ def outlined(image: Array, mask: Array) -> Array:
     return picture
 
 
-def colour_depth(codes: Array) -> Array:
-    """Show depth codes in a perceptual colour map (inferno; near is bright): (h, w) uint16 -> (h, w, 3) uint8."""
-    import cv2
-
-    shown = cv2.applyColorMap((codes >> 8).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    rgb: Array = cv2.cvtColor(shown, cv2.COLOR_BGR2RGB)
-    return rgb
-
-
 def on_checkerboard(cutout: Array, height: int, width: int, square_px: int = 8) -> Array:
-    """Show a cut-out, (h, w, 4) uint8 premultiplied, on a checkerboard, fitted into (height, width)."""
+    """Show a cut-out on a checkerboard of a given size.
+
+    Args:
+        cutout: (h, w, 4) uint8 RGBA, premultiplied.
+        height: of the checkerboard, in pixels; the cut-out is shrunk to fit it.
+        width: of the checkerboard, in pixels.
+        square_px: side of a square.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    from PIL import Image
+
     squares = np.add.outer(np.arange(height) // square_px, np.arange(width) // square_px) % 2
     board = np.where(squares[..., None], 255, 225).astype(np.uint8).repeat(3, -1)
     sheet = Image.fromarray(board).convert("RGBA")

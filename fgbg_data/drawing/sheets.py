@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fgbg_data.drawing.colours import colour_depth
-from fgbg_data.sample import Array
+from fgbg_data.drawing.colours import field_picture
+from fgbg_data.runtime import storage
+from fgbg_data.sample import PIXEL_FIELDS, Array
 
 GAP_PX = 6
-
-
-LINE_PX = 14
-
-
+"""Space between pictures, and around them."""
+TITLE_PX = 18
+"""Height of the titles of the columns."""
+CAPTION_PX = 14
+"""Height of a caption above its row."""
 PAPER = (255, 255, 255)
-
-
 INK = (70, 70, 70)
 
 
@@ -25,44 +25,43 @@ def contact_sheet(rows: Sequence[Sequence[Array]], titles: Sequence[str], captio
     """Lay pictures out in rows under column titles.
 
     Args:
-        rows: of (H, W, 3) uint8 pictures, all of one size.
-        titles: one a column.
-        captions: one a row, written above it; or none.
+        rows: rows of (H, W, 3) uint8 RGB pictures, all of one size.
+        titles: one for each column.
+        captions: one for each row, written above it; or none.
     """
     height, width = rows[0][0].shape[:2]
-    top, line = 18, LINE_PX if captions else 0
-    step = line + height + GAP_PX
-    sheet = Image.new("RGB", (GAP_PX + len(titles) * (width + GAP_PX), top + GAP_PX + len(rows) * step), PAPER)
+    caption_px = CAPTION_PX if captions else 0
+    step = caption_px + height + GAP_PX
+    sheet = Image.new("RGB", (GAP_PX + len(titles) * (width + GAP_PX), TITLE_PX + GAP_PX + len(rows) * step), PAPER)
     pen = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
         left = GAP_PX + column * (width + GAP_PX)
         pen.text((left, 5), title, fill=INK)
         for row, pictures in enumerate(rows):
-            sheet.paste(Image.fromarray(pictures[column]), (left, top + GAP_PX + row * step + line))
+            sheet.paste(Image.fromarray(pictures[column]), (left, TITLE_PX + GAP_PX + row * step + caption_px))
     for row, caption in enumerate(captions):
-        pen.text((GAP_PX, top + GAP_PX + row * step), caption, fill=INK)
+        pen.text((GAP_PX, TITLE_PX + GAP_PX + row * step), caption, fill=INK)
     return sheet
 
 
-def sample_pictures(image: Array, mask: Array, depths: Mapping[str, Array | None]) -> dict[str, Array]:
-    """Return image, mask and depths of a sample as (H, W, 3) uint8 pictures of one size.
+def sample_pictures(sample: Mapping[str, Any]) -> dict[str, Array]:
+    """Return the fields of a sample as (H, W, 3) uint8 RGB pictures of the size of its image.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8.
-        depths: field -> (h, w) uint16 codes; None where there are none.
+        sample: field -> its pixels, image among them; whatever has no pixels is left out.
     """
-    pictures = {"image": image, "mask": mask[..., None].repeat(3, -1)}
-    for name, codes in depths.items():
-        if codes is not None:
-            shown = Image.fromarray(colour_depth(codes))
-            pictures[name] = np.asarray(shown.resize(image.shape[1::-1], Image.Resampling.NEAREST))
+    height, width = sample["image"].shape[:2]
+    pictures = {}
+    for name in PIXEL_FIELDS:
+        if name in sample:
+            picture = field_picture(name, sample[name])
+            if picture.shape[:2] != (height, width):
+                picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
+            pictures[name] = picture
     return pictures
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet as PNG, atomically."""
-    from fgbg_data.runtime import storage
-
+    """Write a sheet as PNG, whole or not at all."""
     with storage.partial(path) as temporary:
-        sheet.save(temporary, "PNG", compress_level=3)  # a tenth larger than at 6, in half the time
+        sheet.save(temporary, "PNG", compress_level=3)  # a tenth larger than at level 6, in half the time

@@ -13,7 +13,7 @@ from fgbg_data.drawing.colours import outlined
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_sheet
 from fgbg_data.errors import ConfigError, UnknownKeyError, option
 from fgbg_data.key import key_sources
-from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array
+from fgbg_data.sample import PIXEL_FIELDS, Array
 
 
 def preview(
@@ -49,14 +49,13 @@ def preview(
         raise ConfigError(f"{option('count', count)}: expected at least 1")
     if Path(out).suffix.lower() != ".png":
         raise ConfigError(f"{out}: the sheet is a PNG; expected a name that ends in .png")
-    dataset = open_dataset(path, split, fields=PIXEL_FIELDS, depth="codes")
+    dataset = open_dataset(path, split, fields=PIXEL_FIELDS, depth_as="codes")
     chosen = keys or _choose(dataset, count, seed, background, foreground)
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]
     rows, titles = [], []
     for sample in samples:
-        depths = {name: getattr(sample, name) for name in DEPTH_FIELDS}
-        pictures = sample_pictures(sample.image, sample.mask, depths)
+        pictures = sample_pictures(sample)
         pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fgbg_data.dataset.record import Record
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_sheet
-from fgbg_data.sample import DEPTH_FIELDS, Array, Meta
+from fgbg_data.sample import Array, Meta
 from fgbg_data.shards import load_format
 
 PREVIEW_ROWS = 6
@@ -33,9 +33,8 @@ def draw_shard(
     reader = form.open_reader(place, index)
     rows, titles = [], []
     for number in places:
-        depths = {name: reader.read(number, name) for name in DEPTH_FIELDS if name in index.fields}
-        pictures = beside(reader.read(number, "meta"))
-        pictures |= sample_pictures(reader.read(number, "image"), reader.read(number, "mask"), depths)
+        sample = {name: reader.read(number, name) for name in index.fields}
+        pictures = beside(sample["meta"]) | sample_pictures(sample)
         titles = list(pictures)
         rows.append(list(pictures.values()))
     save_sheet(contact_sheet(rows, titles), out / "preview.png")

@@ -178,7 +178,7 @@ def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size
     with warnings.catch_warnings():  # a run says it once, not every worker at every size
         warnings.filterwarnings("ignore", message=".*is not finished", category=UserWarning)
         # Coverage: at a small size, outlines are finer than its pixels.
-        return open_dataset(path, split=split, fields=fields, size=size, mask="coverage")
+        return open_dataset(path, split=split, fields=fields, size=size, mask_as="coverage")
 
 
 class StreamDataset(Dataset[Batch]):

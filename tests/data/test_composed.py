@@ -105,7 +105,7 @@ def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Pat
 def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, pictures: Path) -> None:
     names = {entry["id"]: entry["file"] for entry in Manifest.read(both).identity["sources"]["backgrounds"]}
     nearer = 0
-    for sample in open_dataset(both, "val", depth="raw"):
+    for sample in open_dataset(both, "val", depth_as="raw"):
         picture = fit_background(load_rgb(pictures / "bg" / names[sample.meta["background"]]), (48, 48), "cover")
         expected = FakeEstimator().estimate(picture[None])[0]
         level = (sample.meta["depth_composed_max"] - sample.meta["depth_composed_min"]) / 4095
@@ -121,7 +121,7 @@ def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path) -> No
     config = config_for(pictures, tmp_path / "full", depth="fake", depth_mode="compose", depth_bits=16, samples=6)
     build(config)
     build(replace(config, out=tmp_path / "half", depth_size="half"))
-    for whole, small in zip(*(open_dataset(tmp_path / n, depth="codes") for n in ("full", "half")), strict=True):
+    for whole, small in zip(*(open_dataset(tmp_path / n, depth_as="codes") for n in ("full", "half")), strict=True):
         meta, full = small.meta, dequantise_depth(whole.depth, 16)  # type: ignore[arg-type]
         full = whole.meta["depth_min"] + full * (whole.meta["depth_max"] - whole.meta["depth_min"])
         half = meta["depth_min"] + dequantise_depth(small.depth, 16) * (meta["depth_max"] - meta["depth_min"])  # type: ignore[arg-type]
@@ -133,10 +133,10 @@ def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path) -> No
 def test_twins_stand_alike_and_a_drawn_stand_is_nearer(both: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "d", depth="fake", depth_mode="both", stand="drawn"))
     floor = {
-        sample.key: sample for split in ("train", "val", "test") for sample in open_dataset(both, split, depth="raw")
+        sample.key: sample for split in ("train", "val", "test") for sample in open_dataset(both, split, depth_as="raw")
     }
     nearer = 0
-    for sample in open_dataset(tmp_path / "d", depth="raw"):
+    for sample in open_dataset(tmp_path / "d", depth_as="raw"):
         seen = sample.mask > 0
         one, other = floor[sample.key].depth_composed, sample.depth_composed
         assert one is not None
@@ -249,7 +249,7 @@ def test_every_reader_gives_the_same(both: Path) -> None:
     for form in ("tar", "hdf5"):
         fields = ("depth_composed", "meta")
         unit, codes, raw = (
-            open_dataset(both, fields=fields, depth=kind, format=form)[3]  # type: ignore[arg-type]
+            open_dataset(both, fields=fields, depth_as=kind, format=form)[3]  # type: ignore[arg-type]
             for kind in ("unit", "codes", "raw")
         )
         assert np.array_equal(codes.depth_composed, by_h5py[codes.key])  # type: ignore[arg-type]
@@ -268,12 +268,12 @@ def test_hugging_face_reads_it(both: Path, tmp_path: Path, monkeypatch: pytest.M
     sample = next(iter(stream))
     codes = np.asarray(sample["depth_composed.png"])
     assert codes.dtype == np.uint16
-    stored = open_dataset(both, fields=("depth_composed",), depth="codes")[sample["__key__"]].depth_composed
+    stored = open_dataset(both, fields=("depth_composed",), depth_as="codes")[sample["__key__"]].depth_composed
     assert np.array_equal(codes, stored)  # type: ignore[arg-type]
 
 
 def test_a_dataset_without_it_has_none(dataset: Path) -> None:
-    assert open_dataset(dataset)[0].depth_composed is None
+    assert "depth_composed" not in open_dataset(dataset)[0]
     assert info(dataset)["fields"]["depth"]["label"] == "inferred"
 
 

@@ -48,7 +48,7 @@ def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:
     """Key -> everything of a sample, of all splits."""
     found = {}
     for split in SPLITS:
-        for sample in open_dataset(folder, split, depth="codes"):
+        for sample in open_dataset(folder, split, depth_as="codes"):
             assert sample.depth is not None
             assert sample.depth_composed is not None
             depths = sample.depth.tobytes() + sample.depth_composed.tobytes()
@@ -317,6 +317,6 @@ def test_depth_may_be_missing(pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "tars", positions=1, mirror=False))
     convert(tmp_path / "tars", tmp_path / "files", format="folder")
     sample = open_dataset(tmp_path / "files")[0]
-    assert sample.depth is None
+    assert "depth" not in sample
     assert np.array_equal(sample.image, open_dataset(tmp_path / "tars")[0].image)
     assert not (tmp_path / "files" / "train" / "depth").exists()

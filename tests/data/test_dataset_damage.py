@@ -30,7 +30,7 @@ def test_wrong_arguments(dataset: Path, tmp_path: Path) -> None:
         "fields is empty": {"fields": ()},
         "size=.4.: expected": {"size": 4},
         "on_error='ignore'": {"on_error": "ignore"},
-        "depth='metres'": {"depth": "metres"},
+        "depth_as='metres'": {"depth_as": "metres"},
         "format='zip'": {"format": "zip"},
     }
     for text, arguments in cases.items():
@@ -77,8 +77,13 @@ def test_flipped_bytes(copy: Path) -> None:
     assert [sample.key for sample in skipping] == [k for k in ds.keys() if k != key]  # noqa: SIM118
     assert len(list(skipping)) == 23
     assert (skipping.num_skipped, list(skipping.skipped)) == (1, [key])  # counted once
+    assert [sample.key for sample in skipping.__getitems__([3, 2, 1])] == [ds.key(3), ds.key(1)]
     with pytest.raises(ShardError, match="damaged PNG"):
         skipping[2]  # what is asked for by number or key is never another sample
+    with pytest.raises(ShardError, match="damaged PNG"):
+        ds.__getitems__([1, 2])
+    with pytest.raises(ShardError, match="none of the 1 samples of a batch can be read"):
+        skipping.__getitems__([2])
 
 
 def test_skipping_a_shard_that_cannot_be_opened(copy: Path) -> None:
@@ -168,15 +173,16 @@ def test_a_picture_of_another_size_than_declared_is_not_decoded(copy: Path) -> N
 
 def test_no_depth_where_there_is_none(pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "s", samples=6, format=("tar", "hdf5")))
-    assert open_dataset(tmp_path / "s")[0].depth is None
+    assert "depth" not in open_dataset(tmp_path / "s")[0]
     with h5py.File(next((tmp_path / "s").glob("train/*.h5")), "a") as file:
         del file["meta"]
         file.attrs["fields"] = ["key", "image", "mask"]
     (tmp_path / "s" / MANIFEST).unlink()
     for path in tmp_path.glob("s/*/*.json"):
         path.unlink()
+    assert list(open_dataset(tmp_path / "s")[0]) == ["key", "image", "mask"]
     with pytest.raises(ShardError, match="has no meta; it holds image, mask"):
-        open_dataset(tmp_path / "s")[0]
+        open_dataset(tmp_path / "s", fields="image,meta")[0]
 
 
 def test_raw_depth_needs_its_range(copy: Path) -> None:
@@ -187,6 +193,6 @@ def test_raw_depth_needs_its_range(copy: Path) -> None:
             file.create_dataset("meta", data=metas, dtype=h5py.string_dtype())
     for path in (*copy.glob("*/*.json"), copy / MANIFEST, *copy.glob("*/*.tar")):
         path.unlink()
-    assert open_dataset(copy)[0].depth is not None
-    with pytest.raises(ShardError, match='tells no range of the depth; open with depth="unit"'):
-        open_dataset(copy, depth="raw")[0]
+    assert "depth" in open_dataset(copy)[0]
+    with pytest.raises(ShardError, match='gives no range of the depth; open the dataset with depth_as="unit"'):
+        open_dataset(copy, depth_as="raw")[0]

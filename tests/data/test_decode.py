@@ -14,7 +14,7 @@ from fgbg_data.errors import ShardError
 
 def test_webdataset_gives_what_open_dataset_gives(dataset: Path) -> None:
     tar = str(dataset / "train/fgbg-train-000000.tar")
-    ours = open_dataset(dataset, depth="codes", format="tar")
+    ours = open_dataset(dataset, depth_as="codes", format="tar")
     samples = list(webdataset.WebDataset(tar, shardshuffle=False).decode(fgbg_data.decode))
     assert len(samples) == 8
     for sample in samples:

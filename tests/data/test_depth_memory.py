@@ -58,7 +58,7 @@ def run(pictures: Path, out: Path, depth: str, *options: str) -> Result:
 
 
 def depths(out: Path) -> dict[str, np.ndarray]:
-    return {sample.key: sample.depth for sample in open_dataset(out, fields=("depth",)) if sample.depth is not None}
+    return {sample.key: sample.depth for sample in open_dataset(out, fields=("depth",))}
 
 
 @SHOWN

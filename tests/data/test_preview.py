@@ -8,7 +8,7 @@ from PIL import Image
 
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.drawing.colours import OUTLINE, outlined
-from fgbg_data.drawing.sheets import GAP_PX, LINE_PX
+from fgbg_data.drawing.sheets import CAPTION_PX, GAP_PX
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import key_sources
 from fgbg_data.viewing.preview import preview
@@ -17,12 +17,12 @@ from fgbg_data.viewing.preview import preview
 def pictures_of(sheet: Path, rows: int, columns: int, side: int = 48) -> np.ndarray:  # type: ignore[type-arg]
     """Cut a sheet into its pictures: (rows, columns, side, side, 3)."""
     pixels = np.asarray(Image.open(sheet))
-    step = LINE_PX + side + GAP_PX
+    step = CAPTION_PX + side + GAP_PX
     assert pixels.shape == (18 + GAP_PX + rows * step, GAP_PX + columns * (side + GAP_PX), 3)
     return np.array(
         [
             [
-                pixels[18 + GAP_PX + row * step + LINE_PX :, GAP_PX + column * (side + GAP_PX) :][:side, :side]
+                pixels[18 + GAP_PX + row * step + CAPTION_PX :, GAP_PX + column * (side + GAP_PX) :][:side, :side]
                 for column in range(columns)
             ]
             for row in range(rows)
@@ -72,7 +72,7 @@ def test_what_cannot_be_drawn(dataset: Path, tmp_path: Path) -> None:
         preview(dataset, tmp_path / "x.png", foreground="cat")
     with pytest.raises(UnknownKeyError, match="'nobody' is none of the 24 samples"):
         preview(dataset, tmp_path / "x.png", keys=["nobody"])
-    with pytest.raises(ConfigError, match="--count 0"):
+    with pytest.raises(ConfigError, match="count=0: expected at least 1"):
         preview(dataset, tmp_path / "x.png", count=0)
     with pytest.raises(ConfigError, match="ends in .png"):
         preview(dataset, tmp_path / "x.jpg")
