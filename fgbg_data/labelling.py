@@ -17,7 +17,7 @@ from fgbg_data.drawing.sheets import contact_sheet, save_sheet
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option
 from fgbg_data.options import at_least
 from fgbg_data.pictures import find_named, load_rgb, quiet
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_whole
 from fgbg_data.sample import Array
 from fgbg_data.text import counted
 
@@ -182,5 +182,5 @@ def _save_row(columns: dict[str, Array], path: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with storage.partial(path) as temporary:
+    with write_whole(path) as temporary:
         temporary.write_bytes(data)

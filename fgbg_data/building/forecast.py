@@ -11,7 +11,7 @@ from fgbg_data.building.worker import BuildWork, Worker
 from fgbg_data.codecs.encode import encode_files
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.sample import PIXEL_FIELDS
 from fgbg_data.text import format_bytes
@@ -68,7 +68,7 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     if config.composed_field:  # float32 depth of the sources, until all shards are made
         sources = len(work.backgrounds) + len(work.foregrounds)
         needed += 4 * sources * config.canvas[0] * config.canvas[1]
-    free = storage.free_bytes(config.out)
+    free = free_bytes(config.out)
     if needed > free:
         raise StorageError(
             f"about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some space, choose another "

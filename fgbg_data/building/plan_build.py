@@ -6,9 +6,9 @@ from fgbg_data.building.build import BuildMaker
 from fgbg_data.building.forecast import estimator_calls, forecast
 from fgbg_data.building.prepare import prepare
 from fgbg_data.config import BuildConfig
+from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.progress import Progress, activity, reporter
-from fgbg_data.runtime.storage import free_bytes
 from fgbg_data.text import counted, format_bytes, format_seconds, text_table
 
 

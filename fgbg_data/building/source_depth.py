@@ -12,10 +12,11 @@ from fgbg_data.compositing.compose import Composite, paste
 from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.source_cache import SourceCache
+from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_whole
 from fgbg_data.sample import Array
 
 KEPT = 128
@@ -44,12 +45,12 @@ class SourceDepth:
 
 def folder_of(out: Path, fingerprint: str) -> Path:
     """Return where a build keeps the depth of its sources until it is finished."""
-    return out / storage.SOURCE_DEPTH / fingerprint
+    return out / SOURCE_DEPTH / fingerprint
 
 
 def clear(out: Path) -> None:
     """Remove the depth of sources that this build, or another of this folder, has left."""
-    shutil.rmtree(out / storage.SOURCE_DEPTH, ignore_errors=True)
+    shutil.rmtree(out / SOURCE_DEPTH, ignore_errors=True)
 
 
 def num_calls(batch_size: int, backgrounds: int, foregrounds: int) -> int:
@@ -111,7 +112,7 @@ def _estimate_batch(
             composite, rows, columns = shown[name]
             depth = relief_of(depth[rows, columns], composite.mask[rows, columns])
         path = _path(folder, kind, name)
-        with storage.partial(path) as temporary, temporary.open("wb") as stream:
+        with write_whole(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, depth.astype(np.float32, copy=False), allow_pickle=False)
 
 

@@ -14,7 +14,8 @@ from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
 from fgbg_data.key import SampleKey
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array, Meta, Sample, sample_digest
 from fgbg_data.shards import ShardReader, load_format
 from fgbg_data.shards.base import Shapes, ShardIndex
@@ -144,7 +145,7 @@ def _files(task: ShardTask, record: Record | None, findings: Findings) -> dict[s
     elif task.entry is not None:
         expected = {form: (f["name"], f["bytes"], f["sha256"]) for form, f in task.entry["files"].items()}
     else:
-        names = storage.listing(task.folder)
+        names = locations.listing(task.folder)
         expected = {
             form: (task.stem + suffix, None, None) for suffix, form in suffixes().items() if task.stem + suffix in names
         }
@@ -160,7 +161,7 @@ def _files(task: ShardTask, record: Record | None, findings: Findings) -> dict[s
             findings.add(where, f"is {path.stat().st_size} bytes, the record says {size}; truncated or changed")
             found[form] = path
         else:
-            if not task.quick and sha256 is not None and storage.file_sha256(path) != sha256:
+            if not task.quick and sha256 is not None and file_sha256(path) != sha256:
                 findings.add(where, "its sha256 is not the record's; bytes were changed")
             found[form] = path
     return found

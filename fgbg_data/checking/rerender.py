@@ -17,7 +17,7 @@ from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import FgbgError, ManifestError, option
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 
 
 def rerender_samples(

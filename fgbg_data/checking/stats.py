@@ -9,7 +9,7 @@ from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
 from fgbg_data.runtime.progress import Progress
 from fgbg_data.runtime.sweep import sweep
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Sample
@@ -73,7 +73,7 @@ def stats(
     Raises:
         FgbgError: there is no dataset, a shard cannot be read, or without `recompute` has no record.
     """
-    root = storage.locate(path)
+    root = locations.locate(path)
     names = (split,) if split else find_splits(root)
     stores = []
     for name in names:

@@ -8,12 +8,14 @@ from pathlib import Path
 from fgbg_data.checking.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.checking.rerender import rerender_samples
 from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
-from fgbg_data.dataset.layout import Found, find_splits, found_shards, shard_stem_of, suffixes
+from fgbg_data.dataset.layout import NOT_DATA, Found, find_splits, found_shards, shard_stem_of, suffixes
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.files import PARTIAL
+from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import Progress
 from fgbg_data.runtime.sweep import sweep
 from fgbg_data.shards.folder import INDEX
@@ -260,15 +262,15 @@ def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report
     if "folder" in manifest.identity["config"]["format"]:
         ours |= set(manifest.fields)
     for folder in [root, *(root / split for split in manifest.splits)]:
-        known = OURS | set(manifest.splits) | storage.NOT_DATA if folder == root else ours
+        known = OURS | set(manifest.splits) | NOT_DATA if folder == root else ours
         if not folder.is_dir():
             continue
-        for name, size in storage.listing(folder).items():
+        for name, size in locations.listing(folder).items():
             path = folder / name
             where = path.relative_to(root).as_posix()
             if name in known or name.startswith("."):
                 continue
-            if name.endswith(storage.PARTIAL):
+            if name.endswith(PARTIAL):
                 report.notes.append(f"{where}: half written by a killed build; the next build removes it")
             elif shard_stem_of(name) or (folder != root and path.suffix == ".json"):
                 report.add(where, f"is no part of this dataset, {MANIFEST} does not name it; move it away")
@@ -290,7 +292,7 @@ def _condemn(root: Path, report: Report) -> None:
     """
     if not (root / MANIFEST).is_file():
         raise ShardError(f"{root}: holds no {MANIFEST}, so no build can make its shards again; nothing was removed")
-    with storage.build_lock(root):
+    with build_lock(root):
         for split, index in sorted(report.bad_shards):
             path = record_path(root, split, index)
             if path.is_file():

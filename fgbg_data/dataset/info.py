@@ -7,7 +7,7 @@ from fgbg_data.dataset.identity import depth_labels
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS
 
 
@@ -17,7 +17,7 @@ def info(path: str | Path) -> dict[str, Any]:
     Raises:
         FgbgError: there is none, or it cannot be read.
     """
-    root = storage.locate(path)
+    root = locations.locate(path)
     stores = {name: SplitReader(find_shards(root, name), skip=True) for name in find_splits(root)}
     about = describe(next(iter(stores.values())))
     if about["complete"] is None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from fgbg_data.dataset.identity import READABLE_VERSIONS
 from fgbg_data.errors import ManifestError
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.locations import Location
 
 
 def expect(value: dict[str, Any], types: dict[str, type]) -> None:
@@ -15,14 +16,14 @@ def expect(value: dict[str, Any], types: dict[str, type]) -> None:
             raise TypeError(f"{name} is {type(value[name]).__name__}, expected {kind.__name__}")
 
 
-def read_json(path: storage.Location) -> dict[str, Any]:
+def read_json(path: Location) -> dict[str, Any]:
     """Read one of our JSON files.
 
     Raises:
         ManifestError: it cannot be read, is no JSON object, or is of another format version.
     """
     try:
-        value = json.loads(storage.read_text(path))
+        value = json.loads(locations.read_text(path))
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:

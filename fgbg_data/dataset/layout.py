@@ -9,10 +9,15 @@ from pathlib import Path
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record, shard_stem
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, StorageError
-from fgbg_data.runtime import storage
-from fgbg_data.runtime.storage import Location
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.locations import Location
+from fgbg_data.runtime.locks import LOCK, WORKERS_LOCK
 from fgbg_data.shards import FORMATS, load_format
 
+SOURCE_DEPTH = ".source-depth"
+"""Folder beside the shards where a build keeps the depth of its sources until it is finished."""
+NOT_DATA = {LOCK, WORKERS_LOCK, SOURCE_DEPTH, "build.log"}
+"""Names in the folder of a dataset that are no part of it."""
 _OUR_NAME = re.compile(r"fgbg-(?P<split>.+)-\d{6,}$")
 
 
@@ -43,11 +48,11 @@ class ShardPlace:
     @property
     def record_place(self) -> Location:
         """Where its record is."""
-        return storage.join(self.folder, f"{self.stem}.json")
+        return locations.join(self.folder, f"{self.stem}.json")
 
     def place(self, form: str) -> Location:
         """Where its file of a format is."""
-        return storage.join(self.folder, self.files[form])
+        return locations.join(self.folder, self.files[form])
 
 
 @dataclass(kw_only=True)
@@ -88,7 +93,7 @@ def find_shards(root: Location, split: str) -> Layout:
     """
     if _is_shard(root):
         return _bare(root, split)
-    if MANIFEST in storage.listing(root):
+    if MANIFEST in locations.listing(root):
         return _by_manifest(root, split, Manifest.read(root))
     return _bare(root, split)
 
@@ -99,7 +104,7 @@ def find_splits(root: Location) -> tuple[str, ...]:
     Raises:
         FgbgError: there is no dataset, or its manifest is damaged.
     """
-    if not _is_shard(root) and MANIFEST in storage.listing(root):
+    if not _is_shard(root) and MANIFEST in locations.listing(root):
         return _in_order(Manifest.read(root).splits)
     return _in_order(found_shards(root))
 
@@ -128,8 +133,8 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
     if not manifest.complete:
         _add_unfinished(root, layout, manifest)
         return layout
-    folder = storage.join(root, split)
-    names = storage.listing(folder) if split in storage.listing(root) else {}
+    folder = locations.join(root, split)
+    names = locations.listing(folder) if split in locations.listing(root) else {}
     for entry in manifest.shards:
         if entry["split"] != split:
             continue
@@ -137,10 +142,10 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
         for form, file in entry["files"].items():
             found = names.get(file["name"])
             if found is None:
-                problems.append(f"{storage.join(folder, file['name'])}: is missing, {MANIFEST} names it")
+                problems.append(f"{locations.join(folder, file['name'])}: is missing, {MANIFEST} names it")
             elif found != file["bytes"]:
                 problems.append(
-                    f"{storage.join(folder, file['name'])}: is {found} bytes, {MANIFEST} says {file['bytes']}; "
+                    f"{locations.join(folder, file['name'])}: is {found} bytes, {MANIFEST} says {file['bytes']}; "
                     "truncated or changed"
                 )
             else:
@@ -166,9 +171,9 @@ def _add_unfinished(root: Location, layout: Layout, manifest: Manifest) -> None:
     """List the shards that have a record, which is written last."""
     split = layout.split
     total = manifest.splits[split]["shards"]
-    if split in storage.listing(root):
-        folder = storage.join(root, split)
-        names = storage.listing(folder)
+    if split in locations.listing(root):
+        folder = locations.join(root, split)
+        names = locations.listing(folder)
         for stem in (shard_stem(split, index) for index in range(total)):
             record = _read_record(folder, stem, layout) if f"{stem}.json" in names else None
             if record is not None:
@@ -210,13 +215,13 @@ def found_shards(root: Location) -> Found:
         StorageError: there is no shard.
     """
     if _is_shard(root):
-        folder, name = storage.parent(root)
-        size = storage.listing(folder).get(name)
+        folder, name = locations.parent(root)
+        size = locations.listing(folder).get(name)
         if size is None:
             raise StorageError(f"{root}: there is no such file")
         names: dict[str, int | None] = {name: size}
     else:
-        folder, names = root, storage.listing(root)
+        folder, names = root, locations.listing(root)
     found: Found = {}
     for stem in _stems(names):
         ours = _OUR_NAME.match(stem)
@@ -226,10 +231,10 @@ def found_shards(root: Location) -> Found:
         return found
     for name, size in names.items():
         if size is None and not name.startswith("."):
-            inside = storage.listing(storage.join(root, name))
+            inside = locations.listing(locations.join(root, name))
             stems = _stems(inside)
             if stems:
-                found[name] = storage.join(root, name), stems, inside
+                found[name] = locations.join(root, name), stems, inside
     if not found:
         kinds = " or ".join(f"*{suffix}" for suffix in suffixes())
         raise StorageError(f"{root}: holds no shard ({kinds}), nor does a folder in it")
@@ -240,7 +245,7 @@ def _is_shard(root: Location) -> bool:
     """Tell whether a path is that of one shard, by its name."""
     if isinstance(root, Path) and root.is_dir():
         return False
-    return shard_stem_of(storage.parent(root)[1]) is not None
+    return shard_stem_of(locations.parent(root)[1]) is not None
 
 
 def _stems(names: dict[str, int | None]) -> list[str]:
@@ -258,7 +263,7 @@ def _read_record(folder: Location, stem: str, layout: Layout) -> Record | None:
         ManifestError: it is of another dataset than the others.
     """
     try:
-        record = Record.read(storage.join(folder, f"{stem}.json"))
+        record = Record.read(locations.join(folder, f"{stem}.json"))
     except FgbgError:
         return None
     if layout.fingerprint and record.fingerprint != layout.fingerprint:
@@ -280,7 +285,9 @@ def _add_recorded(folder: Location, stem: str, names: dict[str, int | None], rec
             )
         )
     else:
-        problem = f"{storage.join(folder, stem)}: no file of it has the size that its record says; truncated or missing"
+        problem = (
+            f"{locations.join(folder, stem)}: no file of it has the size that its record says; truncated or missing"
+        )
         layout.missing.append((problem, record.samples))
 
 

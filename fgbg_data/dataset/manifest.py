@@ -10,7 +10,9 @@ from fgbg_data.dataset.json_files import HOW_TO_MEND, expect, read_json
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.files import write_text
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta
 
 MANIFEST = "dataset.json"
@@ -72,13 +74,13 @@ class Manifest:
         return sum(int(file["bytes"]) for shard in self.shards for file in shard["files"].values())
 
     @classmethod
-    def read(cls, folder: storage.Location) -> Self:
+    def read(cls, folder: Location) -> Self:
         """Read the manifest of a dataset.
 
         Raises:
             ManifestError: there is none, or it is damaged or of another format version.
         """
-        path = storage.join(folder, MANIFEST)
+        path = locations.join(folder, MANIFEST)
         if isinstance(path, Path) and not path.is_file():
             raise ManifestError(f"{folder}: holds no {MANIFEST}; it is no dataset of fgbg-data build")
         value = read_json(path)
@@ -100,7 +102,7 @@ class Manifest:
         """Write it to its place."""
         value = {"format_version": FORMAT_VERSION} | vars(self)
         text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        storage.write_text(folder / MANIFEST, text + "\n")
+        write_text(folder / MANIFEST, text + "\n")
 
     def add_shards(self, records: list[Record]) -> None:
         """Take in the records of the finished shards, with statistics over all of them."""

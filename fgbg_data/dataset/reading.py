@@ -24,7 +24,7 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ShardError, UnknownKeyError
 from fgbg_data.options import one_of
-from fgbg_data.runtime.storage import locate
+from fgbg_data.runtime.locations import locate
 from fgbg_data.shards import FORMATS
 
 

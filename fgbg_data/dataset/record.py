@@ -8,7 +8,8 @@ from fgbg_data.dataset.identity import FORMAT_VERSION
 from fgbg_data.dataset.json_files import expect, read_json
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_text
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import canonical_json
 from fgbg_data.shards.base import Index
 
@@ -74,7 +75,7 @@ class Record:
         }
 
     @classmethod
-    def read(cls, path: storage.Location) -> Self:
+    def read(cls, path: Location) -> Self:
         """Read a record.
 
         Raises:
@@ -94,7 +95,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write it to its place in a dataset."""
-        storage.write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
+        write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
 
 
 def _check_record(value: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from fgbg_data.dataset.identity import fingerprint
 from fgbg_data.dataset.layout import Layout, ShardPlace
 from fgbg_data.dataset.record import Record
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
-from fgbg_data.runtime.storage import Location
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import PIXEL_FIELDS, Array
 from fgbg_data.shards import ShardReader, load_format
 from fgbg_data.shards.base import Shapes, ShardIndex

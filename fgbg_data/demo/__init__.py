@@ -21,7 +21,7 @@ from fgbg_data.demo.objects import OBJECTS
 from fgbg_data.demo.paint import Canvas
 from fgbg_data.demo.town import TOWN
 from fgbg_data.errors import StorageError
-from fgbg_data.runtime.storage import PARTIAL, partial
+from fgbg_data.runtime.files import PARTIAL, write_whole
 
 __all__ = ["BACKGROUNDS", "FOREGROUNDS", "DemoPaths", "write_demo"]
 
@@ -62,7 +62,7 @@ def write_demo(folder: Path) -> DemoPaths:
         for path in (paths.backgrounds, paths.foregrounds):
             path.mkdir(parents=True, exist_ok=True)
         for path, content in _files(paths):
-            with partial(path) as temporary:
+            with write_whole(path) as temporary:
                 temporary.write_bytes(content)
     except OSError as error:
         reason = (error.__cause__ if isinstance(error, StorageError) else error) or error

@@ -12,7 +12,7 @@ from fgbg_data.depth.estimator import Identity
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"

@@ -13,8 +13,8 @@ from fgbg_data.depth.onnx_recipe import Recipe, read_recipe
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
-from fgbg_data.runtime.storage import file_sha256
 from fgbg_data.sample import Array
 
 LONGEST_PX = 896  # of the network's input where no size is given: bounds memory for panoramas, as in `tiny`

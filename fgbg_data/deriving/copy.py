@@ -17,7 +17,8 @@ from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
 from fgbg_data.key import KINDS, Kind, rename_key
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, canonical_json, sample_digest
@@ -220,7 +221,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         values = sum(int(np.prod(shape)) for shape in spec.shapes.values())
         wide = sum(int(np.prod(shape)) for field, shape in spec.shapes.items() if field in DEPTH_FIELDS)
         each = sum(values // 3 if load_format(name).needs_files(spec) else values + wide for name in self.formats)
-        needed, free = each * samples, storage.free_bytes(self.out)
+        needed, free = each * samples, free_bytes(self.out)
         if needed > free:
             raise StorageError(
                 f"about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some space, or choose "
@@ -236,7 +237,7 @@ def check_apart(out: Path, origins: Iterable[Origin]) -> None:
         ConfigError: the folders overlap.
     """
     for origin in origins:
-        place = storage.locate(origin.path)
+        place = locations.locate(origin.path)
         if isinstance(place, Path):
             here, there = out.resolve(), place.resolve()
             if here == there or here.is_relative_to(there) or there.is_relative_to(here):

@@ -12,7 +12,7 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ManifestError, ShardError
 from fgbg_data.key import key_sources
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
 from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS, Meta
 from fgbg_data.shards import FORMATS, ShardSpec
 
@@ -82,7 +82,7 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
         ManifestError: its build is not finished.
         FgbgError: it cannot be read, or lacks a field.
     """
-    root = storage.locate(path)
+    root = locations.locate(path)
     layouts = {split: find_shards(root, split) for split in find_splits(root)}
     manifest = next(iter(layouts.values())).manifest
     if manifest is not None and not manifest.complete:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fgbg_data.drawing.colours import field_picture
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_whole
 from fgbg_data.sample import PIXEL_FIELDS, Array
 
 GAP_PX = 6
@@ -63,5 +63,5 @@ def sample_pictures(sample: Mapping[str, Any]) -> dict[str, Array]:
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a sheet as PNG, whole or not at all."""
-    with storage.partial(path) as temporary:
+    with write_whole(path) as temporary:
         sheet.save(temporary, "PNG", compress_level=3)  # a tenth larger than at level 6, in half the time

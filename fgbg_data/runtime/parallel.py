@@ -16,7 +16,8 @@ from typing import Any, Protocol, Self, TypeVar
 
 from fgbg_data.errors import BuildError, option
 from fgbg_data.registry import Rows, register_rows, registered_rows
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import clear_partials
+from fgbg_data.runtime.locks import hold_as_worker
 from fgbg_data.runtime.malloc import keep_freed_memory
 
 Task = TypeVar("Task")
@@ -95,7 +96,7 @@ def in_parallel(work: Work[Task, Result], todo: Sequence[Task], jobs: int, out: 
             ) from error
         finally:
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
-            storage.clear_partials(out)  # of workers that were stopped in the middle
+            clear_partials(out)  # of workers that were stopped in the middle
 
 
 class _CtrlC:
@@ -163,7 +164,7 @@ def _start(work: Work[Any, Any], out: Path, parent: int, rows: Rows) -> None:
     register_rows(rows)
     keep_freed_memory()
     cv2.setNumThreads(1)  # workers are the parallelism
-    storage.hold_as_worker(out)
+    hold_as_worker(out)
     _do = work.open()
     gc.freeze()  # what is imported and open stays for life: it need not be looked through for garbage
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from fgbg_data.errors import ShardError
-from fgbg_data.runtime.storage import Location
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import FIELDS, Array, Meta, Sample, suffixes
 
 Index = dict[str, Any]

@@ -14,7 +14,8 @@ import numpy as np
 
 from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
-from fgbg_data.runtime.storage import Location, join, open_stream, parent, partial, read_text
+from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.locations import Location, join, open_stream, parent, read_text
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Array, Meta, Sample
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
 
@@ -191,7 +192,7 @@ def write_index(out: Path, shards: Iterable[tuple[str, str]]) -> None:
         out: folder of the dataset.
         shards: split and file name of every shard's CSV.
     """
-    with partial(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with write_whole(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer: csv.DictWriter[str] | None = None
         for split, name in shards:
             for row in _flat_rows(out / split / name, split):

@@ -13,7 +13,7 @@ import numpy as np
 
 from fgbg_data.codecs.fields import MAX_SIDE_PX, decode_field, header_size, resize_field
 from fgbg_data.errors import ShardError
-from fgbg_data.runtime.storage import Location, open_bytes, open_stream
+from fgbg_data.runtime.locations import Location, open_bytes, open_stream
 from fgbg_data.sample import FIELDS, Array, Sample, canonical_json
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.runtime import storage
-from fgbg_data.runtime.storage import Location
+from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
 from fgbg_data.shards import load_format
 from fgbg_data.shards.base import ShardIndex
@@ -54,7 +54,7 @@ def _save(path: Path, index: ShardIndex) -> None:
     if isinstance(index, TarIndex):
         columns: dict[str, Any] = {f"offset_{field}": array for field, array in index.offset.items()}
         columns |= {f"bytes_{field}": array for field, array in index.bytes.items()}
-        with storage.partial(path) as temporary, temporary.open("wb") as stream:
+        with write_whole(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, keys=index.keys, **columns)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
-from fgbg_data.runtime.storage import Location, open_bytes, open_stream
+from fgbg_data.runtime.locations import Location, open_bytes, open_stream
 from fgbg_data.sample import FIELDS, Array, Sample
 from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
 

@@ -17,7 +17,7 @@ from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.errors import UnknownKeyError
 from fgbg_data.key import key_sources
-from fgbg_data.runtime import storage
+from fgbg_data.runtime import locations
 from fgbg_data.sample import PIXEL_FIELDS, Array
 
 LAYERS = PIXEL_FIELDS
@@ -34,7 +34,7 @@ class Gallery:
     """
 
     def __init__(self, path: str | Path) -> None:
-        root = storage.locate(path)
+        root = locations.locate(path)
         self.name = "/".join(Path(path).parts[-2:])
         self.about = info(path)
         layouts = [find_shards(root, split) for split in find_splits(root)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgbg_data.errors import ConfigError, FgbgError, StorageError, UnknownKeyError, option
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_text
 from fgbg_data.viewing.gallery import LAYERS, Gallery
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def export(path: str | Path, out: str | Path, *, count: int = 200, seed: int = 0
     text = json.dumps({"header": gallery.header(), "rows": rows}, ensure_ascii=True)
     for character in "<>&":  # so that no text of the dataset ends the script it stands in
         text = text.replace(character, f"\\u{ord(character):04x}")
-    storage.write_text(out, page_text().replace(_HOLE, text))
+    write_text(out, page_text().replace(_HOLE, text))
     return out
 
 

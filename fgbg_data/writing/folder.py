@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fgbg_data.dataset.identity import differences
+from fgbg_data.dataset.layout import NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import PARTIAL, file_sha256, write_text
 from fgbg_data.writing.card import card
 
 log = logging.getLogger("fgbg_data")
@@ -32,8 +33,8 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
     if not (out / MANIFEST).is_file():
         if _lost_its_manifest(out, wanted):
             return
-        foreign = sorted(path.name for path in out.iterdir() if path.name not in storage.NOT_DATA)
-        foreign = [name for name in foreign if not name.endswith(storage.PARTIAL)]
+        foreign = sorted(path.name for path in out.iterdir() if path.name not in NOT_DATA)
+        foreign = [name for name in foreign if not name.endswith(PARTIAL)]
         if foreign:
             raise StorageError(
                 f"{out}: is not empty and holds no {MANIFEST} (found {', '.join(foreign[:3])}). "
@@ -77,7 +78,7 @@ def find_record(
         place = path.with_name(file.name)
         if not place.is_file() or place.stat().st_size != file.bytes:
             return None
-        if check and storage.file_sha256(place) != file.sha256:
+        if check and file_sha256(place) != file.sha256:
             return None
     return record
 
@@ -102,7 +103,7 @@ def finish(
     if (out / MANIFEST).is_file() and (out / "preview.png").is_file() and Manifest.read(out) == manifest:
         return manifest
     draw_preview(records)
-    storage.write_text(out / "README.md", text)
+    write_text(out / "README.md", text)
     manifest.write(out)
     log.info("complete: %d samples", manifest.samples)
     return manifest

@@ -11,7 +11,8 @@ from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import clear_partials
+from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
@@ -114,9 +115,9 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         shown = reporter(progress)
         self.check_folder()
         self.out.mkdir(parents=True, exist_ok=True)
-        with storage.build_lock(self.out), folder.log_to(self.out):
+        with build_lock(self.out), folder.log_to(self.out):
             self.make_room()
-            storage.clear_partials(self.out)
+            clear_partials(self.out)
             records, todo = self.find_finished()
             self.check_space(sum(task.samples for task in todo))
             if todo or not (self.out / MANIFEST).is_file():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fgbg_data.dataset.record import Record, ShardFile, shard_stem
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import file_sha256, write_whole
 from fgbg_data.sample import Sample, sample_digest
 from fgbg_data.shards import ShardSpec, load_format
 
@@ -35,7 +35,7 @@ def write_shard(
     indexes, paths = {}, {}
     with contextlib.ExitStack() as files:
         for name, form in forms.items():
-            paths[name] = files.enter_context(storage.partial(folder / (stem + form.suffix)))
+            paths[name] = files.enter_context(write_whole(folder / (stem + form.suffix)))
         with contextlib.ExitStack() as stack:
             writers = {name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in forms.items()}
             for sample, data in samples:
@@ -52,7 +52,7 @@ def write_shard(
             record.files[name] = ShardFile(
                 name=stem + form.suffix,
                 bytes=paths[name].stat().st_size,
-                sha256=storage.file_sha256(paths[name]),
+                sha256=file_sha256(paths[name]),
                 index=indexes[name],
             )
     record.write(out)

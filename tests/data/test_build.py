@@ -20,11 +20,13 @@ from fgbg_data.building.build import BuildMaker, build
 from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
+from fgbg_data.dataset.layout import NOT_DATA
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
 from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import file_sha256
+from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import LineProgress
 from fgbg_data.sample import Array, suffixes
 
@@ -116,7 +118,7 @@ def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> 
     assert set(found) == set(files) | records | {"dataset.json", "README.md", "preview.png"}
     for name, file in files.items():
         assert len(found[name]) == file["bytes"]
-        assert storage.file_sha256(dataset / name) == file["sha256"]
+        assert file_sha256(dataset / name) == file["sha256"]
     for name in records:
         record = Record.read(dataset / name)
         tar = found[name.replace(".json", ".tar")]
@@ -133,9 +135,9 @@ def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> 
 def test_a_second_run_changes_nothing(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     build(config)
-    before = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in storage.NOT_DATA}
+    before = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in NOT_DATA}
     build(config)
-    after = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in storage.NOT_DATA}
+    after = {path: path.stat().st_mtime_ns for path in config.out.rglob("*") if path.name not in NOT_DATA}
     assert before == after
 
 
@@ -290,7 +292,7 @@ def contents_of_fresh_build(config: object) -> dict[str, bytes]:
 def test_too_little_space_is_said_before_anything_is_made(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "free_bytes", lambda folder: 10_000)
+    monkeypatch.setattr("fgbg_data.building.forecast.free_bytes", lambda folder: 10_000)
     with pytest.raises(StorageError, match=r"about [\d.]+ kB are needed, 10.0 kB are free"):
         build(config_for(pictures, tmp_path / "out"))
     assert not list((tmp_path / "out").rglob("*.tar"))
@@ -345,7 +347,7 @@ def test_depth_size_bits_and_encoded_layout(pictures: Path, tmp_path: Path) -> N
 def test_other_build_on_the_folder_is_refused(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     config.out.mkdir()
-    with storage.build_lock(config.out), pytest.raises(StorageError, match="another build is running on this folder"):
+    with build_lock(config.out), pytest.raises(StorageError, match="another build is running on this folder"):
         build(config)
 
 

@@ -9,7 +9,7 @@ from helpers.build_command import build, refused, said, snapshot
 from helpers.datasets import contents
 
 from fgbg_data import cli
-from fgbg_data.runtime.storage import build_lock
+from fgbg_data.runtime.locks import build_lock
 
 
 @pytest.mark.parametrize(("option", "kind"), [("bg", "background"), ("fg", "foreground")])

@@ -27,6 +27,7 @@ from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.codecs.encode import decode_pixels, encode_depth
 from fgbg_data.compositing.resize import fit_background
 from fgbg_data.dataset.info import info
+from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.depth.registry import ESTIMATORS
@@ -35,7 +36,6 @@ from fgbg_data.deriving.merge import merge
 from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError, EstimatorError, FingerprintError
 from fgbg_data.pictures import load_rgb
-from fgbg_data.runtime import storage
 from fgbg_data.sample import Array
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.preview import preview
@@ -156,7 +156,7 @@ def test_the_estimator_is_asked_once_about_each_source(
     assert counting.calls == source_depth.num_calls(4, 4, 3) == 2  # 4 backgrounds, 3 foregrounds, 4 at once
     build(config_for(pictures, tmp_path / "b", depth="fake", depth_mode="both"))
     assert counting.calls == 2 + 2 + 2 * 6  # 6 shards of 8 samples
-    assert not (tmp_path / "c" / storage.SOURCE_DEPTH).exists()
+    assert not (tmp_path / "c" / SOURCE_DEPTH).exists()
 
 
 def test_workers_do_not_change_bytes(pictures: Path, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_stopped_build_goes_on(
         monkeypatch.setattr(counting, "broken_at", broken_at)
         with pytest.raises(EstimatorError, match="out of order"):
             build(config)
-    assert (config.out / storage.SOURCE_DEPTH).is_dir()
+    assert (config.out / SOURCE_DEPTH).is_dir()
     assert verify(config.out).problems[0].text.startswith("the build is not finished")
     monkeypatch.setattr(counting, "broken_at", 0)
     monkeypatch.setattr(counting, "calls", 0)

@@ -16,7 +16,7 @@ from fgbg_data.depth.densedepth import DenseDepthEstimator
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
 from fgbg_data.testing.estimators import EstimatorContract
 

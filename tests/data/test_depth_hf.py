@@ -18,7 +18,7 @@ from fgbg_data.depth.hub import card_licence
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
 from fgbg_data.testing.estimators import EstimatorContract
 

@@ -17,7 +17,7 @@ from fgbg_data.depth.onnx_recipe import RECIPES, read_recipe
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import EstimatorError
-from fgbg_data.runtime.storage import file_sha256
+from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
 from fgbg_data.testing.estimators import EstimatorContract
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fgbg_data.config import BuildConfig
-from fgbg_data.runtime import storage
+from fgbg_data.dataset.layout import NOT_DATA
 
 
 def config_for(pictures: Path, out: Path, **options: Any) -> BuildConfig:
@@ -29,5 +29,5 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in storage.NOT_DATA
+        if path.is_file() and path.name not in NOT_DATA
     }

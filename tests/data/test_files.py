@@ -1,26 +1,25 @@
-"""Storage: whole files or none, one build at a time."""
+"""Files are written whole or not at all."""
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from fgbg_data.errors import StorageError
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import PARTIAL, clear_partials, free_bytes, write_whole
 
 
 def test_partial_replaces_only_when_whole(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "file"
-    with storage.partial(path) as temporary:
+    with write_whole(path) as temporary:
         temporary.write_text("one")
         assert not path.exists()
         assert temporary.parent == path.parent
     assert path.read_text() == "one"
 
     def fail() -> None:
-        with storage.partial(path) as temporary:
+        with write_whole(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 
@@ -32,7 +31,7 @@ def test_partial_replaces_only_when_whole(tmp_path: Path) -> None:
 
 def test_full_disk_is_one_of_our_errors(tmp_path: Path) -> None:
     def fill() -> None:
-        with storage.partial(tmp_path / "file") as temporary:
+        with write_whole(tmp_path / "file") as temporary:
             temporary.touch()
             with open("/dev/full", "wb", buffering=0) as full:
                 full.write(b"x")
@@ -46,7 +45,7 @@ def test_other_trouble_with_the_disk_is_one_of_our_errors(tmp_path: Path) -> Non
     (tmp_path / "file").mkdir()  # a folder is in the way
 
     def write() -> None:
-        with storage.partial(tmp_path / "file") as temporary:
+        with write_whole(tmp_path / "file") as temporary:
             temporary.write_text("x")
 
     with pytest.raises(StorageError, match="file: cannot be written .*Is a directory.*run the same command to go on"):
@@ -60,7 +59,7 @@ def test_hdf5_says_full_in_its_own_way(tmp_path: Path) -> None:
 import resource, signal, sys
 import numpy
 from pathlib import Path
-from fgbg_data.runtime import storage
+from fgbg_data.runtime.files import write_whole
 from fgbg_data.sample import Sample
 from fgbg_data.shards import ShardSpec, load_format
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -69,7 +68,7 @@ pixels = numpy.ones((64, 64, 3), "uint8")
 sample = Sample(key="k", image=pixels, mask=pixels[..., 0], depth=None, meta={}, image_file=b"")
 spec = ShardSpec(samples=20, image_format="jpg",
                  shapes={"image": (64, 64, 3), "mask": (64, 64)}, depth_bits=0)
-with storage.partial(Path(sys.argv[1]) / "shard.h5") as temporary:
+with write_whole(Path(sys.argv[1]) / "shard.h5") as temporary:
     with load_format("hdf5").open_writer(temporary, spec) as writer:
         for _ in range(20):
             writer.write(sample, {})
@@ -83,45 +82,11 @@ with storage.partial(Path(sys.argv[1]) / "shard.h5") as temporary:
 
 def test_dead_partials_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / f"a.tar.0123{storage.PARTIAL}").touch()
+    (tmp_path / "train" / f"a.tar.0123{PARTIAL}").touch()
     (tmp_path / "train" / "a.tar").touch()
-    assert storage.clear_partials(tmp_path) == 1
+    assert clear_partials(tmp_path) == 1
     assert [path.name for path in tmp_path.rglob("*.*")] == ["a.tar"]
 
 
 def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    assert storage.free_bytes(tmp_path / "a" / "b") > 0
-
-
-def test_a_build_waits_for_workers_of_a_killed_one(tmp_path: Path) -> None:
-    code = """
-import sys, time
-from pathlib import Path
-from fgbg_data.runtime import storage
-storage.hold_as_worker(Path(sys.argv[1]))
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
-"""
-
-    def worker(seconds: float) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), str(seconds)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        return process
-
-    with worker(60) as stuck:
-        with pytest.raises(StorageError, match="workers of an earlier build are still running after 0 s"):
-            enter(tmp_path, 0.2)
-        stuck.kill()
-    with worker(1) as dying:
-        started = time.monotonic()
-        enter(tmp_path, 30)
-        assert dying.wait(10) == 0
-        assert time.monotonic() - started > 0.5
-
-
-def enter(folder: Path, wait_s: float) -> None:
-    with storage.build_lock(folder, wait_s=wait_s):
-        pass
+    assert free_bytes(tmp_path / "a" / "b") > 0

@@ -1,0 +1,101 @@
+"""Files that are written whole or not at all, their digests, and the free space of a disk."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from fgbg_data.errors import StorageError
+
+PARTIAL = ".partial"
+"""The end of the name of a file that is still being written."""
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def write_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; at the end, the file that was written there replaces `path`.
+
+    The file is synced before. So `path` is whole at any time, even after a kill or a power cut: the old file or the new
+    one. An exception in the context removes the temporary file.
+
+    Raises:
+        StorageError: the disk is full, or the file cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if is_full(error):
+            raise StorageError(
+                "no space left to write it. Finished files are whole; free some space, and run the same command to "
+                "go on",
+                where=path,
+            ) from error
+        if isinstance(error, OSError) and not isinstance(error, StorageError):
+            raise StorageError(
+                f"cannot be written ({error.strerror or error}). Finished files are whole; mend that, and run the "
+                "same command to go on",
+                where=path,
+            ) from error
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small UTF-8 file, whole or not at all."""
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, reports that the disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        number = re.search(r"errno = (\d+)", str(error))  # h5py reports it in the text alone
+        if number and int(number[1]) in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def clear_partials(folder: Path) -> int:
+    """Remove the half-written files that a killed process left in a folder; return their number."""
+    dead = list(folder.rglob(f"*{PARTIAL}"))
+    for path in dead:
+        path.unlink(missing_ok=True)
+    return len(dead)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, as `sha256sum` prints it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that holds `folder`, or will hold it."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, if the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,128 @@
+"""Reading files that lie on this machine or behind a URL."""
+
+import mmap
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from fgbg_data.errors import StorageError
+
+Location = Path | str
+"""A `Path` on this machine, or the text of a URL that fsspec opens, such as `s3://bucket/shards`."""
+
+
+class Bytes(Protocol):
+    """The bytes of a file, of which only the slices are read: a memory map, or ranges of a remote file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Any:
+        """Return bytes, or a view of them."""
+        ...
+
+
+class RemoteBytes:
+    """The bytes of a remote file; each slice is one range request.
+
+    Args:
+        url: of the file.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._path = _filesystem(url)
+        self._size = int(self._fs.size(self._path))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        data: bytes = self._fs.cat_file(self._path, start=start, end=stop) if stop > start else b""
+        return data
+
+
+def locate(path: str | Path) -> Location:
+    """Return the location that a path or a URL points to.
+
+    >>> locate("s3://bucket/shards/"), locate("file:///data").as_posix()
+    ('s3://bucket/shards', '/data')
+    """
+    text = str(path)
+    if "://" not in text:
+        return Path(path)
+    return Path(text.removeprefix("file://")) if text.startswith("file://") else text.rstrip("/")
+
+
+def join(folder: Location, name: str) -> Location:
+    """Return the location of the file `name` in a folder."""
+    return folder / name if isinstance(folder, Path) else f"{folder}/{name}"
+
+
+def parent(location: Location) -> tuple[Location, str]:
+    """Return the folder of a file, and the file's name."""
+    if isinstance(location, Path):
+        return location.parent, location.name
+    folder, _, name = location.rpartition("/")
+    return folder, name
+
+
+def listing(folder: Location) -> dict[str, int | None]:
+    """Return the names in a folder, sorted, with their sizes in bytes; a folder has the size None.
+
+    Raises:
+        StorageError: the folder is missing or cannot be read.
+    """
+    try:
+        if isinstance(folder, Path):
+            with os.scandir(folder) as entries:
+                found = {entry.name: None if entry.is_dir() else entry.stat().st_size for entry in entries}
+        else:
+            fs, path = _filesystem(folder)
+            found = {
+                info["name"].rstrip("/").rpartition("/")[2]: None if info["type"] == "directory" else info["size"]
+                for info in fs.ls(path, detail=True)
+            }
+    except OSError as error:
+        raise StorageError(f"cannot be read ({error.strerror or error}); expected a folder", where=folder) from error
+    return dict(sorted(found.items()))
+
+
+def read_text(location: Location) -> str:
+    """Return the text of a small UTF-8 file."""
+    if isinstance(location, Path):
+        return location.read_text(encoding="utf-8")
+    with open_stream(location) as stream:
+        return stream.read().decode("utf-8")
+
+
+def open_bytes(location: Location) -> Bytes:
+    """Open a file for slices: a memory map (safe in threads and after a fork), or ranges of a remote file.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is empty.
+    """
+    if not isinstance(location, Path):
+        return RemoteBytes(location)
+    with location.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def open_stream(location: Location) -> BinaryIO:
+    """Open a file to read it from start to end."""
+    if isinstance(location, Path):
+        return location.open("rb")
+    fs, path = _filesystem(location)
+    stream: BinaryIO = fs.open(path, "rb")
+    return stream
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """Return fsspec's filesystem and path of a URL. It is made anew each time, so that no fork shares one."""
+    try:
+        from fsspec.core import url_to_fs
+
+        found: tuple[Any, str] = url_to_fs(url)
+    except (ImportError, ValueError) as error:  # the protocol is unknown, or its package is not installed
+        raise StorageError(f"cannot be opened ({error})", where=url) from error
+    return found
