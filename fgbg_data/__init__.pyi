@@ -21,6 +21,7 @@ from .deriving.resplit import resplit
 from .errors import FgbgError
 from .runtime.progress import ProgressReporter
 from .sample import Sample
+from .viewing.page import export_page
 from .viewing.preview import preview
 from .viewing.view import view
 
@@ -46,6 +47,7 @@ __all__ = [
     "convert",
     "decode",
     "dequantise_depth",
+    "export_page",
     "info",
     "load_estimator",
     "merge",

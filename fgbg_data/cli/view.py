@@ -54,11 +54,11 @@ def view(shards: str, port: int, host: str, show: bool, out: Path | None, sample
       fgbg-data view shards/
       fgbg-data view shards/ --export report.html    # one file, for others
     """
-    from fgbg_data.viewing.view import export
-    from fgbg_data.viewing.view import view as serve
+    from fgbg_data import export_page
+    from fgbg_data import view as serve
 
     if out is not None:
-        export(shards, out, count=samples, seed=seed)
+        export_page(shards, out, samples=samples, seed=seed)
         click.echo(f"wrote {out}")
         return
 

@@ -1,4 +1,4 @@
-"""What `view` shows of a dataset: a table of all samples, pictures of one, its details; looked up by key alone."""
+"""`Gallery`: what the page shows of a dataset, which is a table of all samples, and pictures and details by key."""
 
 import json
 import random
@@ -14,20 +14,25 @@ from fgbg_data.dataset.info import info
 from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
-from fgbg_data.drawing.colours import colour_depth
+from fgbg_data.drawing.colours import field_picture
 from fgbg_data.errors import UnknownKeyError
-from fgbg_data.key import key_sources
+from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.sample import PIXEL_FIELDS, Array
 
 LAYERS = PIXEL_FIELDS
+"""Fields that the page shows as pictures."""
 TINT = (255, 64, 129)
-"""Colour of the mask over an image."""
+"""Colour of the mask over an image, RGB."""
 QUALITY = 88
+"""Quality of JPEGs that are made for the page."""
 
 
 class Gallery:
-    """A dataset as a person looks at it.
+    """All splits of a dataset, open for a person to look at.
+
+    Args:
+        path: folder or URL of the dataset.
 
     Raises:
         FgbgError: there is no dataset, or it cannot be read.
@@ -38,27 +43,27 @@ class Gallery:
         self.name = "/".join(Path(path).parts[-2:])
         self.about = info(path)
         layouts = [find_shards(root, split) for split in find_splits(root)]
-        # Files can be sent as they are; pixels have to be encoded first.
-        self._stores = [SplitReader(layout, form_of_files(layout), skip=True) for layout in layouts]
-        self.manifest: Manifest | None = self._stores[0].layout.manifest
+        # Formats with encoded files are preferred: files are sent as they are, pixels would have to be encoded.
+        self._readers = [SplitReader(layout, form_of_files(layout), skip=True) for layout in layouts]
+        self.manifest: Manifest | None = self._readers[0].layout.manifest
         self.keys: list[str] = []
         self._splits: list[int] = []
         self._areas: list[int] = []
-        for number, store in enumerate(self._stores):
-            for shard in range(len(store.shards)):
-                self._add_shard(number, store, shard)
+        for split, reader in enumerate(self._readers):
+            for shard in range(len(reader.shards)):
+                self._add_shard(split, reader, shard)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def header(self) -> dict[str, Any]:
-        """Return what is said of the dataset as a whole."""
+        """Return the facts about the dataset as a whole, as JSON."""
         image = self.about["fields"]["image"]["shape"]
         return {
             "name": self.name,
             "fingerprint": self.about["fingerprint"],
             "samples": len(self),
-            "splits": [store.layout.split for store in self._stores],
+            "splits": [reader.layout.split for reader in self._readers],
             "fields": self.about["fields"],
             "bytes": self.about["bytes"],
             "estimator": (self.about["estimator"] or {}).get("name"),
@@ -68,78 +73,79 @@ class Gallery:
         }
 
     def table(self) -> bytes:
-        """Return all samples as columns: length of a JSON header, the header, then what it lists, one after another.
+        """Return all samples as columns.
 
-        Columns are little-endian uint32 (`area`, `background`, `foreground`), uint8 (`split`), and the keys as text
-        with a line each. Half a million samples take 20 MB and one request; every filter is then the page's own.
+        First comes the length of a JSON header in four bytes, then the header, then the columns that it lists: `area`,
+        `background` and `foreground` are little-endian uint32, `split` is uint8, and `keys` is text with a line for
+        each key. Half a million samples take 20 MB and one request, and the page filters them by itself.
         """
         sources = [key_sources(key) or ("", "") for key in self.keys]
         names: dict[str, list[str]] = {}
         columns: dict[str, bytes] = {"area": np.array(self._areas, "<u4").tobytes()}
-        for place, kind in enumerate(("background", "foreground")):
-            names[f"{kind}s"] = sorted({pair[place] for pair in sources})
+        for position, kind in enumerate(KINDS):
+            names[f"{kind}s"] = sorted({pair[position] for pair in sources})
             number = {name: i for i, name in enumerate(names[f"{kind}s"])}
-            columns[kind] = np.array([number[pair[place]] for pair in sources], "<u4").tobytes()
+            columns[kind] = np.array([number[pair[position]] for pair in sources], "<u4").tobytes()
         columns["split"] = bytes(self._splits)
         columns["keys"] = "\n".join(self.keys).encode()
         sizes = {name: len(column) for name, column in columns.items()}
         header = json.dumps(self.header() | names | {"columns": sizes}).encode()
-        header += b" " * (-len(header) % 4)  # so that columns of uint32 lie at multiples of four
+        header += b" " * (-len(header) % 4)  # so that columns of uint32 start at multiples of four
         return struct.pack("<I", len(header)) + header + b"".join(columns.values())
 
-    def picture(self, key: str, layer: str, side: int | None = None) -> tuple[bytes, str]:
+    def picture(self, key: str, layer: str, side_px: int | None = None) -> tuple[bytes, str]:
         """Return one layer of a sample as a file, and its media type.
 
         Args:
-            key: of the sample.
-            layer: `image`; `mask`, tinted and clear elsewhere; fields of depth, in a perceptual colour map.
-            side: of the square that it is fitted into, where it is larger, in pixels.
+            key: key of the sample.
+            layer: one of LAYERS; the mask is tinted, and clear elsewhere, and depth is shown in colours.
+            side_px: shrink the picture to fit a square of this side; it is never enlarged.
 
         Raises:
             UnknownKeyError: there is no such sample, or it has no such layer.
             ShardError: it is damaged.
         """
-        store, number = self._find(key)
-        shard, place = store.locate(number)
-        reader = store.reader(shard)
-        if layer not in store.shard_index(shard).fields:
+        split, number = self._find(key)
+        shard, index = split.locate(number)
+        reader = split.reader(shard)
+        if layer not in split.shard_index(shard).fields:
             raise UnknownKeyError(f"{key!r} has no {layer}")
-        height, width = reader.picture_size(place, layer)
-        factor = min(1.0, side / max(height, width)) if side else 1.0
+        height, width = reader.picture_size(index, layer)
+        factor = min(1.0, side_px / max(height, width)) if side_px else 1.0
         size = max(1, round(height * factor)), max(1, round(width * factor))
         if layer == "image":
             if factor < 1:
-                return encode_image(reader.read(place, "image", size), "jpg", QUALITY), "image/jpeg"
-            data = reader.read_file(place, "image") or encode_image(reader.read(place, "image"), "png", 0)
+                return encode_image(reader.read(index, "image", size), "jpg", QUALITY), "image/jpeg"
+            data = reader.read_file(index, "image") or encode_image(reader.read(index, "image"), "png", 0)
             return data, "image/jpeg" if codec(data) == "jpg" else "image/png"
         if layer == "mask":
-            return _tinted(reader.read(place, "mask", size)), "image/png"
-        colours = resize_field("image", colour_depth(reader.read(place, layer)), size)
+            return _tinted(reader.read(index, "mask", size)), "image/png"
+        colours = resize_field("image", field_picture(layer, reader.read(index, layer)), size)
         return encode_image(colours, "jpg", QUALITY), "image/jpeg"
 
     def details(self, key: str) -> dict[str, Any]:
-        """Return where a sample is, and its meta.
+        """Return where a sample is, and its meta, as JSON.
 
         Raises:
             UnknownKeyError: there is no such sample.
             ShardError: it is damaged.
         """
-        store, number = self._find(key)
-        shard, place = store.locate(number)
+        split, number = self._find(key)
+        shard, index = split.locate(number)
         return {
             "key": key,
-            "split": store.layout.split,
-            "shard": store.shards[shard].stem,
-            "place": place,
-            "meta": store.reader(shard).read(place, "meta") if "meta" in store.shard_index(shard).fields else {},
+            "split": split.layout.split,
+            "shard": split.shards[shard].stem,
+            "index": index,
+            "meta": split.reader(shard).read(index, "meta") if "meta" in split.shard_index(shard).fields else {},
         }
 
-    def choose(self, count: int, seed: int) -> "list[int]":
-        """Return the numbers of `count` samples, taken at random, in order."""
+    def choose(self, count: int, seed: int) -> list[int]:
+        """Return the numbers of `count` random samples, in order."""
         return sorted(random.Random(seed).sample(range(len(self)), min(count, len(self))))
 
     def row(self, number: int) -> dict[str, Any]:
-        """Return one row of the table."""
+        """Return one row of the table, as JSON."""
         background, foreground = key_sources(self.keys[number]) or ("", "")
         return {
             "key": self.keys[number],
@@ -151,33 +157,34 @@ class Gallery:
 
     # --- parts of it --------------------------------------------------------------------------------------
 
-    def _add_shard(self, split: int, store: SplitReader, shard: int) -> None:
-        keys = store.keys_of_shard(shard)
+    def _add_shard(self, split: int, reader: SplitReader, shard: int) -> None:
+        keys = reader.keys_of_shard(shard)
         self.keys += keys
         self._splits += [split] * len(keys)
-        record = store.record(shard)
-        self._areas += record.mask_area_px if record else _read_areas(store, shard, len(keys))
+        record = reader.record(shard)
+        self._areas += record.mask_area_px if record else _read_areas(reader, shard, len(keys))
 
     def _find(self, key: str) -> tuple[SplitReader, int]:
-        for store in self._stores:
+        """Return the split that holds a key, and the number of the sample in it."""
+        for reader in self._readers:
             try:
-                return store, store.find(key)
+                return reader, reader.find(key)
             except UnknownKeyError:
                 continue
         raise UnknownKeyError(f"{key!r} is none of the {len(self)} samples")
 
 
-def _read_areas(store: SplitReader, shard: int, count: int) -> list[int]:
-    """Return the mask areas that the samples' own meta tells; 0 where it does not."""
-    if "meta" not in store.shard_index(shard).fields:
+def _read_areas(split: SplitReader, shard: int, count: int) -> list[int]:
+    """Return the mask areas that the meta of the samples gives, in pixels; 0 where it gives none."""
+    if "meta" not in split.shard_index(shard).fields:
         return [0] * count
-    reader = store.reader(shard)
-    areas = (reader.read(place, "meta").get("mask_area_px") for place in range(count))
+    reader = split.reader(shard)
+    areas = (reader.read(index, "meta").get("mask_area_px") for index in range(count))
     return [area if isinstance(area, int) and 0 <= area < 2**32 else 0 for area in areas]
 
 
 def _tinted(mask: Array) -> bytes:
-    """Return a PNG of the mask's colour, clear where the mask is not."""
+    """Return a PNG that has the colour TINT where the mask is, and is clear elsewhere."""
     import cv2
 
     tinted = np.zeros((*mask.shape, 4), np.uint8)

@@ -1,6 +1,5 @@
-"""Contact sheets: image, mask and depth of some samples, for a person to look at."""
+"""`preview`: a contact sheet with image, mask and depth of some samples, for a person to look at."""
 
-import difflib
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from PIL import Image
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.drawing.colours import outlined
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_sheet
-from fgbg_data.errors import ConfigError, UnknownKeyError, option
-from fgbg_data.key import key_sources
+from fgbg_data.errors import ConfigError, UnknownKeyError
+from fgbg_data.key import KINDS, key_sources
+from fgbg_data.options import at_least, nearest
 from fgbg_data.sample import PIXEL_FIELDS, Array
 
 
@@ -27,30 +27,30 @@ def preview(
     background: str | None = None,
     foreground: str | None = None,
 ) -> Path:
-    """Draw a contact sheet: image, outline of the mask over it, mask and depth of some samples.
+    """Draw a contact sheet: image, outline of the mask over it, mask and fields of depth of some samples.
 
     Args:
-        path: of the dataset.
-        out: the PNG file to write.
-        split: which samples to take from.
-        keys: of the samples, in order; without any, `count` are taken at random.
-        count: how many.
-        seed: which ones.
-        background: take only samples on this background, by its id.
-        foreground: take only samples with this foreground, by its id.
+        path: folder or URL of the dataset.
+        out: PNG file to write.
+        split: split to take samples from.
+        keys: keys of the samples, in order; without any, `count` samples are chosen at random.
+        count: number of random samples.
+        seed: another seed chooses other samples.
+        background: choose only samples on the background with this id.
+        foreground: choose only samples of the foreground with this id.
 
     Returns:
         The path of the sheet.
 
     Raises:
-        FgbgError: there is no such dataset, split, key, background or foreground.
+        FgbgError: there is no such dataset, split, key, background or foreground, or an option cannot work.
     """
-    if count < 1:
-        raise ConfigError(f"{option('count', count)}: expected at least 1")
-    if Path(out).suffix.lower() != ".png":
-        raise ConfigError(f"{out}: the sheet is a PNG; expected a name that ends in .png")
+    out = Path(out)
+    at_least("count", count, 1)
+    if out.suffix.lower() != ".png":
+        raise ConfigError("the sheet is a PNG; expected a name that ends in .png", where=out)
     dataset = open_dataset(path, split, fields=PIXEL_FIELDS, depth_as="codes")
-    chosen = keys or _choose(dataset, count, seed, background, foreground)
+    chosen = keys or _choose(dataset, count, seed, (background, foreground))
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]
     rows, titles = [], []
@@ -59,29 +59,37 @@ def preview(
         pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
-    save_sheet(contact_sheet(rows, titles, list(chosen)), Path(out))
-    return Path(out)
+    save_sheet(contact_sheet(rows, titles, list(chosen)), out)
+    return out
 
 
-def _choose(dataset: Dataset, count: int, seed: int, background: str | None, foreground: str | None) -> list[str]:
-    """Take keys at random, in the order in which they are stored."""
+def _choose(dataset: Dataset, count: int, seed: int, sources: tuple[str | None, str | None]) -> list[str]:
+    """Choose keys at random, and return them in the order in which they are stored.
+
+    Args:
+        dataset: the split.
+        count: number of keys, if there are so many.
+        seed: of the choice.
+        sources: ids of the background and the foreground that samples must have; None for any.
+
+    Raises:
+        UnknownKeyError: no sample has these sources.
+    """
     keys = dataset.keys()
-    for place, wanted, kind in ((0, background, "background"), (1, foreground, "foreground")):
+    for position, (kind, wanted) in enumerate(zip(KINDS, sources, strict=True)):
         if wanted is None:
             continue
-        known = {sources[place] for sources in map(key_sources, keys) if sources}
+        known = {found[position] for found in map(key_sources, keys) if found}
         if wanted not in known:
-            near = difflib.get_close_matches(wanted, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UnknownKeyError(f"{dataset.split}: no sample has the {kind} {wanted!r}{hint}")
-        keys = [key for key in keys if (key_sources(key) or ("", ""))[place] == wanted]
+            raise UnknownKeyError(f"{dataset.split}: no sample has the {kind} {wanted!r}{nearest(wanted, known)}")
+        keys = [key for key in keys if (key_sources(key) or ("", ""))[position] == wanted]
     if not keys:
-        raise UnknownKeyError(f"{dataset.split}: no sample has the background {background!r} and {foreground!r}")
-    return [keys[place] for place in sorted(random.Random(seed).sample(range(len(keys)), min(count, len(keys))))]
+        raise UnknownKeyError(f"{dataset.split}: no sample has the background {sources[0]!r} and {sources[1]!r}")
+    return [keys[number] for number in sorted(random.Random(seed).sample(range(len(keys)), min(count, len(keys))))]
 
 
 def _fitted(picture: Array, height: int, width: int) -> Array:
-    """Scale a picture to the size of the sheet's first; datasets of others may hold several sizes."""
+    """Scale a picture to the size of the sheet's first one; datasets of other programs may hold several sizes."""
     if picture.shape[:2] == (height, width):
         return picture
     return np.asarray(Image.fromarray(picture).resize((width, height)))

@@ -1,16 +1,13 @@
-"""Look at a dataset in the browser: a page served to this machine alone, or one self-contained file."""
+"""`view`: a dataset as a page for the browser, served to this machine alone."""
 
-import base64
-import json
 import socket
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fgbg_data.errors import ConfigError, FgbgError, StorageError, UnknownKeyError, option
-from fgbg_data.runtime.files import write_text
 from fgbg_data.viewing.gallery import LAYERS, Gallery
+from fgbg_data.viewing.page import page_text
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -18,10 +15,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 HOST = "127.0.0.1"
-EXPORT_SIDE_PX = 256
+"""The loopback address, which only this machine reaches."""
 MAX_SIDE_PX = 2048
-_HOLE = "/*EMBEDDED*/ null"
-"""In the page: what an exported file replaces by its data."""
+"""Longer side of the largest picture that the page may ask for."""
 _SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self' data:; connect-src 'self'; script-src 'unsafe-inline'; "
@@ -33,16 +29,15 @@ _SECURITY = {
 }
 
 
-def view(
-    path: str | Path, *, host: str = HOST, port: int = 8765, ready: Callable[[str], None] = lambda url: None
-) -> None:
+def view(path: str | Path, *, host: str = HOST, port: int = 8765, ready: Callable[[str], None] | None = None) -> None:
     """Serve a dataset as a web page until Ctrl-C.
 
     Args:
-        path: of the dataset.
-        host: address to listen on; other machines reach anything but the loopback address.
-        port: 0 is any free one.
-        ready: called with the page's address once it listens.
+        path: folder or URL of the dataset.
+        host: address to listen on. Other machines can reach every address but the loopback address.
+        port: port to listen on; 0 takes any free one.
+        ready: function that is called with the address of the page once it can be opened, such as `webbrowser.open`;
+            None prints the address.
 
     Raises:
         FgbgError: there is no dataset, the port is taken, or the extra `view` is not installed.
@@ -58,18 +53,21 @@ def view(
             listener.bind((host, port))
         except OSError as error:
             raise StorageError(f"{option('port', port)}: not free on {host} ({error.strerror}); use another") from error
-        ready(f"http://{host}:{listener.getsockname()[1]}/")
+        listener.listen()  # from here on, requests wait until the server takes them
+        (ready or _print_address)(f"http://{host}:{listener.getsockname()[1]}/")
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
 
 
 def application(gallery: Gallery, host: str = HOST) -> "Starlette":
-    """Return the web application.
+    """Return the web application that serves a gallery.
 
-    Starlette and uvicorn, because they are small, typed and kept; because endpoints that are plain functions run in
-    threads, so that pictures are decoded side by side; and because the Host header is checked by a line of theirs:
-    without that check a web page elsewhere could point its own name at 127.0.0.1 and read the dataset.
+    It serves only what the dataset holds under a key; no part of a request is ever used as a path. Requests must name
+    this host: otherwise a web page elsewhere could point its own name at 127.0.0.1 and read the dataset. Endpoints are
+    plain functions, which Starlette runs in threads, so that pictures are decoded side by side.
 
-    Only what is looked up in the dataset by its key is served; no part of a request is ever used as a path.
+    Args:
+        gallery: the dataset.
+        host: the address that it is served on.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -88,10 +86,10 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
     def picture(request: "Request") -> "Response":
         layer, side = request.path_params["layer"], request.query_params.get("side", "")
         if layer not in LAYERS:
-            raise UnknownKeyError(f"{layer!r} is no layer; there are {', '.join(LAYERS)}")
+            raise UnknownKeyError(f"there is no layer {layer!r}; expected one of {', '.join(LAYERS)}")
         limit = min(int(side), MAX_SIDE_PX) if side.isdecimal() and int(side[:9]) > 0 else None
         data, kind = gallery.picture(request.path_params["key"], layer, limit)
-        # The page asks with the dataset's fingerprint, so that a browser may keep pictures for good.
+        # The address holds the dataset's fingerprint, so a browser may keep the picture.
         return Response(data, media_type=kind, headers=_SECURITY | {"Cache-Control": "private, max-age=86400"})
 
     def details(request: "Request") -> "Response":
@@ -113,47 +111,12 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
     )
 
 
-def export(path: str | Path, out: str | Path, *, count: int = 200, seed: int = 0) -> Path:
-    """Write the page with some samples in it as one file that needs nothing else.
-
-    Args:
-        path: of the dataset.
-        out: the HTML file.
-        count: samples, taken at random.
-        seed: which ones.
-
-    Raises:
-        FgbgError: there is no dataset, or a sample of it is damaged.
-    """
-    out = Path(out)
-    if count < 1:
-        raise ConfigError(f"{option('samples', count)}: expected at least 1")
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{option('export', out)}: expected a name that ends in .html")
-    gallery = Gallery(path)
-    layers = [layer for layer in LAYERS if layer in gallery.about["fields"]]
-    rows: list[dict[str, Any]] = []
-    for number in gallery.choose(count, seed):
-        key = gallery.keys[number]
-        pictures = {}
-        for layer in layers:
-            data, kind = gallery.picture(key, layer, EXPORT_SIDE_PX)
-            pictures[layer] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-        rows.append(gallery.row(number) | {"pictures": pictures, "details": gallery.details(key)})
-    text = json.dumps({"header": gallery.header(), "rows": rows}, ensure_ascii=True)
-    for character in "<>&":  # so that no text of the dataset ends the script it stands in
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    write_text(out, page_text().replace(_HOLE, text))
-    return out
-
-
-def page_text() -> str:
-    """Return the page."""
-    return resources.files("fgbg_data.viewing").joinpath("view.html").read_text(encoding="utf-8")
-
-
 def _trusted(host: str) -> list[str]:
-    """Return the names under which the page may be asked for."""
+    """Return the host names that requests may name."""
     if host in ("0.0.0.0", "::", ""):
         return ["*"]
     return ["127.0.0.1", "localhost", host]
+
+
+def _print_address(url: str) -> None:
+    print(f"the dataset is at {url} (Ctrl-C ends it)", flush=True)

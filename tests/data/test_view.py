@@ -22,9 +22,10 @@ from fgbg_data.cli import main
 from fgbg_data.codecs.encode import decode_pixels
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
-from fgbg_data.errors import FgbgError
+from fgbg_data.errors import ConfigError, FgbgError
 from fgbg_data.viewing.gallery import Gallery
-from fgbg_data.viewing.view import export, view
+from fgbg_data.viewing.page import export_page
+from fgbg_data.viewing.view import view
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra view)")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
@@ -46,18 +47,12 @@ def url(dataset: Path) -> Iterator[str]:
 
 
 def get(url: str, **headers: str) -> tuple[int, bytes]:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-        except urllib.error.URLError:  # it says its address a moment before it listens
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
 
 
 def test_the_table_holds_every_sample(url: str, dataset: Path) -> None:
@@ -87,8 +82,9 @@ def test_pictures_and_details_by_key(url: str, dataset: Path) -> None:
     assert decode_pixels("image", small, "page").shape == (24, 24, 3)
     for layer in ("mask", "depth"):
         assert get(f"{url}picture/{layer}/{sample.key}")[0] == 200
-    _, details = get(f"{url}details/{sample.key}")
-    assert json.loads(details)["meta"] == sample.meta
+    details = json.loads(get(f"{url}details/{sample.key}")[1])
+    assert details["meta"] == sample.meta
+    assert (details["split"], details["shard"], details["index"]) == ("val", "fgbg-val-000000", 1)
 
 
 @pytest.mark.parametrize(
@@ -113,18 +109,18 @@ def test_other_names_of_this_machine_are_refused(url: str) -> None:
     assert get(url, Host="localhost")[0] == 200
 
 
-def test_a_taken_port_is_said(url: str, dataset: Path) -> None:
+def test_a_taken_port_is_refused(url: str, dataset: Path) -> None:
     with pytest.raises(FgbgError, match=r"port=\d+: not free on 127\.0\.0\.1 .*; use another"):
         view(dataset, port=int(url.rsplit(":", 1)[1].strip("/")))
 
 
-def test_no_dataset(tmp_path: Path) -> None:
+def test_a_folder_without_a_dataset_is_refused_in_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["view", str(tmp_path)])
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
 
 
-def test_bare_shards_tell_their_areas(dataset: Path, tmp_path: Path) -> None:
+def test_mask_areas_of_bare_shards_come_from_their_meta(dataset: Path, tmp_path: Path) -> None:
     shutil.copytree(dataset / "val", tmp_path / "val")
     for path in (tmp_path / "val").glob("*.json"):
         path.unlink()
@@ -133,14 +129,36 @@ def test_bare_shards_tell_their_areas(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_exported_page_needs_nothing_else(dataset: Path, tmp_path: Path) -> None:
-    path = export(dataset, tmp_path / "report.html", count=5)
+    path = export_page(dataset, tmp_path / "report.html", samples=5)
     text = path.read_text()
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", text)
     assert text.count("data:image/png;base64,") == 5
-    assert text == export(dataset, tmp_path / "again.html", count=5).read_text()
-    done = CliRunner().invoke(main, ["view", str(dataset), "--export", str(tmp_path / "report.txt")])
-    assert done.exit_code == 2
-    assert "expected a name that ends in .html" in done.stderr
+    assert text == export_page(dataset, tmp_path / "again.html", samples=5).read_text()
+
+
+def test_exports_that_cannot_work_are_refused(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"report.txt: the page is HTML; expected a name that ends in .html"):
+        export_page(dataset, tmp_path / "report.txt")
+    with pytest.raises(ConfigError, match="samples=0: expected at least 1"):
+        export_page(dataset, tmp_path / "report.html", samples=0)
+    done = CliRunner().invoke(main, ["view", str(dataset), "--export", str(tmp_path / "report.html"), "--samples", "0"])
+    assert (done.exit_code, done.stderr) == (2, "fgbg-data: --samples 0: expected at least 1\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_library_prints_the_address_or_hands_it_over(dataset: Path) -> None:
+    code = "import sys, fgbg_data; fgbg_data.view(sys.argv[1], port=0"
+    for end, found in (
+        (")", r"the dataset is at (http://\S+) "),
+        (", ready=lambda url: print('open', url, flush=True))", r"open (.*)"),
+    ):
+        command = [sys.executable, "-c", code + end, str(dataset)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            assert process.stdout
+            address = re.match(found, process.stdout.readline())
+            assert address
+            assert get(address[1])[0] == 200
+            process.send_signal(signal.SIGINT)
 
 
 # --- in a browser -----------------------------------------------------------------------------------------
@@ -247,4 +265,4 @@ def test_served_page_in_chromium(url: str, browser: Any, dataset: Path) -> None:
 
 
 def test_exported_page_in_chromium(browser: Any, dataset: Path, tmp_path: Path) -> None:
-    use(browser, export(dataset, tmp_path / "report.html", count=30).as_uri(), dataset, 30)
+    use(browser, export_page(dataset, tmp_path / "report.html", samples=30).as_uri(), dataset, 30)
