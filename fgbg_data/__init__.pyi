@@ -19,6 +19,7 @@ from .deriving.convert import convert
 from .deriving.merge import merge
 from .deriving.resplit import resplit
 from .errors import FgbgError
+from .labelling import compare_estimators, label_pictures
 from .runtime.progress import ProgressReporter
 from .sample import Sample
 from .viewing.page import export_page
@@ -44,11 +45,13 @@ __all__ = [
     "Sample",
     "UnfinishedWarning",
     "build",
+    "compare_estimators",
     "convert",
     "decode",
     "dequantise_depth",
     "export_page",
     "info",
+    "label_pictures",
     "load_estimator",
     "merge",
     "open_dataset",

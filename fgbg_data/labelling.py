@@ -1,141 +1,175 @@
 """Depth of any pictures, by any estimator, as files: to use it, and to judge estimators by eye."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 
 from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.encode import encode_depth
-from fgbg_data.depth.estimator import DepthEstimator, Identity
+from fgbg_data.config import Device
+from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.drawing.sheets import contact_sheet, save_sheet
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option
-from fgbg_data.options import at_least
+from fgbg_data.options import at_least, between, one_of
 from fgbg_data.pictures import find_named, load_rgb, quiet
 from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.sample import Array
 from fgbg_data.text import counted
 
 SHEET_PX = 480
 """Longer side of a picture on a sheet."""
 
+Pictures = str | Path | Sequence[str | Path]
+"""A picture or a folder of pictures, or several of them."""
 
-def label(
-    pictures: Sequence[str | Path],
+
+def label_pictures(
+    pictures: Pictures,
     out: str | Path,
     *,
     depth: str = "tiny",
-    device: str = "auto",
+    device: Device = "auto",
     estimator_batch: int | None = None,
     depth_bits: int = 12,
     overwrite: bool = False,
-    report: Callable[[Path], None] = lambda path: None,
-) -> int:
-    """Write NAME.depth.png (16 bits, as in a shard), NAME.depth.json (range, estimator) and a preview of each picture.
+    progress: Progress = None,
+) -> list[Path]:
+    """Estimate the depth of pictures and write it as files.
+
+    For each picture it writes NAME.depth.png (16 bits, larger is nearer, as in a shard), NAME.depth.json (the range of
+    the depth, and the estimator) and NAME.preview.png to look at.
+
+        label_pictures("photo.jpg", "out")
+        label_pictures("photos", "out", depth="depth-anything-v2-small")
 
     Args:
-        pictures: files, and folders that are searched with their subfolders.
+        pictures: picture files, and folders that are searched with their subfolders.
         out: folder to write to.
         depth: name of the estimator.
         device: `auto`, `cpu` or `cuda`.
-        estimator_batch: pictures of one size in one call; None is the estimator's own.
-        depth_bits: levels of depth, 2 to this power.
-        overwrite: replace files that are there.
-        report: called with each finished picture.
+        estimator_batch: pictures of one size in one call of the estimator; None is the estimator's own number.
+        depth_bits: the depth has 2 to this power levels; 1 to 16.
+        overwrite: replace files that exist.
+        progress: see `fgbg_data.runtime.progress`.
 
     Returns:
-        How many pictures were labelled.
+        The paths of the files NAME.depth.png, in the order of the pictures.
 
     Raises:
-        FgbgError: an option cannot work, or pictures cannot be used; all others are labelled then.
+        FgbgError: an option cannot work, or some pictures cannot be used; all others are labelled before it is raised.
     """
-    names = find_named(pictures)
-    ends = (".depth.png", ".depth.json", ".preview.png")
-    _check_free([Path(out) / (name + end) for name in names.values() for end in ends], overwrite)
-    if not 1 <= depth_bits <= 16:
-        raise ConfigError(f"{option('depth_bits', depth_bits)}: expected 1 to 16")
-    estimator = _load(depth, device, estimator_batch)
+    between("depth_bits", depth_bits, 1, 16)
+    names = find_named(_listed(pictures))
+    stems = {path: Path(out) / name for path, name in names.items()}
+    endings = (".depth.png", ".depth.json", ".preview.png")
+    _check_free([_with_ending(stem, ending) for stem in stems.values() for ending in endings], overwrite)
     bad: list[SourceError] = []
-    for batch in _batches(names, estimator.batch_size, bad):
-        guesses = _estimate(estimator, [image for _, image in batch], [path for path, _ in batch])
-        for (path, image), guess in zip(batch, guesses, strict=True):
-            stem = Path(out) / names[path]
-            codes, low, high = quantise_depth(guess, depth_bits)
-            about = {"depth_min": low, "depth_max": high, "depth_bits": depth_bits, "estimator": estimator.identity()}
-            _write(stem.with_name(stem.name + ".depth.png"), encode_depth(codes))
-            _write(stem.with_name(stem.name + ".depth.json"), (json.dumps(about, indent=1) + "\n").encode())
-            columns = {"picture": image, estimator.name: colour_depth(codes)}
-            _save_row(columns, stem.with_name(stem.name + ".preview.png"))
-            report(path)
+    written: list[Path] = []
+    shown = reporter(progress)
+    with activity(shown, "depth", len(names), "pictures"):
+        estimator = _load(depth, device, estimator_batch)
+        for batch in _batches(list(names), estimator.batch_size, bad):
+            guesses = _estimate(estimator, [image for _, image in batch], [path for path, _ in batch])
+            for (path, image), guess in zip(batch, guesses, strict=True):
+                written.append(_write_label(estimator, image, guess, depth_bits, stems[path]))
+                shown.update(len(written) + len(bad))
     _refuse(bad, len(names))
-    return len(names)
+    return written
 
 
-def compare(
-    pictures: Sequence[str | Path],
+def compare_estimators(
+    pictures: Pictures,
     out: str | Path,
     estimators: Sequence[str],
     *,
-    device: str = "auto",
+    device: Device = "auto",
     overwrite: bool = False,
-    report: Callable[[Path], None] = lambda path: None,
-) -> int:
-    """Write NAME.compare.png of each picture: the picture, and the depth that each estimator sees in it.
+    progress: Progress = None,
+) -> list[Path]:
+    """Draw a sheet NAME.compare.png of each picture: the picture beside the depth that each estimator sees in it.
+
+        compare_estimators("photos", "out", ["tiny", "depth-anything-v2-small"])
 
     Args:
-        pictures: files, and folders that are searched with their subfolders.
+        pictures: picture files, and folders that are searched with their subfolders.
         out: folder to write to.
-        estimators: their names; at least two.
+        estimators: names of at least two estimators.
         device: `auto`, `cpu` or `cuda`.
-        overwrite: replace files that are there.
-        report: called with each finished picture.
+        overwrite: replace files that exist.
+        progress: see `fgbg_data.runtime.progress`.
 
     Returns:
-        How many sheets were written.
+        The paths of the sheets, in the order of the pictures.
 
     Raises:
-        FgbgError: an option cannot work, or pictures cannot be used; all others are compared then.
+        FgbgError: an option cannot work, or some pictures cannot be used; all others are drawn before it is raised.
     """
     if len(estimators) < 2:
-        raise ConfigError(
-            f"{option('compare', estimators)}: expected at least two estimators, with commas between them"
-        )
-    names = find_named(pictures)
-    _check_free([Path(out) / f"{name}.compare.png" for name in names.values()], overwrite)
-    loaded = [_load(name, device, 1) for name in estimators]
+        raise ConfigError(f"expected at least two estimators to compare, got {', '.join(estimators) or 'none'}")
+    names = find_named(_listed(pictures))
+    sheets = {path: _with_ending(Path(out) / name, ".compare.png") for path, name in names.items()}
+    _check_free(list(sheets.values()), overwrite)
     bad: list[SourceError] = []
-    for ((path, image),) in _batches(names, 1, bad):
-        columns = {"picture": image}
-        for estimator in loaded:
-            codes, _, _ = quantise_depth(_estimate(estimator, [image], [path])[0], 16)
-            columns[estimator.name] = colour_depth(codes)
-        _save_row(columns, Path(out) / f"{names[path]}.compare.png")
-        report(path)
+    written: list[Path] = []
+    shown = reporter(progress)
+    with activity(shown, "depth", len(names), "pictures"):
+        loaded = [_load(name, device, 1) for name in estimators]
+        for ((path, image),) in _batches(list(names), 1, bad):
+            columns = {"picture": image}
+            for estimator in loaded:
+                codes, _, _ = quantise_depth(_estimate(estimator, [image], [path])[0], 16)
+                columns[estimator.name] = colour_depth(codes)
+            _save_row(columns, sheets[path])
+            written.append(sheets[path])
+            shown.update(len(written) + len(bad))
     _refuse(bad, len(names))
-    return len(names)
+    return written
+
+
+def _listed(pictures: Pictures) -> Sequence[str | Path]:
+    return [pictures] if isinstance(pictures, str | Path) else pictures
+
+
+def _with_ending(stem: Path, ending: str) -> Path:
+    """Return a path with more at its end; the name may hold dots, which `with_suffix` would cut."""
+    return stem.with_name(stem.name + ending)
 
 
 def _load(name: str, device: str, batch: int | None) -> DepthEstimator:
+    """Load an estimator, and warn if its licence restricts the use.
+
+    Raises:
+        FgbgError: it cannot run here, or an option cannot work.
+    """
+    one_of("device", device, get_args(Device))
     if name == "none":
         raise EstimatorError(f"{option('depth', 'none')}: labels nothing; `fgbg-data estimators` lists the estimators")
     if batch is not None:
         at_least("estimator_batch", batch, 1)
     estimator = load_estimator(name, device, batch)
-    identity: Identity = estimator.identity()
-    warn_of_licence(identity)
+    warn_of_licence(estimator.identity())
     return estimator
 
 
-def _batches(names: dict[Path, str], size: int, bad: list[SourceError]) -> Iterator[list[tuple[Path, Array]]]:
-    """Decode pictures one after the other; yield neighbours of one size together, and collect what cannot be read."""
+def _batches(paths: Sequence[Path], size: int, bad: list[SourceError]) -> Iterator[list[tuple[Path, Array]]]:
+    """Decode pictures one after the other; yield neighbours of one size together.
+
+    Args:
+        paths: picture files.
+        size: most pictures in a batch.
+        bad: takes the errors of pictures that cannot be used.
+    """
     batch: list[tuple[Path, Array]] = []
     with quiet():
-        for path in names:
+        for path in paths:
             try:
                 image = np.asarray(load_rgb(path))
             except SourceError as error:
@@ -150,30 +184,43 @@ def _batches(names: dict[Path, str], size: int, bad: list[SourceError]) -> Itera
 
 
 def _estimate(estimator: DepthEstimator, images: list[Array], paths: list[Path]) -> Array:
+    """Return the depth of pictures of one size, checked: (N, H, W) float32."""
     depth = estimator.estimate(np.stack(images))
     for path, guess in zip(paths, depth, strict=True):
         if not np.isfinite(guess).all():
-            raise EstimatorError(f"{path}: {estimator.name} gave a depth that is not finite")
+            raise EstimatorError(f"{estimator.name} gave a depth that is not finite", where=path)
     return depth
 
 
+def _write_label(estimator: DepthEstimator, image: Array, guess: Array, depth_bits: int, stem: Path) -> Path:
+    """Write the three files of a picture; return the path of its depth."""
+    codes, low, high = quantise_depth(guess, depth_bits)
+    about = {"depth_min": low, "depth_max": high, "depth_bits": depth_bits, "estimator": estimator.identity()}
+    path = _with_ending(stem, ".depth.png")
+    _write(path, encode_depth(codes))
+    _write(_with_ending(stem, ".depth.json"), (json.dumps(about, indent=1) + "\n").encode())
+    _save_row({"picture": image, estimator.name: colour_depth(codes)}, _with_ending(stem, ".preview.png"))
+    return path
+
+
 def _check_free(paths: list[Path], overwrite: bool) -> None:
+    """Refuse to replace files, unless the user allows it."""
     there = [path for path in paths if path.exists()]
     if there and not overwrite:
         more = f" (and {counted(len(there) - 1, 'other file')})" if len(there) > 1 else ""
-        raise ConfigError(f"{there[0]}: is there already{more}; choose another -o, or {option('overwrite', True)}")
+        problem = f"exists already{more}; choose another {option('out')}, or {option('overwrite', True)}"
+        raise ConfigError(problem, where=there[0])
 
 
 def _refuse(bad: list[SourceError], count: int) -> None:
+    """Report all pictures that cannot be used in one error."""
     if bad:
         lines = "\n".join(f"  {error}" for error in bad)
-        raise SourceError(
-            f"{len(bad)} of {counted(count, 'picture')} cannot be used; the others are labelled:\n{lines}"
-        )
+        raise SourceError(f"{len(bad)} of {counted(count, 'picture')} cannot be used; the others are done:\n{lines}")
 
 
 def _save_row(columns: dict[str, Array], path: Path) -> None:
-    """Lay pictures of one size side by side, at most SHEET_PX large each."""
+    """Draw pictures of one size side by side, each shrunk to SHEET_PX if it is larger."""
     height, width = next(iter(columns.values())).shape[:2]
     scale = min(1.0, SHEET_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

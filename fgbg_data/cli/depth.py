@@ -1,10 +1,14 @@
 """The commands about estimators: depth of any pictures, and which estimators there are."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fgbg_data.cli.common import DEVICES, print_table, user_errors
+
+if TYPE_CHECKING:
+    from fgbg_data.config import Device
 
 
 @click.command(short_help="Guess the depth of pictures with any estimator.")
@@ -24,7 +28,7 @@ def depth(
     out: Path,
     depth: str,
     compare: str | None,
-    device: str,
+    device: "Device",
     estimator_batch: int | None,
     depth_bits: int,
     overwrite: bool,
@@ -39,35 +43,24 @@ def depth(
       fgbg-data depth photos/ -o out/ --depth depth-anything-v2-small
       fgbg-data depth photo.jpg -o out/ --compare tiny,depth-anything-v2-small
     """
-    from rich.console import Console
-
-    from fgbg_data import labelling as photos
-    from fgbg_data.pictures import find_named
+    from fgbg_data import compare_estimators, label_pictures
     from fgbg_data.text import counted
 
-    count = len(find_named(pictures))
-    done: list[Path] = []
-    with Console(stderr=True).status("loading the estimator") as status:
-
-        def report(path: Path) -> None:
-            done.append(path)
-            status.update(f"{len(done)} of {counted(count, 'picture')}")
-
-        if compare is not None:
-            names = [name.strip() for name in compare.split(",")]
-            photos.compare(pictures, out, names, device=device, overwrite=overwrite, report=report)
-        else:
-            photos.label(
-                pictures,
-                out,
-                depth=depth,
-                device=device,
-                estimator_batch=estimator_batch,
-                depth_bits=depth_bits,
-                overwrite=overwrite,
-                report=report,
-            )
-    click.echo(f"{out}: depth of {counted(count, 'picture')}")
+    if compare is not None:
+        names = [name.strip() for name in compare.split(",")]
+        written = compare_estimators(pictures, out, names, device=device, overwrite=overwrite, progress=True)
+    else:
+        written = label_pictures(
+            pictures,
+            out,
+            depth=depth,
+            device=device,
+            estimator_batch=estimator_batch,
+            depth_bits=depth_bits,
+            overwrite=overwrite,
+            progress=True,
+        )
+    click.echo(f"{out}: depth of {counted(len(written), 'picture')}")
 
 
 @click.command(short_help="List the depth estimators: licence, size, output.")

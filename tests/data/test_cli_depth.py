@@ -42,7 +42,7 @@ def photos(pictures: Path, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_depth_of_pictures(photos: Path, tmp_path: Path) -> None:
+def test_depth_of_pictures_is_stored_as_in_a_shard(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(photos, "-o", out, "--depth", "fake")
     assert result.exit_code == 0, result.output
@@ -76,7 +76,7 @@ def test_tiny_is_the_default_and_labels_as_a_build_does(photos: Path, tmp_path: 
     np.testing.assert_allclose(codes / 65535, (guess - guess.min()) / np.ptp(guess), atol=1e-3)
 
 
-def test_estimators_side_by_side(photos: Path, tmp_path: Path) -> None:
+def test_estimators_are_compared_side_by_side(photos: Path, tmp_path: Path) -> None:
     result = run(photos, "-o", tmp_path / "out", "--compare", "tiny, fake")
     assert result.exit_code == 0, result.output
     with Image.open(tmp_path / "out" / "room0.compare.png") as sheet:
@@ -89,13 +89,15 @@ def test_nothing_is_overwritten_unasked(photos: Path, tmp_path: Path) -> None:
     assert run(photos, "-o", out, "--depth", "fake").exit_code == 0
     before = (out / "room0.depth.png").stat().st_mtime_ns
     message = refused(photos, "-o", out, "--depth", "fake")
-    assert message == f"{out}/room0.depth.png: is there already (and 5 other files); choose another -o, or --overwrite"
+    assert message == (
+        f"{out}/room0.depth.png: exists already (and 5 other files); choose another --out, or --overwrite"
+    )
     assert (out / "room0.depth.png").stat().st_mtime_ns == before
     assert run(photos, "-o", out, "--depth", "fake", "--overwrite").exit_code == 0
     assert (out / "room0.depth.png").stat().st_mtime_ns > before
 
 
-def test_what_cannot_work(photos: Path, tmp_path: Path) -> None:
+def test_options_that_cannot_work_are_refused_before_anything_is_written(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (tmp_path / "empty").mkdir()
     assert refused(tmp_path / "none.jpg", "-o", out) == f"{tmp_path / 'none.jpg'}: there is no such file or folder"
@@ -104,7 +106,7 @@ def test_what_cannot_work(photos: Path, tmp_path: Path) -> None:
     assert "labels nothing" in refused(photos, "-o", out, "--depth", "none")
     assert refused(photos, "-o", out, "--depth-bits", "17") == "--depth-bits 17: expected 1 to 16"
     assert refused(photos, "-o", out, "--estimator-batch", "0") == "--estimator-batch 0: expected at least 1"
-    assert refused(photos, "-o", out, "--device", "gpu").startswith("--device gpu: expected one of auto, cpu, cuda")
+    assert "'gpu' is not one of 'auto', 'cpu', 'cuda'" in refused(photos, "-o", out, "--device", "gpu")
     shutil.copy(photos / "room0.jpg", photos / "room0.png")
     assert "would both be written as room0; use a folder for each" in refused(photos, "-o", out)
     assert not out.exists()
@@ -113,7 +115,7 @@ def test_what_cannot_work(photos: Path, tmp_path: Path) -> None:
 def test_bad_pictures_are_listed_and_the_others_labelled(photos: Path, tmp_path: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"no picture")
     message = refused(photos, "-o", tmp_path / "out", "--depth", "fake", lines=2)
-    assert message.startswith("1 of 3 pictures cannot be used; the others are labelled:\n")
+    assert message.startswith("1 of 3 pictures cannot be used; the others are done:\n")
     assert "broken.jpg: is no picture of a known kind" in message
     assert len(list((tmp_path / "out").rglob("*.depth.png"))) == 2
 
