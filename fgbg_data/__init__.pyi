@@ -4,7 +4,7 @@ from .building.build import build
 from .building.plan_build import BuildPlan, plan_build
 from .checking.stats import FieldStats, stats
 from .checking.verify import Problem, Report, verify
-from .codecs.depth_codes import dequantise_depth
+from .codecs.depth_codes import dequantise_depth, dequantize_depth
 from .config import BuildConfig
 from .dataset.info import info
 from .dataset.layout import UnfinishedWarning
@@ -12,7 +12,7 @@ from .dataset.loaded_sample import LoadedSample
 from .dataset.manifest import Manifest
 from .dataset.reading import Dataset, open_dataset
 from .dataset.record import Record
-from .dataset.webdataset_decoder import decode
+from .dataset.webdataset_decoder import webdataset_decoder
 from .depth.estimator import DepthEstimator
 from .depth.registry import Family, load_estimator, register_estimator
 from .deriving.convert import convert
@@ -47,8 +47,8 @@ __all__ = [
     "build",
     "compare_estimators",
     "convert",
-    "decode",
     "dequantise_depth",
+    "dequantize_depth",
     "export_page",
     "info",
     "label_pictures",
@@ -62,4 +62,5 @@ __all__ = [
     "stats",
     "verify",
     "view",
+    "webdataset_decoder",
 ]

@@ -27,5 +27,17 @@ def quantise_depth(depth: Array, bits: int) -> tuple[Array, float, float]:
 
 
 def dequantise_depth(codes: Array, bits: int) -> Array:
-    """Map codes back to v: (h, w) uint16 -> (h, w) float32 in [0, 1]."""
+    """Map codes back to relative inverse depth in [0, 1], larger is nearer.
+
+    Args:
+        codes: (h, w) uint16 codes, as a shard holds them.
+        bits: number of bits of the codes, 1 to 16; the meta of a sample gives it as `depth_bits`.
+
+    Returns:
+        (h, w) float32.
+    """
     return (codes >> np.uint16(16 - bits)).astype(np.float32) / np.float32(2**bits - 1)
+
+
+dequantize_depth = dequantise_depth
+"""The American spelling of `dequantise_depth`."""

@@ -1,7 +1,4 @@
-"""A decoder for stock webdataset that keeps what the tars hold: 16-bit depth, binary masks.
-
-    import fgbg_data, webdataset
-    dataset = webdataset.WebDataset("train/fgbg-train-000000.tar", shardshuffle=False).decode(fgbg_data.decode)
+"""`webdataset_decoder`: decodes our tars in stock webdataset without loss, with 16-bit depth and binary masks.
 
 webdataset's own decoders turn 16-bit PNGs into 8 bits: of 4096 levels of depth, 17 remain.
 """
@@ -13,20 +10,23 @@ from fgbg_data.shards.base import parse_meta
 from fgbg_data.shards.tar import FIELD_OF
 
 
-def decode(name: str, data: bytes) -> Any:
-    """Decode one file of a sample, as `WebDataset.decode` hands it over.
+def webdataset_decoder(name: str, data: bytes) -> Any:
+    """Decode one file of a sample; give this function to `WebDataset.decode`.
+
+        tars = sorted(glob.glob("shards/train/*.tar"))
+        dataset = webdataset.WebDataset(tars, shardshuffle=False).decode(fgbg_data.webdataset_decoder)
 
     Args:
-        name: its suffix, with or without a dot before it, such as `.mask.png`.
-        data: the file.
+        name: suffix of the file, such as `.mask.png`, with or without the first dot.
+        data: content of the file.
 
     Returns:
-        image: (H, W, 3) uint8 RGB; mask: (H, W) uint8, 0 or 255; depths: (h, w) uint16 codes, which
-        `fgbg_data.dequantise_depth(codes, meta["depth_bits"])` maps to [0, 1]; meta: a dictionary; and None for
-        any other file, which leaves it to webdataset.
+        Of an image (H, W, 3) uint8 RGB. Of a mask (H, W) uint8, 0 or 255. Of depth (h, w) uint16 codes, which
+        `dequantise_depth(codes, meta["depth_bits"])` maps to [0, 1]. Of meta a dictionary. Of any other file None,
+        which leaves it to webdataset.
 
     Raises:
-        ShardError: it is one of ours and damaged.
+        ShardError: the file is damaged.
     """
     field = FIELD_OF.get(name.removeprefix("."))
     if field is None:

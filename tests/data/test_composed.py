@@ -240,7 +240,9 @@ def test_every_reader_gives_the_same(both: Path) -> None:
         with h5py.File(path) as shard:
             assert list(shard.attrs["fields"]) == ["key", "image", "mask", "depth", "depth_composed", "meta"]
             by_h5py |= dict(zip(shard["key"].asstr()[:], shard["depth_composed"][:], strict=True))
-        tars = webdataset.WebDataset(str(path.with_suffix(".tar")), shardshuffle=False).decode(fgbg_data.decode)
+        tars = webdataset.WebDataset(str(path.with_suffix(".tar")), shardshuffle=False).decode(
+            fgbg_data.webdataset_decoder
+        )
         by_webdataset |= {sample["__key__"]: sample["depth_composed.png"] for sample in tars}
     assert by_h5py.keys() == by_webdataset.keys()
     for key, codes in by_h5py.items():
