@@ -10,8 +10,8 @@ from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
 from fgbg_data.runtime import locations
+from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.runtime.sweep import sweep
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Sample
 
 
@@ -83,7 +83,8 @@ def stats(
     tasks = [_Task(store, shard) for store in stores for shard in range(len(store.shards))]
     total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
     unknown = set()
-    for part in sweep(_recompute if recompute else _recorded, tasks, jobs if recompute else 1, progress, "stats"):
+    sum_up = _recompute if recompute else _recorded
+    for part in map_with_progress(sum_up, tasks, jobs=jobs if recompute else 1, progress=progress, verb="stats"):
         total.add(part.sums)
         samples += part.samples
         for name in FIELDS:

@@ -16,8 +16,8 @@ from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, 
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import PARTIAL
 from fgbg_data.runtime.locks import build_lock
+from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.runtime.sweep import sweep
 from fgbg_data.shards.folder import INDEX
 from fgbg_data.splits import POLICIES
 
@@ -116,7 +116,8 @@ def verify(
     tasks = _declared_tasks(root, manifest, quick) if manifest else _found_tasks(root, quick)
     seen: dict[str, str] = {}
     sums = Sums()
-    for task, findings in zip(tasks, sweep(inspect_shard, tasks, jobs, progress, "verify"), strict=True):
+    inspected = map_with_progress(inspect_shard, tasks, jobs=jobs, progress=progress, verb="verify")
+    for task, findings in zip(tasks, inspected, strict=True):
         _take(report, task, findings, seen, sums)
     if manifest is not None:
         _check_manifest(manifest, sums, report)

@@ -1,6 +1,7 @@
 """The making of one dataset, shard by shard: what build, convert, merge and split have in common."""
 
 import abc
+import contextlib
 import logging
 import platform
 import tempfile
@@ -16,6 +17,7 @@ from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
+from fgbg_data.runtime.worker_process import one_opencv_thread
 from fgbg_data.writing import folder
 
 log = logging.getLogger("fgbg_data")
@@ -168,10 +170,11 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             tally = Tally(path, slots=len(todo))
             with (
                 self.start_work(path, jobs, shown) as work,
+                one_opencv_thread() if jobs == 1 else contextlib.nullcontext(),  # workers set it themselves
                 activity(shown, self.verb, total, "samples", done),
                 TallyWatch(shown, tally, done) as watch,
             ):
-                for record in in_parallel(work, todo, jobs, self.out):
+                for record in in_parallel(work, todo, jobs=jobs, folder=self.out):
                     records.append(record)
                     watch.add_bytes(record.bytes)
                     log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)

@@ -188,11 +188,12 @@ def test_ctrl_c_does_not_reach_the_background(pictures: Path, tmp_path: Path, wh
     wait_for_shard(tmp_path / "out", build, 0)
     os.killpg(build.pid, signal.SIGINT)
     _, errors = build.communicate(timeout=60)
-    assert (build.returncode, errors) == (0, "")
+    assert build.returncode == 0
+    assert [line for line in errors.splitlines() if not line.startswith("build: ")] == []  # a slow machine's progress
     assert contents(tmp_path / "out") == whole
 
 
-def test_a_killed_worker_is_said_and_the_same_command_goes_on(
+def test_a_killed_worker_is_one_error_and_the_same_command_goes_on(
     pictures: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     out = tmp_path / "out"
@@ -201,7 +202,7 @@ def test_a_killed_worker_is_said_and_the_same_command_goes_on(
     loky_workers(build)[0].kill()
     _, errors = build.communicate(timeout=60)
     assert build.returncode == 2
-    assert "a worker was killed, most likely for want of memory" in errors
+    assert "a worker was killed, most likely because memory ran out" in errors
     assert "Traceback" not in errors
     subprocess.run(command(pictures, out, 2), check=True, capture_output=True)
     assert contents(out) == whole
