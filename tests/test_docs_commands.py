@@ -12,8 +12,7 @@ from helpers.docs import blocks
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {name: importlib.import_module(f"{name.replace('-', '_')}.cli").main for name in ("fgbg-data", "fgbg-train")}
-OTHERS = {"--help", "--version", "--wildcards", "--check", "--quiet", "--local-dir", "--prefix"}
-"""Options of other programs on the pages, and of every command."""
+SCRIPTS = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
@@ -33,14 +32,21 @@ def test_commands_in_blocks_have_the_options_that_they_use(path: Path) -> None:
         assert not rest, line
 
 
-@page
-def test_options_in_sentences_exist(path: Path) -> None:
+def known_options() -> set[str]:
+    """Return the options of all commands, and those that a script of benchmarks/ or tools/ reads."""
     every = [command for program in PROGRAMS.values() for command in program.commands.values()]
-    known = OTHERS | {name for command in every for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    options = {name for command in every for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    scripts = {name for path in SCRIPTS for name in re.findall(r'"(--[a-z0-9-]+)"', path.read_text(encoding="utf-8"))}
+    return options | scripts | {"--help"}
+
+
+@page
+def test_options_and_commands_in_sentences_exist(path: Path) -> None:
+    known = known_options()
     text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for code in re.findall(r"`([^`\n]+)`", text):
         if code.startswith(("--", *PROGRAMS)):
-            assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)) <= known, code
+            assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", code)) <= known, code
         for program, name in re.findall(r"\b(fgbg-data|fgbg-train) ([a-z]+)", code):
             assert name in PROGRAMS[program].commands, code
 
@@ -55,5 +61,8 @@ def test_links_lead_to_files(path: Path) -> None:
 @page
 def test_make_targets_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text(encoding="utf-8"), re.MULTILINE)):
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"^make ([a-z-]+)", "".join(blocks(text, "sh")), re.MULTILINE) + re.findall(
+        r"`make ([a-z-]+)", text
+    ):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
