@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from fgbg_data.dataset.identity import depth_labels
+from fgbg_data.dataset.identity import DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import at_least, between, check_shares, load_toml, nearest, one_of, parse_size
@@ -16,7 +16,6 @@ Fit = Literal["cover", "stretch"]
 ImageFormat = Literal["jpg", "png"]
 Hdf5Layout = Literal["pixels", "encoded"]
 Device = Literal["auto", "cpu", "cuda"]
-DepthMode = Literal["infer", "compose", "both"]
 Stand = Literal["floor", "drawn"]
 
 _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}

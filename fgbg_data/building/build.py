@@ -115,18 +115,18 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
 def _delete_dataset(out: Path, manifest: Manifest) -> None:
     """Delete the files of a dataset, and its folders as far as they are empty then."""
-    suffixes = [load_format(name).suffix for name in manifest.identity["config"]["format"] if name in FORMATS]
+    suffixes = [load_format(name).suffix for name in manifest.identity.config.format if name in FORMATS]
     loose = FolderFormat.suffix in suffixes
     doomed = [out / "README.md", out / "preview.png", *([out / INDEX] if loose else [])]
-    for split, entry in manifest.splits.items():
-        for index in range(entry["shards"]):
-            path = record_path(out, Path(split).name, index)
+    for split, about in manifest.splits.items():
+        for index in range(about.shards):
+            path = record_path(out, split, index)
             doomed += loose_files(path.with_suffix(FolderFormat.suffix)) if loose else []
             doomed += [path, *(path.with_suffix(suffix) for suffix in suffixes)]
     for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
         path.unlink(missing_ok=True)
     for split in manifest.splits:
-        folder = out / Path(split).name
+        folder = out / split
         for emptied in (*(folder / field for field in PIXEL_FIELDS if loose), folder):
             with contextlib.suppress(OSError):  # missing, or holds files that are not ours
                 emptied.rmdir()

@@ -120,10 +120,10 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         possible_samples=len(work.backgrounds) * len(work.foregrounds) * work.plan.per_pair,
         splits={
             name: PlannedSplit(
-                samples=split["samples"],
-                shards=split["shards"],
-                backgrounds=len(split["backgrounds"]),
-                foregrounds=len(split["foregrounds"]),
+                samples=split.samples,
+                shards=split.shards,
+                backgrounds=len(split.backgrounds),
+                foregrounds=len(split.foregrounds),
             )
             for name, split in prepared.manifest.splits.items()
         },

@@ -3,22 +3,22 @@
 import itertools
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from fgbg_data.building.estimating import EstimatorAccess
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import Plan
-from fgbg_data.compositing.source_file import SourceFile
+from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.identity import EstimatorIdentity, Identity, RecordedConfig, SkippedSource, Sources
+from fgbg_data.dataset.json_files import FORMAT_VERSION, JsonError, from_json
+from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo, declared_fields
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import check_estimator, load_estimator
-from fgbg_data.errors import ConfigError, SourceError, StorageError, option
-from fgbg_data.key import SampleKey, max_key_bytes
+from fgbg_data.errors import ConfigError, EstimatorError, SourceError, StorageError, option
+from fgbg_data.key import Kind, SampleKey, max_key_bytes
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 
@@ -62,40 +62,52 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         access = EstimatorAccess(
             name=config.depth, device=str(estimator.identity()["device"]), batch_size=estimator.batch_size
         )
-    sources = {"backgrounds": backgrounds, "foregrounds": foregrounds}
-    identity: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "config": config.described(),
-        "sources": {
-            kind: [{k: v for k, v in s.described().items() if k not in s.provenance} for s in found]
-            for kind, found in sources.items()
-        },
-        "skipped": skipped,
-        "estimator": dict(estimator.identity()) if estimator else None,
-    }
+    sources: dict[Kind, list[SourceFile]] = {"background": backgrounds, "foreground": foregrounds}
+    identity = Identity(
+        format_version=FORMAT_VERSION,
+        config=RecordedConfig.of(**config.described()),
+        sources=Sources(
+            backgrounds=tuple(source.entry for source in backgrounds),
+            foregrounds=tuple(source.entry for source in foregrounds),
+        ),
+        skipped=tuple(skipped),
+        estimator=_estimator_identity(estimator) if estimator else None,
+    )
     work = BuildWork(
         config=config,
         backgrounds=tuple(backgrounds),
         foregrounds=tuple(foregrounds),
-        fingerprint=identity_fingerprint(identity),
+        fingerprint=identity.fingerprint(),
         estimator=access,
     )
     _check_keys(work)
     manifest = Manifest.begin(
         identity,
-        fields=work.spec(0).described(),
+        fields=declared_fields(work.spec(0)),
         splits={
-            split.name: {
-                "samples": split.samples,
-                "shards": -(-split.samples // config.shard_size),
-                "backgrounds": [backgrounds[i].id for i in split.backgrounds],
-                "foregrounds": [foregrounds[i].id for i in split.foregrounds],
-            }
+            split.name: SplitInfo(
+                samples=split.samples,
+                shards=-(-split.samples // config.shard_size),
+                backgrounds=tuple(backgrounds[i].id for i in split.backgrounds),
+                foregrounds=tuple(foregrounds[i].id for i in split.foregrounds),
+            )
             for split in work.plan.splits.values()
         },
-        provenance={f"{kind}/{s.id}": s.provenance for kind, found in sources.items() for s in found if s.provenance},
+        provenance={
+            SourceName(kind, source.id): source.provenance
+            for kind, found in sources.items()
+            for source in found
+            if source.provenance
+        },
     )
     return PreparedBuild(work, manifest, estimator)
+
+
+def _estimator_identity(estimator: DepthEstimator) -> EstimatorIdentity:
+    try:
+        return from_json(EstimatorIdentity, dict(estimator.identity()))
+    except JsonError as error:
+        raise EstimatorError(f"its identity cannot be recorded ({error})", estimator.name) from error
 
 
 def _check_folders(config: BuildConfig) -> None:
@@ -137,7 +149,7 @@ def _check_keys(work: BuildWork) -> None:
 
 def _scan_sources(
     config: BuildConfig, shown: ProgressReporter
-) -> tuple[list[SourceFile], list[SourceFile], list[dict[str, str]]]:
+) -> tuple[list[SourceFile], list[SourceFile], list[SkippedSource]]:
     """Check all sources of both folders; raise one error that lists every bad one."""
     jobs = config.jobs or num_cores()
     with activity(shown, "checking the sources", None, "pictures"):
@@ -157,12 +169,12 @@ def _scan_sources(
                 f"{folder}: no {kind} is left after {option('skip_bad', True)}; without it every problem is listed"
             )
         check_ids(found)
+    every_bad: dict[Kind, list[BadSource]] = {"background": bad_bg, "foreground": bad_fg}
     skipped = [
-        {"kind": kind, "file": source.file, "problem": source.problem}
-        for kind, sources in (("background", bad_bg), ("foreground", bad_fg))
+        SkippedSource(kind=kind, file=source.file, problem=source.problem)
+        for kind, sources in every_bad.items()
         for source in sources
     ]
-    for entry in skipped:
-        text = f"skipped {entry['kind']} {entry['file']}: {entry['problem']}"
-        shown.message(text)
+    for source in skipped:
+        shown.message(f"skipped {source.kind} {source.file}: {source.problem}")
     return backgrounds, foregrounds, skipped

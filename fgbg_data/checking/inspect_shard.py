@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fgbg_data.dataset.layout import suffixes
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.layout import format_suffixes
+from fgbg_data.dataset.manifest import Manifest, ShardEntry
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
-from fgbg_data.key import SampleKey
+from fgbg_data.key import KINDS, SampleKey
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import file_sha256
-from fgbg_data.sample import DEPTH_FIELDS, PIXEL_FIELDS, Array, Meta, Sample, sample_digest
+from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, sample_digest
 from fgbg_data.shards import ShardReader, load_format
-from fgbg_data.shards.base import Shapes, ShardIndex
+from fgbg_data.shards.base import ShardIndex
 
 META_TYPES: dict[str, type | tuple[type, ...]] = {
     "key": str,
@@ -53,7 +53,7 @@ class ShardTask:
     index: int
     stem: str
     folder: Path
-    entry: Meta | None
+    entry: ShardEntry | None
     manifest: Manifest | None
     quick: bool
 
@@ -112,12 +112,8 @@ def _inspect_record(task: ShardTask, findings: Findings) -> Record | None:
         return None
     try:
         record = Record.read(path)
-        count = len(record.keys)
-        if {count} != {len(record.digests), len(record.mask_area_px)}:
-            findings.add(where, "its lists of keys, digests and areas differ in length; it was edited")
-            return None
-    except (FgbgError, TypeError) as error:
-        findings.add(where, f"{str(error).removeprefix(f'{path}: ')}; the record is damaged")
+    except FgbgError as error:
+        findings.add(where, error.problem)
         return None
     if task.manifest is not None:
         if record.fingerprint != task.manifest.fingerprint:
@@ -130,40 +126,34 @@ def _inspect_record(task: ShardTask, findings: Findings) -> Record | None:
         if (record.split, record.index) != (task.split, task.index):
             findings.add(where, f"is the record of {record.split} {record.index}; files were renamed")
     if task.entry is not None:
-        stated = {form: (file.name, file.bytes, file.sha256) for form, file in record.files.items()}
-        listed = {form: (f["name"], f["bytes"], f["sha256"]) for form, f in task.entry["files"].items()}
-        if stated != listed or count != task.entry["samples"]:
+        stated = {format_name: file.entry for format_name, file in record.files.items()}
+        if stated != task.entry.files or record.samples != task.entry.samples:
             findings.add(where, "does not agree with dataset.json about files, sizes, digests or samples")
     return record
 
 
 def _files(task: ShardTask, record: Record | None, findings: Findings) -> dict[str, Path]:
     """Return format -> file, of those that are there; check size and digest."""
-    expected: dict[str, tuple[str, int | None, str | None]]
-    if record is not None:
-        expected = {form: (file.name, file.bytes, file.sha256) for form, file in record.files.items()}
-    elif task.entry is not None:
-        expected = {form: (f["name"], f["bytes"], f["sha256"]) for form, f in task.entry["files"].items()}
-    else:
+    source = record or task.entry
+    if source is None:  # nothing says what there should be, so there is nothing to compare
         names = locations.listing(task.folder)
-        expected = {
-            form: (task.stem + suffix, None, None) for suffix, form in suffixes().items() if task.stem + suffix in names
-        }
+        expected = {name: task.stem + suffix for suffix, name in format_suffixes().items()}
+        return {name: task.folder / file for name, file in expected.items() if file in names}
     found = {}
-    for form, (name, size, sha256) in expected.items():
-        path = task.folder / name
-        where = f"{task.split}/{name}"
-        if form not in suffixes().values() or Path(name).name != name:
-            findings.add(where, f"the record names a file of format {form!r}; it was edited")
+    for format_name, file in source.files.items():
+        path = task.folder / file.name
+        where = f"{task.split}/{file.name}"
+        if format_name not in format_suffixes().values():
+            findings.add(where, f"the record names a file of format {format_name!r}, which this fgbg does not know")
         elif not path.is_file():
             findings.add(where, "is missing")
-        elif size is not None and path.stat().st_size != size:
-            findings.add(where, f"is {path.stat().st_size} bytes, the record says {size}; truncated or changed")
-            found[form] = path
         else:
-            if not task.quick and sha256 is not None and file_sha256(path) != sha256:
+            found[format_name] = path
+            if path.stat().st_size != file.bytes:
+                text = f"is {path.stat().st_size} bytes, the record says {file.bytes}; truncated or changed"
+                findings.add(where, text)
+            elif not task.quick and file_sha256(path) != file.sha256:
                 findings.add(where, "its sha256 is not the record's; bytes were changed")
-            found[form] = path
     return found
 
 
@@ -183,7 +173,7 @@ def _inspect_file(task: ShardTask, form: str, path: Path, record: Record | None,
     where = f"{task.split}/{path.name}"
     try:
         index: ShardIndex = load_format(form).read_index(path)  # by a scan: the record's is what is to be checked
-        reader = load_format(form).open_reader(path, index, _shapes(task.manifest))
+        reader = load_format(form).open_reader(path, index, task.manifest.shapes if task.manifest else None)
     except ShardError as error:
         findings.add(where, str(error).removeprefix(f"{path}: "))
         return _File([], [], Sums())
@@ -244,7 +234,7 @@ def sample_problems(sample: Sample) -> list[str]:
     types |= {"depth_bits": int} if depths else {}
     wrong = [name for name, kind in types.items() if not isinstance(meta.get(name), kind)]
     if wrong:
-        return [f"its meta lacks {', '.join(wrong)}, or of another type"]
+        return [f"meta fields missing or of the wrong type: {', '.join(wrong)}"]
     problems = []
     expected = str(SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"]))
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
@@ -296,15 +286,9 @@ def _source_problems(task: ShardTask, meta: Meta) -> Iterator[str]:
     if task.manifest is None or task.split not in task.manifest.splits:
         return
     split = task.manifest.splits[task.split]
-    for kind in ("background", "foreground"):
-        if meta.get(kind) not in split[f"{kind}s"]:
-            yield f"its {kind} {meta.get(kind)!r} is none of the split {task.split}"
-
-
-def _shapes(manifest: Manifest | None) -> Shapes | None:
-    if manifest is None:
-        return None
-    return {name: tuple(manifest.fields[name]["shape"]) for name in PIXEL_FIELDS if name in manifest.fields}
+    for kind in KINDS:
+        if meta.get(kind) not in split.of(kind):
+            yield f"its {kind} {meta.get(kind)!r} is not in split {task.split!r}"
 
 
 def _differing(found: list[str], expected: list[str]) -> str:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import FgbgError, ManifestError, option
+from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime.files import file_sha256
 
 
@@ -68,37 +68,34 @@ class Rerender:
     """
 
     def __init__(self, manifest: Manifest, bg: Path, fg: Path) -> None:
-        for step in manifest.identity.get("history", []):
-            if step["options"].get("reencoded") or step["options"].get("renamed"):
+        for step in manifest.identity.history:
+            if step.options.reencoded or step.options.renamed:
                 raise ManifestError(
-                    f"dataset.json: fgbg-data {step['command']} encoded images anew or renamed sources, so samples "
+                    f"dataset.json: fgbg-data {step.command} encoded images anew or renamed sources, so samples "
                     f"cannot be rendered again; leave out {option('rerender')}"
                 )
-        described = {name: value for name, value in manifest.identity["config"].items() if value is not None}
+        described = {name: value for name, value in manifest.identity.config.values.items() if value is not None}
         try:
             self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "format": ("tar",)}))
         except TypeError as error:
             raise ManifestError(f"dataset.json: does not tell how to render samples again ({error})") from error
-        self._sources: dict[str, dict[str, dict[str, Any]]] = {
-            kind: {source["id"]: source for source in manifest.identity["sources"][f"{kind}s"]}
-            for kind in ("background", "foreground")
-        }
-        self._folders = {"background": bg, "foreground": fg}
-        files = {kind: {name: s["file"] for name, s in found.items()} for kind, found in self._sources.items()}
+        self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}
+        self._folders: dict[Kind, Path] = {"background": bg, "foreground": fg}
+        files = {kind: {name: s.file for name, s in found.items() if s.file} for kind, found in self._sources.items()}
         self._cache = SourceCache(self.config, files["background"], files["foreground"])
         self._checked: dict[tuple[str, str], str] = {}
 
     def differences(self, sample: LoadedSample) -> list[str]:
         """Return in what the stored sample differs from the one that its sources give."""
         meta = sample.meta
-        problems = [self._source_problem(kind, meta.get(kind, "")) for kind in ("background", "foreground")]
+        problems = [self._source_problem(kind, meta.get(kind, "")) for kind in KINDS]
         if any(problems):
             return [problem for problem in problems if problem]
         about = self._sources["foreground"][meta["foreground"]]
         placement = place_box(
             self.config,
             meta["background"],
-            Source(about["id"], about["height"], about["width"]),
+            Source(about.id, about.height or 0, about.width or 0),
             meta["position"],
             meta["mirrored"],
             meta["attempt"],
@@ -126,18 +123,20 @@ class Rerender:
                 )
         return found
 
-    def _source_problem(self, kind: str, name: str) -> str:
+    def _source_problem(self, kind: Kind, name: str) -> str:
         """Return what is wrong with a source file, empty if it is the one of the build; looked at once."""
         if (kind, name) not in self._checked:
             source = self._sources[kind].get(name)
             if source is None:
-                problem = f"its {kind} {name!r} is none of the dataset's"
+                problem = f"its {kind} {name!r} is not among the sources of the dataset"
+            elif source.file is None or source.height is None or source.width is None:
+                problem = f"dataset.json does not tell the file of its {kind} {name!r}, or not its size"
             else:
-                path = self._folders[kind] / source["file"]
+                path = self._folders[kind] / source.file
                 if not path.is_file():
                     problem = f"its {kind} {path} is missing"
                 else:
-                    same = file_sha256(path) == source["sha256"]
+                    same = file_sha256(path) == source.sha256
                     problem = "" if same else f"its {kind} {path} is another file than the dataset was made of"
             self._checked[kind, name] = problem
         return self._checked[kind, name]

@@ -112,7 +112,7 @@ def _recorded(task: _Task) -> _Part:
         raise ManifestError(
             f"{task.store.location(task.shard)}: has no record to take sums from; use {option('recompute', True)}"
         )
-    record = Record.read(place.record_place)
+    record = Record.read(place.record_location)
     return _Part(record.samples, record.sums, task.store.shard_index(task.shard).stored_bytes())
 
 

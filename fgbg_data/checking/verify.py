@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fgbg_data.checking.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.checking.rerender import rerender_samples
-from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
-from fgbg_data.dataset.layout import NOT_DATA, Found, find_splits, found_shards, shard_stem_of, suffixes
+from fgbg_data.dataset.json_files import FORMAT_VERSION
+from fgbg_data.dataset.layout import NOT_DATA, find_splits, format_suffixes, found_shards, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
@@ -107,11 +107,12 @@ def verify(
         raise ConfigError(f"{option('rerender')} needs the sources: {option('bg')} and {option('fg')}")
     report = Report(root)
     manifest = _read_manifest(root, report)
-    if manifest and manifest.identity.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
+    if manifest and manifest.identity.format_version != FORMAT_VERSION:
         raise ManifestError(
-            f"{root / MANIFEST}: was made in format version {manifest.identity['format_version']}, whose digests and "
-            f"pixels this fgbg reads but cannot check (it makes {FORMAT_VERSION}). Verify it by the version that wrote "
-            "it, or build the dataset anew"
+            f"was made in format version {manifest.identity.format_version}, whose digests and pixels this fgbg reads "
+            f"but cannot check (it makes {FORMAT_VERSION}). Verify it by the version that wrote it, or build the "
+            "dataset anew",
+            root / MANIFEST,
         )
     tasks = _declared_tasks(root, manifest, quick) if manifest else _found_tasks(root, quick)
     seen: dict[str, str] = {}
@@ -148,17 +149,16 @@ def _read_manifest(root: Path, report: Report) -> Manifest | None:
     try:
         return Manifest.read(root)
     except FgbgError as error:
-        text = str(error).removeprefix(f"{root / MANIFEST}: ")
-        report.add(MANIFEST, f"{text}. Remove it and run the same build command, which keeps finished shards")
+        report.add(MANIFEST, f"{error.problem}. Remove it and run the same build command, which keeps finished shards")
         return None
 
 
 def _declared_tasks(root: Path, manifest: Manifest, quick: bool) -> list[ShardTask]:
     """Return one task a shard that the manifest names, or for an unfinished build that there should be."""
-    entries = {(entry["split"], entry["index"]): entry for entry in manifest.shards}
+    entries = {(entry.split, entry.index): entry for entry in manifest.shards}
     tasks = []
     for split, about in manifest.splits.items():
-        for index in range(about["shards"]):
+        for index in range(about.shards):
             entry = entries.get((split, index))
             stem = shard_stem(split, index)
             if entry is None and not record_path(root, split, index).is_file():
@@ -180,7 +180,7 @@ def _declared_tasks(root: Path, manifest: Manifest, quick: bool) -> list[ShardTa
 
 def _found_tasks(root: Path, quick: bool) -> list[ShardTask]:
     """Return one task a shard that lies there."""
-    found: Found = found_shards(root)
+    found = found_shards(root)
     return [
         ShardTask(
             root=root if root.is_dir() else root.parent,
@@ -219,48 +219,48 @@ def _take(report: Report, task: ShardTask, findings: Findings, seen: dict[str, s
 
 
 def _check_manifest(manifest: Manifest, sums: Sums, report: Report) -> None:
-    total = sum(split["shards"] for split in manifest.splits.values())
+    total = sum(split.shards for split in manifest.splits.values())
     if not manifest.complete:
         report.add(
             MANIFEST,
             f"the build is not finished: {report.shards} of {total} shards are there. Run the same build command",
         )
         return
-    if manifest.fingerprint != identity_fingerprint(manifest.identity):
+    if manifest.fingerprint != manifest.identity.fingerprint():
         report.add(MANIFEST, "its fingerprint is not that of its configuration; it was edited")
-    listed = Counter(entry["split"] for entry in manifest.shards)
+    listed = Counter(entry.split for entry in manifest.shards)
     samples: Counter[str] = Counter()
     for entry in manifest.shards:
-        samples[entry["split"]] += entry["samples"]
+        samples[entry.split] += entry.samples
     for name, split in manifest.splits.items():
-        if (listed[name], samples[name]) != (split["shards"], split["samples"]):
+        if (listed[name], samples[name]) != (split.shards, split.samples):
             report.add(
                 MANIFEST,
-                f"split {name} should have {split['shards']} shards of {split['samples']} samples, "
+                f"split {name} should have {split.shards} shards of {split.samples} samples, "
                 f"{listed[name]} of {samples[name]} are listed; it was edited",
             )
-    statistics = {name: {"mean": part.mean, "std": part.std} for name, part in sums.fields.items()}
-    stated = {name: {"mean": part["mean"], "std": part["std"]} for name, part in manifest.statistics.items()}
+    statistics = {name: (tuple(part.mean), tuple(part.std)) for name, part in sums.fields.items()}
+    stated = {name: (part.mean, part.std) for name, part in manifest.statistics.items()}
     if not report.bad_shards and statistics != stated:
         report.add(MANIFEST, "its statistics are not those of its records; it was edited")
 
 
 def _check_disjoint(manifest: Manifest, report: Report) -> None:
     """Check that no split shares what it holds out with train or val."""
-    policy = POLICIES.get(manifest.identity["config"].get("holdout"), POLICIES["sample"])
+    policy = POLICIES[manifest.identity.config.holdout]
     for base, (name, split) in itertools.product(("train", "val"), manifest.splits.items()):
         if base == name or base not in manifest.splits:
             continue
         for kind in policy.held_out(name):
-            shared = sorted(set(manifest.splits[base][f"{kind}s"]) & set(split[f"{kind}s"]))
+            shared = sorted(set(manifest.splits[base].of(kind)) & set(split.of(kind)))
             if shared:
                 report.add(MANIFEST, f"{base} and {name} share {kind}s, which are held out: {', '.join(shared[:5])}")
 
 
 def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report: Report) -> None:
     """Name what lies in the folder and is no part of the dataset; shards and records of others are a problem."""
-    ours = {task.stem + suffix for task in tasks for suffix in (".json", *suffixes())}
-    if "folder" in manifest.identity["config"]["format"]:
+    ours = {task.stem + suffix for task in tasks for suffix in (".json", *format_suffixes())}
+    if "folder" in manifest.identity.config.format:
         ours |= set(manifest.fields)
     for folder in [root, *(root / split for split in manifest.splits)]:
         known = OURS | set(manifest.splits) | NOT_DATA if folder == root else ours
@@ -274,9 +274,9 @@ def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report
             if name.endswith(PARTIAL):
                 report.notes.append(f"{where}: half written by a killed build; the next build removes it")
             elif shard_stem_of(name) or (folder != root and path.suffix == ".json"):
-                report.add(where, f"is no part of this dataset, {MANIFEST} does not name it; move it away")
+                report.add(where, f"is not listed in {MANIFEST}; move it away")
             elif size is None and _holds_shards(path):
-                report.add(where, f"is no split of this dataset, {MANIFEST} does not name it; move it away")
+                report.add(where, f"holds shards and is no split in {MANIFEST}; move it away")
             else:
                 report.notes.append(f"{where}: is no part of the dataset")
 

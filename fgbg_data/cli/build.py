@@ -172,9 +172,9 @@ def _print_fields(manifest: "Manifest") -> None:
     rows = []
     for name, field in manifest.statistics.items():
         about = manifest.fields[name]
-        shape = " x ".join(str(side) for side in about["shape"])
-        mean, std = (" ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
-        rows.append([name, about["dtype"], f"{field['count']:,}", shape, mean, std])
+        shape = " x ".join(str(side) for side in about.shape)
+        mean, std = (" ".join(f"{value:.4f}" for value in values) for values in (field.mean, field.std))
+        rows.append([name, about.dtype, f"{field.count:,}", shape, mean, std])
     click.echo(text_table(["field", "type", "count", "size", "mean", "std"], rows))
 
 

@@ -37,7 +37,7 @@ def print_made(out: Path, manifest: "Manifest") -> None:
     """Print in one line what a dataset that was made holds."""
     from fgbg_data.text import format_bytes
 
-    splits = ", ".join(f"{name} {about['samples']:,}" for name, about in manifest.splits.items())
+    splits = ", ".join(f"{name} {about.samples:,}" for name, about in manifest.splits.items())
     size = "" if manifest.bytes is None else f", {format_bytes(manifest.bytes)}"
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}){size}")
 

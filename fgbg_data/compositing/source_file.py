@@ -1,7 +1,9 @@
 """One source picture after its check: usable or not."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from fgbg_data.dataset.identity import SourceEntry
 
 
 class Source(NamedTuple):
@@ -37,10 +39,10 @@ class SourceFile:
         """The facts of the source that the plan needs."""
         return Source(self.id, self.height, self.width)
 
-    def described(self) -> dict[str, Any]:
-        """Return the source as an entry of the manifest."""
-        entry = {"id": self.id, "file": self.file, "sha256": self.sha256}
-        return entry | {"height": self.height, "width": self.width} | self.provenance
+    @property
+    def entry(self) -> SourceEntry:
+        """The source as an entry of the manifest."""
+        return SourceEntry(id=self.id, file=self.file, sha256=self.sha256, height=self.height, width=self.width)
 
 
 @dataclass(frozen=True)

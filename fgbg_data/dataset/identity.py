@@ -1,97 +1,212 @@
-"""What a dataset is made of, and its fingerprint."""
+"""What a dataset is made of: sources, options, estimator and history; and the fingerprint of it all.
+
+Everything here is a frozen view of one JSON object, `identity` in `dataset.json`. `from_json` reads and checks it, and
+`to_json` gives it back as it was, which the fingerprint depends on.
+"""
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
-from fgbg_data.errors import option
+from fgbg_data.dataset.json_files import (
+    Count,
+    FormatName,
+    JsonError,
+    RelativePath,
+    Side,
+    Within,
+    from_json,
+    json_field,
+    to_json,
+)
+from fgbg_data.key import Kind
 from fgbg_data.sample import canonical_json
+from fgbg_data.splits import Holdout
 
-FORMAT_VERSION = 2
-"""Rises with any change of pixels, plan or file layout; part of every fingerprint. 2 resizes cut-outs by other filters
-than 1, and takes the digest of masks as bits."""
-
-
-READABLE_VERSIONS = (1, 2)
-"""Of files that this version reads: those of 1 are laid out alike."""
+DepthMode = Literal["infer", "compose", "both"]
 
 
-def depth_labels(mode: str) -> dict[str, str]:
-    """Return field of depth -> how it is made, of a `--depth-mode`.
+def depth_labels(mode: DepthMode) -> dict[str, str]:
+    """Return field of depth -> how it is made, for a value of the option `depth_mode`.
 
     >>> depth_labels("both")
     {'depth': 'inferred', 'depth_composed': 'composed'}
     """
-    return {
+    labels: dict[DepthMode, dict[str, str]] = {
         "infer": {"depth": "inferred"},
         "compose": {"depth": "composed"},
         "both": {"depth": "inferred", "depth_composed": "composed"},
-    }[mode]
+    }
+    return labels[mode]
 
 
-def fingerprint(identity: dict[str, Any]) -> str:
-    """Return 32 hex digits of BLAKE2b over everything that changes the dataset."""
-    return hashlib.blake2b(canonical_json(identity).encode(), digest_size=16).hexdigest()
+@dataclass(frozen=True, kw_only=True)
+class SourceEntry:
+    """One source picture of a dataset."""
+
+    id: str
+    """Name of the picture in keys."""
+    sha256: str
+    """Digest of the file, as `sha256sum` prints it; empty if the dataset was made of shards without a manifest."""
+    file: RelativePath | None = json_field(default=None)
+    """Path in the folder of the sources; None if it is not known."""
+    height: Side | None = json_field(default=None)
+    """Height after EXIF rotation, and for a foreground after cropping to alpha > 0, in pixels."""
+    width: Side | None = json_field(default=None)
+    """Width, likewise."""
+
+    @property
+    def picture(self) -> str:
+        """What is equal for equal pictures: the digest, or the id if there is no digest."""
+        return self.sha256 or self.id
 
 
-def identity_fingerprint(identity: dict[str, Any]) -> str:
-    """Return the fingerprint of a build: sources count by id and digest, skipped ones by kind and file."""
-    sources = {kind: [(s["id"], s["sha256"]) for s in found] for kind, found in identity["sources"].items()}
-    skipped = [(entry["kind"], entry["file"]) for entry in identity["skipped"]]
-    return fingerprint(identity | {"sources": sources, "skipped": skipped})
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """All sources of a dataset, each kind in the order of ids."""
+
+    backgrounds: tuple[SourceEntry, ...]
+    foregrounds: tuple[SourceEntry, ...]
+
+    def of(self, kind: Kind) -> tuple[SourceEntry, ...]:
+        """Return the sources of a kind."""
+        return self.backgrounds if kind == "background" else self.foregrounds
 
 
-def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """Name what differs between two identities, options by their names."""
-    names = []
-    old_config, new_config = (
-        {"depth_mode": "infer"} | config for config in (found.get("config", {}), wanted["config"])
-    )
-    for key in sorted(old_config.keys() | new_config.keys()):
-        old, new = old_config.get(key), new_config.get(key)
-        # None: an option of a field that is not there, which another option says; or all samples
-        if old != new and (key == "samples" or None not in (old, new)):
-            names.append(f"--{key.replace('_', '-')} ({_shown(old)} there, {_shown(new)} here)")
-    for kind in ("backgrounds", "foregrounds"):
-        old_ids = {(s["id"], s["sha256"]) for s in found.get("sources", {}).get(kind, [])}
-        new_ids = {(s["id"], s["sha256"]) for s in wanted["sources"][kind]}
-        if old_ids != new_ids:
-            names.append(f"{kind} ({len(old_ids - new_ids)} gone or changed, {len(new_ids - old_ids)} new)")
-    if old_config.get("depth") == new_config["depth"]:
-        old_model, new_model = found.get("estimator") or {}, wanted["estimator"] or {}
-        names += [
-            f"estimator's {key} ({old_model.get(key)} there, {new_model.get(key)} here)"
-            for key in sorted(old_model.keys() | new_model.keys())
-            if old_model.get(key) != new_model.get(key)
-        ]
-    old_skipped, new_skipped = found.get("skipped", []), wanted["skipped"]
-    if [entry["file"] for entry in old_skipped] != [entry["file"] for entry in new_skipped]:
-        names.append(
-            f"pictures left out by {option('skip_bad', True)} ({len(old_skipped)} there, {len(new_skipped)} here)"
-        )
-    if found.get("format_version") != wanted["format_version"]:
-        names.append("format_version")
-    old_steps, new_steps = (_steps(identity) for identity in (found, wanted))
-    if old_steps != new_steps:
-        names.append(f"what was done ({old_steps} there, {new_steps} here)")
-    return names or ["an unknown part"]
+@dataclass(frozen=True, kw_only=True)
+class SkippedSource:
+    """One picture that could not be used and was left out."""
+
+    kind: Kind
+    file: str
+    """Path in the folder of the sources."""
+    problem: str
+    """Why it could not be used."""
 
 
-def _steps(identity: dict[str, Any]) -> str:
-    """Return the commands that a dataset went through, with what the last one read and its options."""
-    history = identity.get("history", [])
-    if not history:
-        return "build"
-    options = ", ".join(f"{name} {_shown(value)}" for name, value in history[-1]["options"].items() if value)
-    read = " and ".join(name[:8] for name in history[-1]["from"])
-    return (
-        f"{' then '.join(['build', *(step['command'] for step in history)])} of {read} with {options or 'no options'}"
-    )
+@dataclass(frozen=True, kw_only=True)
+class RecordedConfig:
+    """The options of a build as `dataset.json` holds them; of a merged dataset, `mixed` where the options differed.
+
+    The fields are the options that readers ask for; `values` holds all of them.
+    """
+
+    format: tuple[FormatName, ...]
+    """Formats of the shards."""
+    holdout: Holdout
+    """What val and test do not share with train."""
+    hdf5_layout: str | None = None
+    """`pixels` or `encoded`; None if there is no HDF5."""
+    depth_bits: Annotated[int, Within(1, 16)] | None = None
+    """Bits of the codes of depth; None without depth."""
+    depth_mode: DepthMode = "infer"
+    """How depth is made."""
+    stand: str | None = None
+    """Where a cut-out stands in composed depth; None if depth is inferred."""
+    relief: float | None = None
+    """Share of the depth range that a cut-out's own relief takes in composed depth; None if depth is inferred."""
+    values: Mapping[str, Any] = json_field(whole=True)
+    """All options: name -> JSON value, as the manifest holds them."""
+
+    def __post_init__(self) -> None:
+        if not self.format:
+            raise JsonError("names no format").inside("format")
+        for name in ("stand", "relief"):
+            if self.depth_mode != "infer" and getattr(self, name) is None:
+                raise JsonError("is missing beside depth_mode").inside(name)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Return options from their JSON values.
+
+        Raises:
+            JsonError: an option that readers ask for is missing, or is of the wrong type.
+        """
+        return from_json(cls, values)
+
+    def changed(self, **values: Any) -> Self:
+        """Return the same options with other values for some."""
+        return self.of(**{**self.values, **values})
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Field of depth -> how it is made; also for a dataset without depth, whose mode is `infer`."""
+        return depth_labels(self.depth_mode)
 
 
-def _shown(value: Any) -> str:
-    """Return a value of the configuration as one would type it."""
-    if isinstance(value, list):
-        return ",".join(value)
-    if value is None or isinstance(value, bool):
-        return {None: "all", True: "yes", False: "no"}[value]
-    return str(value)
+@dataclass(frozen=True, kw_only=True)
+class EstimatorIdentity:
+    """What the output of a depth estimator depends on, as the estimator says it."""
+
+    name: str
+    licence: str | None = None
+    weights_sha256: str | None = None
+    values: Mapping[str, Any] = json_field(whole=True)
+    """All that the estimator says: also device, dtype, batch size, preprocessing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reencoded:
+    """Image files that were encoded anew."""
+
+    image: str
+    """Their codec."""
+    quality: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """The options of a command that made a dataset from others."""
+
+    reencoded: Reencoded | None = None
+    """How images were encoded anew, which changes their pixels; None if they were not."""
+    renamed: bool = False
+    """Whether sources have other ids than in the datasets that were read."""
+    values: Mapping[str, Any] = json_field(whole=True)
+    """All options: name -> JSON value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryStep:
+    """One command that made a dataset from others: `convert`, `merge` or `split`."""
+
+    command: str
+    read: tuple[str, ...] = json_field(name="from")
+    """Fingerprints of the datasets that were read."""
+    options: StepOptions
+
+    @classmethod
+    def of(cls, command: str, read: Sequence[str], options: Mapping[str, Any]) -> Self:
+        """Return the step of a command, from its options as JSON values."""
+        return cls(command=command, read=tuple(read), options=from_json(StepOptions, dict(options)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Everything that changes a dataset."""
+
+    config: RecordedConfig
+    sources: Sources
+    skipped: tuple[SkippedSource, ...]
+    """Pictures that were left out because they could not be used."""
+    estimator: EstimatorIdentity | None
+    """None without depth."""
+    history: tuple[HistoryStep, ...] = json_field(default=())
+    """What was done to the dataset after its build, in order."""
+    format_version: int
+    """Version of the build that made the samples."""
+
+    def fingerprint(self) -> str:
+        """Return 32 hex digits that no other dataset has: sources count by id and digest, skipped ones by file."""
+        value = to_json(self)
+        value["sources"] = {
+            name: [(source["id"], source["sha256"]) for source in found] for name, found in value["sources"].items()
+        }
+        value["skipped"] = [(source.kind, source.file) for source in self.skipped]
+        return fingerprint(value)
+
+
+def fingerprint(value: Any) -> str:
+    """Return 32 hex digits of BLAKE2b over the canonical JSON of a value."""
+    return hashlib.blake2b(canonical_json(value).encode(), digest_size=16).hexdigest()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fgbg_data.dataset.identity import depth_labels
+from fgbg_data.dataset.json_files import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
@@ -41,32 +41,33 @@ def describe(store: SplitReader) -> dict[str, Any]:
             "estimator": None,
             "config": None,
         }
+    config = manifest.identity.config
     return {
         "complete": manifest.complete,
         "fingerprint": manifest.fingerprint,
-        "formats": manifest.identity["config"]["format"],
+        "formats": list(config.format),
         "fields": _fields_declared(manifest),
         "samples": manifest.samples,
         "splits": {
             name: {
-                "samples": manifest.splits[name]["samples"],
-                "shards": manifest.splits[name]["shards"],
-                "backgrounds": len(manifest.splits[name]["backgrounds"]),
-                "foregrounds": len(manifest.splits[name]["foregrounds"]),
+                "samples": manifest.splits[name].samples,
+                "shards": manifest.splits[name].shards,
+                "backgrounds": len(manifest.splits[name].backgrounds),
+                "foregrounds": len(manifest.splits[name].foregrounds),
             }
             for name in store.layout.splits
         },
         "bytes": manifest.bytes,
-        "estimator": manifest.identity["estimator"],
-        "config": manifest.identity["config"],
+        "estimator": to_json(manifest.identity.estimator),
+        "config": to_json(config),
     }
 
 
 def _fields_declared(manifest: Manifest) -> dict[str, Any]:
     """Return the fields of a manifest; of those of depth also how they are made, `inferred` or `composed`."""
-    labels = depth_labels(manifest.identity["config"].get("depth_mode", "infer"))
+    labels = manifest.identity.config.labels
     return {
-        name: {"dtype": about["dtype"], "shape": about["shape"]} | ({"label": labels[name]} if name in labels else {})
+        name: {"dtype": about.dtype, "shape": list(about.shape)} | ({"label": labels[name]} if name in labels else {})
         for name, about in manifest.fields.items()
     }
 

@@ -1,152 +1,235 @@
-"""Records and `dataset.json`: what a dataset is, read, written and checked."""
+"""`dataset.json`: what a dataset is, in frozen views of its JSON."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import NamedTuple, Self
 
-from fgbg_data.dataset.identity import FORMAT_VERSION, identity_fingerprint
-from fgbg_data.dataset.json_files import HOW_TO_MEND, expect, read_json
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.identity import Identity
+from fgbg_data.dataset.json_files import (
+    FORMAT_VERSION,
+    Count,
+    FormatName,
+    JsonError,
+    Side,
+    SplitName,
+    load,
+    to_json,
+)
+from fgbg_data.dataset.record import FileEntry, Record
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
+from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Meta
+from fgbg_data.sample import FIELDS, PIXEL_FIELDS
+from fgbg_data.shards import ShardSpec
 
 MANIFEST = "dataset.json"
 
 
-@dataclass(kw_only=True)
-class Manifest:
-    """`dataset.json`: what a dataset is.
+@dataclass(frozen=True)
+class FieldInfo:
+    """One field of the samples, as the dataset declares it."""
 
-    Attributes:
-        complete: False until every shard is finished.
-        fingerprint: of everything that changes the dataset.
-        identity: what the fingerprint was taken of: config, sources, skipped sources, estimator.
-        fields: field -> suffix, dtype and shape.
-        splits: split -> its samples, its shards, and its sources.
-        shards: split, index, samples and files (format -> name, bytes, sha256) of every finished shard.
-        statistics: field -> mean and standard deviation; empty until complete.
-        provenance: kind/source id -> licence, author and url, where `sources.csv` tells them.
+    dtype: str
+    """Type of its array, or `object` for meta."""
+    shape: tuple[Side, ...]
+    """(H, W) or (H, W, 3) of every sample; empty for meta."""
+    suffix: str
+    """Suffix of its file in a tar: `KEY.SUFFIX`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitInfo:
+    """One split: what it holds when the dataset is complete, and of which sources."""
+
+    samples: Count
+    shards: Count
+    backgrounds: tuple[str, ...]
+    """Ids of its backgrounds."""
+    foregrounds: tuple[str, ...]
+    """Ids of its foregrounds."""
+
+    def of(self, kind: Kind) -> tuple[str, ...]:
+        """Return the ids of its sources of a kind."""
+        return self.backgrounds if kind == "background" else self.foregrounds
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """One finished shard."""
+
+    split: SplitName
+    index: Count
+    """Number of the shard in its split, from 0."""
+    samples: Count
+    files: Mapping[FormatName, FileEntry]
+    """Name of a format -> the shard's file in that format."""
+
+
+@dataclass(frozen=True)
+class FieldStatistics:
+    """Statistics of one field over all pixels of all samples."""
+
+    count: Count
+    """Number of samples."""
+    mean: tuple[float, ...]
+    """Mean of each channel, in [0, 1]."""
+    std: tuple[float, ...]
+    """Standard deviation (of the population) of each channel, in [0, 1]."""
+
+
+class SourceName(NamedTuple):
+    """Names one source; in JSON `backgrounds/ID` or `foregrounds/ID`."""
+
+    kind: Kind
+    id: str
+
+    @classmethod
+    def from_json(cls, value: str) -> Self:
+        """Return the source that a text names."""
+        for kind in KINDS:
+            if value.startswith(f"{kind}s/"):
+                return cls(kind, value.removeprefix(f"{kind}s/"))
+        raise JsonError("expected backgrounds/ID or foregrounds/ID")
+
+    def to_json(self) -> str:
+        """Return the text that names the source."""
+        return f"{self.kind}s/{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a dataset is, as `dataset.json` says it.
+
+    Raises:
+        JsonError: the fields are not those of a dataset.
     """
 
     complete: bool
+    """Whether every shard is finished."""
     fingerprint: str
-    identity: dict[str, Any]
-    fields: dict[str, Meta]
-    splits: dict[str, Meta]
-    shards: list[Meta] = field(default_factory=list)
-    statistics: dict[str, Meta] = field(default_factory=dict)
-    provenance: dict[str, dict[str, str]] = field(default_factory=dict)
+    """32 hex digits of everything that changes the dataset."""
+    identity: Identity
+    """What the fingerprint was taken of: options, sources, estimator, history."""
+    fields: Mapping[str, FieldInfo]
+    splits: Mapping[SplitName, SplitInfo]
+    shards: tuple[ShardEntry, ...] = ()
+    """All finished shards; empty until the dataset is complete."""
+    statistics: Mapping[str, FieldStatistics] = field(default_factory=dict)
+    """Field -> its statistics; empty until the dataset is complete."""
+    provenance: Mapping[SourceName, Mapping[str, str]] = field(default_factory=dict)
+    """Source -> licence, author and url, as far as `sources.csv` gives them."""
+
+    def __post_init__(self) -> None:
+        for name, about in FIELDS.items():
+            if name in self.fields:
+                try:
+                    _check_field(name, self.fields[name])
+                except JsonError as error:
+                    raise error.inside(name).inside("fields") from None
+            elif not about.optional:
+                raise JsonError("is missing").inside(name).inside("fields")
 
     @classmethod
     def begin(
         cls,
-        identity: dict[str, Any],
+        identity: Identity,
         *,
-        fields: dict[str, Meta],
-        splits: dict[str, Meta],
-        provenance: dict[str, dict[str, str]],
+        fields: Mapping[str, FieldInfo],
+        splits: Mapping[str, SplitInfo],
+        provenance: Mapping[SourceName, Mapping[str, str]],
     ) -> Self:
-        """Return the manifest of a dataset of which no shard is made yet."""
+        """Return the manifest of a dataset without any finished shard."""
         return cls(
             complete=False,
-            fingerprint=identity_fingerprint(identity),
+            fingerprint=identity.fingerprint(),
             identity=identity,
             fields=fields,
             splits=splits,
             provenance=provenance,
         )
 
-    @property
-    def samples(self) -> int:
-        """Number of samples that the dataset has, or will have."""
-        return sum(split["samples"] for split in self.splits.values())
-
-    @property
-    def bytes(self) -> int | None:
-        """Size of all finished shards; None where they are loose files, which no record counts."""
-        if "folder" in self.identity["config"]["format"]:
-            return None
-        return sum(int(file["bytes"]) for shard in self.shards for file in shard["files"].values())
-
     @classmethod
     def read(cls, folder: Location) -> Self:
         """Read the manifest of a dataset.
 
         Raises:
-            ManifestError: there is none, or it is damaged or of another format version.
+            ManifestError: the folder holds none, or it is damaged or of another format version; the text names the
+                file and the field.
         """
         path = locations.join(folder, MANIFEST)
         if isinstance(path, Path) and not path.is_file():
-            raise ManifestError(f"{folder}: holds no {MANIFEST}; it is no dataset of fgbg-data build")
-        value = read_json(path)
-        del value["format_version"]
-        try:
-            manifest = cls(**value)
-        except TypeError as error:
-            raise ManifestError(f"{path}: is no manifest of a dataset; {HOW_TO_MEND}") from error
-        for name, kind in _KINDS.items():
-            if not isinstance(getattr(manifest, name), kind):
-                raise ManifestError(f"{path}: is damaged at {name!r}; {HOW_TO_MEND}")
-        try:
-            _check_parts(manifest)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ManifestError(f"{path}: is damaged ({error!r}); {HOW_TO_MEND}") from error
-        return manifest
+            raise ManifestError(f"holds no {MANIFEST}; it is no dataset of fgbg-data build", folder)
+        return load(cls, path)
 
     def write(self, folder: Path) -> None:
-        """Write it to its place."""
-        value = {"format_version": FORMAT_VERSION} | vars(self)
+        """Write `dataset.json` into the folder of the dataset."""
+        value = {"format_version": FORMAT_VERSION} | to_json(self)
         text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         write_text(folder / MANIFEST, text + "\n")
 
-    def add_shards(self, records: list[Record]) -> None:
-        """Take in the records of the finished shards, with statistics over all of them."""
+    def finished(self, records: Iterable[Record]) -> Self:
+        """Return the manifest of the complete dataset, with its shards and statistics over all of them.
+
+        Args:
+            records: the record of every shard, in the order of the splits.
+        """
         sums = Sums()
-        self.shards = []
+        shards = []
         for record in records:
             sums.add(record.sums)
-            files = {
-                name: {"name": file.name, "bytes": file.bytes, "sha256": file.sha256}
-                for name, file in record.files.items()
-            }
-            self.shards.append(
-                {"split": record.split, "index": record.index, "samples": record.samples, "files": files}
-            )
-        self.statistics = {
-            name: {"count": self.samples, "mean": sums.fields[name].mean, "std": sums.fields[name].std}
+            files = {name: file.entry for name, file in record.files.items()}
+            shards.append(ShardEntry(record.split, record.index, record.samples, files))
+        statistics = {
+            name: FieldStatistics(self.samples, tuple(sums.fields[name].mean), tuple(sums.fields[name].std))
             for name in FIELDS  # in this order, whether records come from memory or from files that sort their keys
             if name in sums.fields
         }
+        return replace(self, complete=True, shards=tuple(shards), statistics=statistics)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples that the dataset has when it is complete."""
+        return sum(split.samples for split in self.splits.values())
+
+    @property
+    def bytes(self) -> int | None:
+        """Size of all finished shards in bytes; None for loose files, which no record counts."""
+        if "folder" in self.identity.config.format:
+            return None
+        return sum(file.bytes for shard in self.shards for file in shard.files.values())
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Pixel field -> shape of its array, (H, W) or (H, W, 3), in the order of FIELDS."""
+        return {name: self.fields[name].shape for name in PIXEL_FIELDS if name in self.fields}
 
 
-def _check_parts(manifest: Manifest) -> None:
-    """Raise a TypeError, KeyError or AttributeError unless the parts that readers go by are what they should be."""
-    expect(manifest.identity, {"config": dict, "sources": dict})
-    for entry in manifest.splits.values():
-        expect(entry, {"samples": int, "shards": int, "backgrounds": list, "foregrounds": list})
-    for name, entry in manifest.fields.items():
-        expect(entry, {"dtype": str, "shape": list})
-        shape = entry["shape"]
-        if name in PIXEL_FIELDS and not (len(shape) in (2, 3) and all(isinstance(side, int) for side in shape)):
-            raise TypeError(f"shape of {name} is {shape}")
-    for entry in manifest.shards:
-        expect(entry, {"split": str, "index": int, "samples": int, "files": dict})
-        for file in entry["files"].values():
-            expect(file, {"name": str, "bytes": int, "sha256": str})
+def declared_fields(spec: ShardSpec) -> dict[str, FieldInfo]:
+    """Return the fields of a dataset whose shards all have what `spec` says."""
+    return {
+        name: FieldInfo(dtype=FIELDS[name].dtype, shape=tuple(spec.shapes.get(name, ())), suffix=suffix)
+        for name, suffix in spec.suffixes.items()
+    }
 
 
-_KINDS = {
-    "fingerprint": str,
-    "identity": dict,
-    "fields": dict,
-    "splits": dict,
-    "shards": list,
-    "statistics": dict,
-    "provenance": dict,
-}
-"""Parts of a manifest -> their type in JSON."""
+def _check_field(name: str, found: FieldInfo) -> None:
+    """Refuse a field of the FIELDS table that another program made, or that was edited.
+
+    Raises:
+        JsonError: it is another one.
+    """
+    known = FIELDS[name]
+    if found.dtype != known.dtype:
+        raise JsonError(f"expected {known.dtype}, found {found.dtype}").inside("dtype")
+    if found.suffix not in {known.suffix.format(image=codec) for codec in ("jpg", "png")}:
+        raise JsonError(f"expected another suffix than {found.suffix!r}").inside("suffix")
+    if name in PIXEL_FIELDS:
+        channels = (known.channels,) if known.channels else ()
+        if len(found.shape) != 2 + len(channels) or found.shape[2:] != channels:
+            expected = "[height, width, 3]" if channels else "[height, width]"
+            raise JsonError(f"expected {expected}, found {list(found.shape)}").inside("shape")

@@ -4,56 +4,77 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from fgbg_data.dataset.identity import FORMAT_VERSION
-from fgbg_data.dataset.json_files import expect, read_json
+from fgbg_data.dataset.json_files import (
+    FORMAT_VERSION,
+    Count,
+    FileName,
+    FormatName,
+    JsonError,
+    SplitName,
+    load,
+    read_fields,
+    write_fields,
+)
 from fgbg_data.dataset.statistics import Sums
-from fgbg_data.errors import ManifestError
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import canonical_json
 from fgbg_data.shards.base import Index
 
 
-@dataclass(kw_only=True)
-class ShardFile:
-    """One file of a shard.
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """One file of a shard."""
 
-    Attributes:
-        name: file name, in the folder of the split.
-        bytes: size.
-        sha256: as `sha256sum` prints it.
-        index: how its format finds a sample in it.
-    """
-
-    name: str
-    bytes: int
+    name: FileName
+    """Name in the folder of the split."""
+    bytes: Count
+    """Size."""
     sha256: str
+    """Digest, as `sha256sum` prints it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardFile(FileEntry):
+    """One file of a shard, and where its samples are."""
+
     index: Index
+    """What lets a reader of its format reach any sample without a scan."""
+
+    @property
+    def entry(self) -> FileEntry:
+        """The file as the manifest lists it, without the index."""
+        return FileEntry(name=self.name, bytes=self.bytes, sha256=self.sha256)
 
 
 @dataclass(kw_only=True)
 class Record:
-    """Says that a shard is finished; written after its files.
+    """Says that a shard is finished. It is filled while the shard is written, and written after the shard's files.
 
-    Attributes:
-        fingerprint: of the build.
-        split: the shard's split.
-        index: its number in the split.
-        keys: of its samples, in order.
-        digests: of its samples (`sample_digest`).
-        mask_area_px: of its samples.
-        sums: over its samples.
-        files: format name -> file.
+    Raises:
+        JsonError: `keys`, `digests` and `mask_area_px` differ in length.
     """
 
     fingerprint: str
-    split: str
-    index: int
+    """Fingerprint of the dataset."""
+    split: SplitName
+    """Split of the shard."""
+    index: Count
+    """Number of the shard in its split, from 0."""
     keys: list[str] = field(default_factory=list)
+    """Keys of its samples, in order."""
     digests: list[str] = field(default_factory=list)
-    mask_area_px: list[int] = field(default_factory=list)
+    """`sample_digest` of each sample."""
+    mask_area_px: list[Count] = field(default_factory=list)
+    """Pixels that the mask of each sample covers."""
     sums: Sums = field(default_factory=Sums)
-    files: dict[str, ShardFile] = field(default_factory=dict)
+    """Sums over the pixels of its samples."""
+    files: dict[FormatName, ShardFile] = field(default_factory=dict)
+    """Name of a format -> the shard's file in that format."""
+
+    def __post_init__(self) -> None:
+        if not len(self.keys) == len(self.digests) == len(self.mask_area_px):
+            raise JsonError("keys, digests and areas differ in length; it was edited")
 
     @property
     def samples(self) -> int:
@@ -65,50 +86,36 @@ class Record:
         """Size of its files."""
         return sum(file.bytes for file in self.files.values())
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, as it stands in the file."""
-        return vars(self) | {
-            "format_version": FORMAT_VERSION,
-            "samples": self.samples,
-            "sums": self.sums.to_json(),
-            "files": {name: vars(file) for name, file in self.files.items()},
-        }
-
     @classmethod
-    def read(cls, path: Location) -> Self:
+    def read(cls, location: Location) -> Self:
         """Read a record.
 
         Raises:
-            ManifestError: it cannot be read or is of another format version.
+            ManifestError: it cannot be read, is damaged or is of another format version; the text names the file and
+                the field.
         """
-        value = read_json(path)
-        try:
-            del value["samples"], value["format_version"]
-            _check_record(value)
-            value["sums"] = Sums.from_json(value["sums"])
-            value["files"] = {name: ShardFile(**file) for name, file in value["files"].items()}
-            return cls(**value)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ManifestError(
-                f"{path}: is no record of a shard ({error!r}). Remove it, and the same build command makes it again"
-            ) from error
+        return load(cls, location, _HOW_TO_MEND)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Return the record that a file holds; beside the fields it states the number of samples."""
+        samples = value.pop("samples", None) if isinstance(value, dict) else None
+        record = read_fields(cls, value)
+        if type(samples) is not int or samples != record.samples:
+            raise JsonError(f"expected {record.samples}, the number of keys").inside("samples")
+        return record
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON value of the record, apart from the format version."""
+        return write_fields(self) | {"samples": self.samples}
 
     def write(self, folder: Path) -> None:
-        """Write it to its place in a dataset."""
-        write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
+        """Write the record into the folder of the dataset, beside the shard."""
+        value = self.to_json() | {"format_version": FORMAT_VERSION}
+        write_text(record_path(folder, self.split, self.index), canonical_json(value) + "\n")
 
 
-def _check_record(value: dict[str, Any]) -> None:
-    """Raise a TypeError, KeyError or AttributeError unless the parts of a record are what they should be."""
-    expect(value, {"fingerprint": str, "split": str, "index": int, "keys": list, "digests": list})
-    if not all(isinstance(key, str) for key in value["keys"]):
-        raise TypeError("keys are not all text")
-    for entry in value["files"].values():
-        expect(entry, {"name": str, "bytes": int, "sha256": str, "index": dict})
-    for entry in value["sums"].values():
-        expect(entry, {"top": int, "values": int, "total": list, "squares": list})
-        if not all(isinstance(number, int) for number in entry["total"] + entry["squares"]):
-            raise TypeError("sums are not all integers")
+_HOW_TO_MEND = "remove the record, and the same build command makes the shard again"
 
 
 def shard_stem(split: str, index: int) -> str:

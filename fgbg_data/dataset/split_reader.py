@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from fgbg_data.dataset.identity import fingerprint
-from fgbg_data.dataset.layout import Layout, ShardPlace
+from fgbg_data.dataset.layout import Layout, ShardLocation
 from fgbg_data.dataset.record import Record
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
 from fgbg_data.runtime.locations import Location
-from fgbg_data.sample import PIXEL_FIELDS, Array
+from fgbg_data.sample import Array
 from fgbg_data.shards import ShardReader, load_format
-from fgbg_data.shards.base import Shapes, ShardIndex
+from fgbg_data.shards.base import ShardIndex
 from fgbg_data.shards.index_cache import scanned_index
 
 MAX_OPEN = 64
@@ -62,7 +62,7 @@ class SplitReader:
             )
         for problem, samples in layout.missing:
             self.skip(problem.partition(": ")[0], problem, samples)
-        self.shards: list[ShardPlace] = []
+        self.shards: list[ShardLocation] = []
         """The shards that are read."""
         self.format_names: list[str] = []
         """The format in which each shard is read."""
@@ -141,7 +141,7 @@ class SplitReader:
 
     def location(self, shard: int) -> Location:
         """Return the path or URL of the file from which a shard is read."""
-        return self.shards[shard].place(self.format_names[shard])
+        return self.shards[shard].file(self.format_names[shard])
 
     def shard_index(self, shard: int) -> ShardIndex:
         """Return where the samples of a shard are in its file; it is read once.
@@ -166,7 +166,7 @@ class SplitReader:
         if not found.has_record:
             return None
         try:
-            record = Record.read(found.record_place)
+            record = Record.read(found.record_location)
         except FgbgError:
             return None
         columns = (record.keys, record.digests, record.mask_area_px)
@@ -189,7 +189,8 @@ class SplitReader:
             raise ShardError(self._broken[shard])
         try:
             fmt = load_format(self.format_names[shard])
-            reader = fmt.open_reader(self.location(shard), self.shard_index(shard), self._shapes())
+            shapes = self.layout.manifest.shapes if self.layout.manifest else None
+            reader = fmt.open_reader(self.location(shard), self.shard_index(shard), shapes)
         except ShardError as error:
             self._broken[shard] = str(error)  # so that skipping its samples does not read it a thousand times
             raise
@@ -232,7 +233,7 @@ class SplitReader:
             raise ShardError(f"{files}: both hold {self.key(first)}; keys must be unique in a dataset")
         return keys[order], order
 
-    def _add(self, shard: ShardPlace, format_name: str | None, *, skip: bool) -> None:
+    def _add(self, shard: ShardLocation, format_name: str | None, *, skip: bool) -> None:
         """Add a shard; where neither manifest nor record gives its number of samples, its index does."""
         names = [name for name in self._preferred() if name in shard.files] if format_name is None else [format_name]
         if names[0] not in shard.files:
@@ -257,8 +258,8 @@ class SplitReader:
     def _preferred(self) -> tuple[str, ...]:
         """Return the formats, the fastest first. HDF5 of pixels is the fastest, HDF5 of encoded files the slowest."""
         manifest = self.layout.manifest
-        config = manifest.identity.get("config", {}) if manifest else {}
-        return ("tar", "hdf5", "folder") if config.get("hdf5_layout") == "encoded" else ("hdf5", "tar", "folder")
+        encoded = manifest is not None and manifest.identity.config.hdf5_layout == "encoded"
+        return ("tar", "hdf5", "folder") if encoded else ("hdf5", "tar", "folder")
 
     def _read_index(self, shard: int) -> ShardIndex:
         """Return the index that the record of a shard holds, or else the one that a scan of its file finds."""
@@ -275,26 +276,20 @@ class SplitReader:
                 pass  # the record is damaged; a scan of the file finds the same
         return scanned_index(format_name, self.location(shard))
 
-    def _shapes(self) -> Shapes | None:
-        manifest = self.layout.manifest
-        if manifest is None:
-            return None
-        return {name: tuple(manifest.fields[name]["shape"]) for name in PIXEL_FIELDS if name in manifest.fields}
 
-
-def _read_record(shard: ShardPlace, dataset_fingerprint: str) -> Record | None:
+def _read_record(shard: ShardLocation, dataset_fingerprint: str) -> Record | None:
     """Return the record of a shard, or None if it cannot be read.
 
     Raises:
         ManifestError: it belongs to another dataset.
     """
     try:
-        record = Record.read(shard.record_place)
+        record = Record.read(shard.record_location)
     except FgbgError:
         return None
     if dataset_fingerprint and record.fingerprint != dataset_fingerprint:
         raise ManifestError(
-            f"{shard.record_place}: is the record of another dataset (fingerprint {record.fingerprint[:8]}, this is "
+            f"{shard.record_location}: is the record of another dataset (fingerprint {record.fingerprint[:8]}, this is "
             f"{dataset_fingerprint[:8]}). Keep each dataset in a folder of its own"
         )
     return record

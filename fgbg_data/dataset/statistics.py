@@ -1,28 +1,28 @@
-"""Integer sums over the pixels of samples: exact, and the same in whatever order they are added."""
+"""Sums over the pixels of samples: whole numbers, so they are exact and the same in whatever order they are added."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 
-from fgbg_data.sample import DEPTH_FIELDS, Array, Sample
+from fgbg_data.dataset.json_files import JsonError, Within, from_json, to_json
+from fgbg_data.sample import DEPTH_FIELDS, FIELDS, Array, Sample
+
+Natural = Annotated[int, Within(0, 2**128)]
 
 
 @dataclass
 class FieldSums:
-    """Sums over one field; one entry a channel.
+    """Sums over the pixels of one field."""
 
-    Attributes:
-        top: the value that counts as 1.0 in mean and standard deviation.
-        values: pixels added, in each channel.
-        total: sum of the values.
-        squares: sum of their squares.
-    """
-
-    top: int
-    values: int
-    total: list[int]
-    squares: list[int]
+    top: Annotated[int, Within(1, 2**16)]
+    """The value that counts as 1.0 in mean and standard deviation: 255, or 2**bits - 1 for depth."""
+    values: Annotated[int, Within(1, 2**53)]
+    """Number of pixels that were added."""
+    total: list[Natural]
+    """Sum of the values of each channel."""
+    squares: list[Natural]
+    """Sum of the squares of the values of each channel."""
 
     @property
     def mean(self) -> list[float]:
@@ -67,15 +67,22 @@ class Sums:
         for name, field in other.fields.items():
             self._add(name, field)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON form that records keep."""
-        return {name: dict(vars(field)) for name, field in self.fields.items()}
+    def to_json(self) -> Any:
+        """Return the JSON value that records hold."""
+        return to_json(self.fields)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Return the sums of a record."""
+    def from_json(cls, value: Any) -> Self:
+        """Return the sums that a record holds.
+
+        Raises:
+            JsonError: they cannot be sums of pixels.
+        """
         sums = cls()
-        sums.fields = {name: FieldSums(**field) for name, field in value.items()}
+        sums.fields = from_json(dict[str, FieldSums], value)
+        for name, field in sums.fields.items():
+            if not _is_possible(name, field):
+                raise JsonError("these are no sums of pixels; the record was edited").inside(name)
         return sums
 
     def _add(self, name: str, field: FieldSums) -> None:
@@ -85,8 +92,17 @@ class Sums:
             self.fields[name] = FieldSums(field.top, field.values, field.total, field.squares)
 
 
+def _is_possible(name: str, sums: FieldSums) -> bool:
+    """Tell whether there can be pixels with these sums: a mean in [0, 1] and a variance that is not negative."""
+    channels = (FIELDS[name].channels or 1) if name in FIELDS else len(sums.total)
+    return len(sums.total) == len(sums.squares) == channels and all(
+        total <= sums.values * sums.top and total * total <= squares * sums.values
+        for total, squares in zip(sums.total, sums.squares, strict=True)
+    )
+
+
 def _image_sums(image: Array) -> FieldSums:
-    """Sums of (H, W, 3) uint8. OpenCV gives them as float64, which holds every integer that a picture can reach."""
+    """Return the sums of (H, W, 3) uint8. OpenCV gives them as float64, exact for any picture."""
     import cv2
 
     planes = cv2.split(image)

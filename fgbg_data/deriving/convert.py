@@ -1,10 +1,11 @@
 """Convert a dataset to another format: shards to shards or to loose files, and back; pixels and codes are kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.manifest import Manifest, declared_fields
 from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin
 from fgbg_data.errors import ConfigError, option
@@ -104,14 +105,14 @@ def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded
         "hdf5_layout": ("encoded" if spec.encoded else "pixels") if "hdf5" in names else None,
         "reencoded": reencoded and {"image": "jpg", "quality": reencoded},
     }
-    layout = {"format": options["format"], "hdf5_layout": options["hdf5_layout"]}
-    identity = origin.manifest.identity | {
-        "config": origin.config | layout,
-        "history": history([origin], "convert", options),
-    }
+    identity = replace(
+        origin.manifest.identity,
+        config=origin.config.changed(format=options["format"], hdf5_layout=options["hdf5_layout"]),
+        history=history([origin], "convert", options),
+    )
     return Manifest.begin(
         identity,
-        fields=spec.described(),
+        fields=declared_fields(spec),
         splits={split: origin.manifest.splits[split] for split in origin.stores},
         provenance=origin.manifest.provenance,
     )

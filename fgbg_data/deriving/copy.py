@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fgbg_data.codecs.encode import codec, decode_pixels, encode_depth, encode_image, encode_mask
+from fgbg_data.dataset.identity import HistoryStep
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.split_reader import SplitReader
@@ -246,9 +247,8 @@ def check_apart(out: Path, origins: Iterable[Origin]) -> None:
                 )
 
 
-def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) -> list[Any]:
-    """Return what the manifest tells of how a dataset was made after its build: one entry a command."""
-    origins = list(origins)
-    before = [entry for origin in origins for entry in origin.manifest.identity.get("history", [])]
-    step = {"command": command, "from": [origin.manifest.fingerprint for origin in origins], "options": options}
-    return [*before, step]
+def history(origins: Iterable[Origin], command: str, options: dict[str, Any]) -> tuple[HistoryStep, ...]:
+    """Return the commands that a dataset went through after its build, with the one that makes it now."""
+    manifests = [origin.manifest for origin in origins]
+    before = [step for manifest in manifests for step in manifest.identity.history]
+    return (*before, HistoryStep.of(command, [manifest.fingerprint for manifest in manifests], options))

@@ -1,19 +1,19 @@
 """A dataset that another one is made of: its manifest, or what its shards tell, and its shards, open for reading."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fgbg_data.codecs.encode import codec
-from fgbg_data.dataset.identity import FORMAT_VERSION, fingerprint
-from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources, fingerprint
+from fgbg_data.dataset.json_files import FORMAT_VERSION, JsonError, SplitName, from_json
+from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
+from fgbg_data.dataset.manifest import Manifest, SplitInfo, declared_fields
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ManifestError, ShardError
-from fgbg_data.key import key_sources
+from fgbg_data.key import Kind, key_sources
 from fgbg_data.runtime import locations
-from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS, Meta
+from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS
 from fgbg_data.shards import FORMATS, ShardSpec
 
 
@@ -34,26 +34,19 @@ class Origin:
     image_files: str | None
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The configuration of its build, as far as it is known."""
-        found: dict[str, Any] = self.manifest.identity["config"]
-        return found
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Pixel field -> shape."""
-        fields = self.manifest.fields
-        return {name: tuple(fields[name]["shape"]) for name in PIXEL_FIELDS if name in fields}
+    def config(self) -> RecordedConfig:
+        """The options of its build, as far as they are known."""
+        return self.manifest.identity.config
 
     @property
     def image_suffix(self) -> str:
         """The image format that it declares: jpg or png."""
-        return str(self.manifest.fields["image"]["suffix"])
+        return self.manifest.fields["image"].suffix
 
     @property
     def depth_bits(self) -> int:
-        """Of its depth codes; 0 without depth."""
-        return int(self.config.get("depth_bits") or 16) if self.shapes.keys() & DEPTH_FIELDS else 0
+        """Bits of its depth codes; 0 without depth."""
+        return (self.config.depth_bits or 16) if self.manifest.shapes.keys() & DEPTH_FIELDS else 0
 
     def spec(self, *, image_format: str | None = None, encoded: bool | None = None) -> ShardSpec:
         """Return what samples of it have in common, but for their number.
@@ -65,9 +58,9 @@ class Origin:
         return ShardSpec(
             samples=0,
             image_format=image_format or self.image_suffix,
-            shapes=self.shapes,
+            shapes=self.manifest.shapes,
             depth_bits=self.depth_bits,
-            encoded=self.config.get("hdf5_layout") == "encoded" if encoded is None else encoded,
+            encoded=self.config.hdf5_layout == "encoded" if encoded is None else encoded,
         )
 
 
@@ -87,7 +80,9 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
     manifest = next(iter(layouts.values())).manifest
     if manifest is not None and not manifest.complete:
         raise ManifestError(f"{path}: its build is not finished; run the same build command first")
-    stores = {split: SplitReader(layout, form_of_files(layout) if files else None) for split, layout in layouts.items()}
+    stores = {
+        split: SplitReader(layout, format_of_files(layout) if files else None) for split, layout in layouts.items()
+    }
     stores = {split: store for split, store in stores.items() if len(store)}
     if not stores:
         raise ShardError(f"{path}: holds no samples")
@@ -122,46 +117,49 @@ def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Mani
         },
         depth_bits=bits,
     )
-    known = {split: _sources(store.keys()) for split, store in stores.items()}
-    identity: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "config": {
-            "format": [form for form in FORMATS if form in set(store.format_names)],
-            "image_format": image_format,
-            "depth_bits": bits or None,
-            "hdf5_layout": None,
-            "holdout": "sample",
-        },
-        "sources": {
-            kind: [{"id": name, "sha256": ""} for name in sorted(set().union(*(part[kind] for part in known.values())))]
-            for kind in ("backgrounds", "foregrounds")
-        },
-        "skipped": [],
-        "estimator": None,
-    }
-    splits: dict[str, Meta] = {
-        split: {"samples": len(store), "shards": len(store.shards)} | known[split] for split, store in stores.items()
-    }
+    try:
+        splits = {from_json(SplitName, split): _split_of(store) for split, store in stores.items()}
+    except JsonError as error:
+        raise ShardError(f"{error.problem}; rename the folder of this split", store.location(0)) from error
+    identity = Identity(
+        format_version=FORMAT_VERSION,
+        config=RecordedConfig.of(
+            format=[name for name in FORMATS if name in set(store.format_names)],
+            image_format=image_format,
+            depth_bits=bits or None,
+            hdf5_layout=None,
+            holdout="sample",
+        ),
+        sources=Sources(backgrounds=_sources_of("background", splits), foregrounds=_sources_of("foreground", splits)),
+        skipped=(),
+        estimator=None,
+    )
     return Manifest(
         complete=True,
         fingerprint=fingerprint({split: store.fingerprint for split, store in stores.items()}),
         identity=identity,
-        fields=spec.described(),
+        fields=declared_fields(spec),
         splits=splits,
     )
 
 
-def _sources(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Return the sources that keys name; keys of other makers name none."""
-    backgrounds, foregrounds = set(), set()
-    for background, foreground in filter(None, map(key_sources, keys)):
-        backgrounds.add(background)
-        foregrounds.add(foreground)
-    return {"backgrounds": sorted(backgrounds), "foregrounds": sorted(foregrounds)}
+def _split_of(store: SplitReader) -> SplitInfo:
+    """Return what a split holds, with the sources that its keys name; keys of other programs name none."""
+    pairs = {pair for pair in map(key_sources, store.keys()) if pair}
+    backgrounds, foregrounds = ({pair[place] for pair in pairs} for place in (0, 1))
+    return SplitInfo(
+        samples=len(store),
+        shards=len(store.shards),
+        backgrounds=tuple(sorted(backgrounds)),
+        foregrounds=tuple(sorted(foregrounds)),
+    )
 
 
-def same_sources(origin: Origin, kind: str) -> dict[str, str]:
-    """Return id of a source -> what is equal for equal pictures: the digest, or where that is unknown the id."""
-    return {
-        source["id"]: source["sha256"] or source["id"] for source in origin.manifest.identity["sources"][f"{kind}s"]
-    }
+def _sources_of(kind: Kind, splits: Mapping[str, SplitInfo]) -> tuple[SourceEntry, ...]:
+    ids = set().union(*(split.of(kind) for split in splits.values()))
+    return tuple(SourceEntry(id=name, sha256="") for name in sorted(ids))
+
+
+def same_sources(origin: Origin, kind: Kind) -> dict[str, str]:
+    """Return id of a source -> what is equal for equal pictures."""
+    return {source.id: source.picture for source in origin.manifest.identity.sources.of(kind)}

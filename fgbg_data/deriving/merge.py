@@ -2,19 +2,20 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources
+from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo
 from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import KINDS, Kind, max_key_bytes
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.sample import Meta
 from fgbg_data.shards import FORMATS, ShardSpec
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
@@ -102,41 +103,42 @@ def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
         ConfigError: they differ in what all samples of a dataset have in common.
     """
     first = origins[0]
+    shapes = first.manifest.shapes
     for other in origins[1:]:
         pairs: list[tuple[str, Any, Any]] = [
-            ("fields", list(first.shapes), list(other.shapes)),
-            *((f"shape of {name}", first.shapes[name], other.shapes.get(name)) for name in first.shapes),
+            ("fields", list(shapes), list(other.manifest.shapes)),
+            *((f"shape of {name}", shape, other.manifest.shapes.get(name)) for name, shape in shapes.items()),
             ("image format", first.image_suffix, other.image_suffix),
             ("depth bits", first.depth_bits, other.depth_bits),
             ("estimator", _estimator(first), _estimator(other)),
             ("kind of depth", _label(first), _label(other)),
         ]
-        if "hdf5" in first.config["format"] and "hdf5" in other.config["format"]:
-            pairs.append(("hdf5 layout", first.config.get("hdf5_layout"), other.config.get("hdf5_layout")))
+        if "hdf5" in first.config.format and "hdf5" in other.config.format:
+            pairs.append(("hdf5 layout", first.config.hdf5_layout, other.config.hdf5_layout))
         differing = [f"{name} ({_shown(one)} and {_shown(two)})" for name, one, two in pairs if one != two]
         if differing:
             raise ConfigError(
                 f"{first.path} and {other.path}: cannot be merged, for they differ in {', '.join(differing)}. Build or "
                 "convert one of them to the other's"
             )
-    formats = tuple(name for name in FORMATS if all(name in origin.config["format"] for origin in origins))
+    formats = tuple(name for name in FORMATS if all(name in origin.config.format for origin in origins))
     if not formats:
-        held = "; ".join(f"{origin.path} is {','.join(origin.config['format'])}" for origin in origins)
+        held = "; ".join(f"{origin.path} is {','.join(origin.config.format)}" for origin in origins)
         raise ConfigError(f"no format is common to all datasets ({held}). Use fgbg-data convert on one of them first")
     return formats
 
 
 def _estimator(origin: Origin) -> Any:
     """Return what tells one estimator from another; device and batch change its last digits only."""
-    about = origin.manifest.identity["estimator"]
-    return about and f"{about.get('name')}, weights {about.get('weights')}"
+    about = origin.manifest.identity.estimator
+    return about and f"{about.name}, weights {about.weights_sha256}"
 
 
 def _label(origin: Origin) -> str:
     """Return what tells one kind of depth from another."""
     config = origin.config
-    mode = config.get("depth_mode", "infer")
-    return mode if mode == "infer" else f"{mode}, stand {config['stand']}, relief {config['relief']}"
+    mode = config.depth_mode
+    return mode if mode == "infer" else f"{mode}, stand {config.stand}, relief {config.relief}"
 
 
 def _shown(value: Any) -> str:
@@ -159,10 +161,10 @@ def _rename_sources(origins: Sequence[Origin], prefixes: Sequence[str]) -> list[
         seen: dict[str, tuple[str, int]] = {}
         clashing: dict[str, tuple[int, int]] = {}
         for number, origin in enumerate(origins):
-            for source in origin.manifest.identity["sources"][f"{kind}s"]:
-                digest, where = seen.setdefault(source["id"], (source["sha256"], number))
-                if digest != source["sha256"]:
-                    clashing[source["id"]] = where, number
+            for source in origin.manifest.identity.sources.of(kind):
+                digest, where = seen.setdefault(source.id, (source.sha256, number))
+                if digest != source.sha256:
+                    clashing[source.id] = where, number
         for name, (one, two) in clashing.items():
             if prefixes[one] == prefixes[two]:
                 raise ConfigError(
@@ -171,26 +173,29 @@ def _rename_sources(origins: Sequence[Origin], prefixes: Sequence[str]) -> list[
                     f"one {option('prefix')} each"
                 )
         for number, origin in enumerate(origins):
-            known = {source["id"] for source in origin.manifest.identity["sources"][f"{kind}s"]}
+            known = {source.id for source in origin.manifest.identity.sources.of(kind)}
             renamed[number][kind] = {
                 name: f"{prefixes[number]}-{name}" for name in clashing if name in known and prefixes[number]
             }
     return renamed
 
 
-def _join_splits(origins: Sequence[Origin], renamed: Sequence[Renamed], *, pool: bool) -> dict[str, Meta]:
-    splits: dict[str, Meta] = {}
+def _join_splits(origins: Sequence[Origin], renamed: Sequence[Renamed], *, pool: bool) -> dict[str, SplitInfo]:
+    splits: dict[str, SplitInfo] = {}
     for origin, names in zip(origins, renamed, strict=True):
         for split, store in origin.stores.items():
-            about = origin.manifest.splits[split]
-            joined = splits.setdefault(
-                "train" if pool else split, {"samples": 0, "shards": 0, "backgrounds": [], "foregrounds": []}
+            name = "train" if pool else split
+            joined = splits.get(name, SplitInfo(samples=0, shards=0, backgrounds=(), foregrounds=()))
+            backgrounds, foregrounds = (
+                {*joined.of(kind), *(names[kind].get(old, old) for old in origin.manifest.splits[split].of(kind))}
+                for kind in KINDS
             )
-            joined["samples"] += len(store)
-            joined["shards"] += len(store.shards)
-            for kind in KINDS:
-                here = {names[kind].get(name, name) for name in about[f"{kind}s"]}
-                joined[f"{kind}s"] = sorted({*joined[f"{kind}s"], *here})
+            splits[name] = SplitInfo(
+                samples=joined.samples + len(store),
+                shards=joined.shards + len(store.shards),
+                backgrounds=tuple(sorted(backgrounds)),
+                foregrounds=tuple(sorted(foregrounds)),
+            )
     return splits
 
 
@@ -206,7 +211,7 @@ def _check_leaks(origins: Sequence[Origin]) -> None:
             pictures = same_sources(origin, kind)
             inputs.append(
                 {
-                    split: {pictures.get(name, name): name for name in origin.manifest.splits[split][f"{kind}s"]}
+                    split: {pictures.get(name, name): name for name in origin.manifest.splits[split].of(kind)}
                     for split in origin.stores
                 }
             )
@@ -233,48 +238,46 @@ def _identity(
     prefixes: Sequence[str],
     *,
     pool: bool,
-) -> dict[str, Any]:
+) -> Identity:
     first = origins[0]
     config: dict[str, Any] = {}
-    for name in sorted(set().union(*(origin.config for origin in origins))):
-        values = [origin.config.get(name) for origin in origins]
+    for name in sorted(set().union(*(origin.config.values for origin in origins))):
+        values = [origin.config.values.get(name) for origin in origins]
         config[name] = values[0] if all(value == values[0] for value in values) else "mixed"
-    holdouts = {origin.config["holdout"] for origin in origins}
+    holdouts = {origin.config.holdout for origin in origins}
     config |= {
         "format": list(formats),
-        "hdf5_layout": first.config.get("hdf5_layout") if "hdf5" in formats else None,
+        "hdf5_layout": first.config.hdf5_layout if "hdf5" in formats else None,
         "holdout": holdouts.pop() if len(holdouts) == 1 and not pool else "sample",
     }
     if first.depth_bits:
         config["depth_bits"] = first.depth_bits
-    sources: dict[str, Any] = {}
-    for kind in KINDS:
-        found: dict[str, Meta] = {}
-        for origin, names in zip(origins, renamed, strict=True):
-            for source in origin.manifest.identity["sources"][f"{kind}s"]:
-                name = names[kind].get(source["id"], source["id"])
-                found.setdefault(name, source | {"id": name})
-        sources[f"{kind}s"] = [found[name] for name in sorted(found)]
-    skipped = [entry for origin in origins for entry in origin.manifest.identity["skipped"]]
-    return first.manifest.identity | {
-        "config": config,
-        "sources": sources,
-        "skipped": skipped,
-        "history": history(
-            origins,
-            "merge",
-            {"prefixes": list(prefixes), "pool": pool, "renamed": any(any(names.values()) for names in renamed)},
-        ),
-    }
+    options = {"prefixes": list(prefixes), "pool": pool, "renamed": any(any(names.values()) for names in renamed)}
+    backgrounds, foregrounds = (_join_sources(kind, origins, renamed) for kind in KINDS)
+    return replace(
+        first.manifest.identity,
+        config=RecordedConfig.of(**config),
+        sources=Sources(backgrounds=backgrounds, foregrounds=foregrounds),
+        skipped=tuple(source for origin in origins for source in origin.manifest.identity.skipped),
+        history=history(origins, "merge", options),
+    )
 
 
-def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[str, dict[str, str]]:
-    merged: dict[str, dict[str, str]] = {}
+def _join_sources(kind: Kind, origins: Sequence[Origin], renamed: Sequence[Renamed]) -> tuple[SourceEntry, ...]:
+    """Return the sources of a kind by their new ids, each once."""
+    found: dict[str, SourceEntry] = {}
     for origin, names in zip(origins, renamed, strict=True):
-        for place, entry in origin.manifest.provenance.items():
-            kinds, _, name = place.partition("/")
-            ids = next((names[kind] for kind in KINDS if kinds == f"{kind}s"), {})
-            merged.setdefault(f"{kinds}/{ids.get(name, name)}", entry)
+        for source in origin.manifest.identity.sources.of(kind):
+            name = names[kind].get(source.id, source.id)
+            found.setdefault(name, replace(source, id=name))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[SourceName, Mapping[str, str]]:
+    merged: dict[SourceName, Mapping[str, str]] = {}
+    for origin, names in zip(origins, renamed, strict=True):
+        for (kind, name), about in origin.manifest.provenance.items():
+            merged.setdefault(SourceName(kind, names[kind].get(name, name)), about)
     return merged
 
 

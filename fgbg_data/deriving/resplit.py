@@ -1,13 +1,12 @@
 """Split a dataset anew by its sources: samples move to other shards, their files and pixels stay as they are."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.manifest import Manifest, SplitInfo
 from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
 from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, ShardError, option
@@ -88,10 +87,11 @@ def resplit(
         shown.message(f"{left_out:,} samples are in no split: they join a held-out source with one of another split")
     splits = {name: _describe(table, places, shard_size) for name, places in assigned.items()}
     options = vars(rule) | {"shard_size": shard_size, "left_out": left_out}
-    identity = origin.manifest.identity | {
-        "config": origin.config | {"val": rule.val, "test": rule.test, "holdout": holdout, "shard_size": shard_size},
-        "history": history([origin], "split", options),
-    }
+    identity = replace(
+        origin.manifest.identity,
+        config=origin.config.changed(val=rule.val, test=rule.test, holdout=holdout, shard_size=shard_size),
+        history=history([origin], "split", options),
+    )
     work = CopyWork(
         out=out,
         manifest=Manifest.begin(
@@ -100,7 +100,7 @@ def resplit(
             splits=splits,
             provenance=origin.manifest.provenance,
         ),
-        formats=tuple(origin.config["format"]),
+        formats=origin.config.format,
         inputs=tuple(InputSplit(store=store) for store in origin.stores.values()),
         spec=origin.spec(),
     )
@@ -179,10 +179,10 @@ def _shards(places: Array, size: int, seed: int, name: str) -> list[Array]:
     return [mixed[start : start + size] for start in range(0, len(mixed), size)]
 
 
-def _describe(table: _Table, places: Array, size: int) -> dict[str, Any]:
-    return {
-        "samples": len(places),
-        "shards": -(-len(places) // size),
-        "backgrounds": sorted({table.backgrounds[place] for place in places}),
-        "foregrounds": sorted({table.foregrounds[place] for place in places}),
-    }
+def _describe(table: _Table, places: Array, size: int) -> SplitInfo:
+    return SplitInfo(
+        samples=len(places),
+        shards=-(-len(places) // size),
+        backgrounds=tuple(sorted({table.backgrounds[place] for place in places})),
+        foregrounds=tuple(sorted({table.foregrounds[place] for place in places})),
+    )

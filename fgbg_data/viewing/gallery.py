@@ -11,7 +11,8 @@ import numpy as np
 from fgbg_data.codecs.encode import codec, encode_image
 from fgbg_data.codecs.fields import resize_field
 from fgbg_data.dataset.info import info
-from fgbg_data.dataset.layout import find_shards, find_splits, form_of_files
+from fgbg_data.dataset.json_files import to_json
+from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import field_picture
@@ -44,7 +45,7 @@ class Gallery:
         self.about = info(path)
         layouts = [find_shards(root, split) for split in find_splits(root)]
         # Formats with encoded files are preferred: files are sent as they are, pixels would have to be encoded.
-        self._readers = [SplitReader(layout, form_of_files(layout), skip=True) for layout in layouts]
+        self._readers = [SplitReader(layout, format_of_files(layout), skip=True) for layout in layouts]
         self.manifest: Manifest | None = self._readers[0].layout.manifest
         self.keys: list[str] = []
         self._splits: list[int] = []
@@ -67,7 +68,7 @@ class Gallery:
             "fields": self.about["fields"],
             "bytes": self.about["bytes"],
             "estimator": (self.about["estimator"] or {}).get("name"),
-            "statistics": self.manifest.statistics if self.manifest else {},
+            "statistics": to_json(self.manifest.statistics) if self.manifest else {},
             "height": image[0],
             "width": image[1],
         }

@@ -1,11 +1,11 @@
 """The dataset card, `README.md` of a dataset: what it is, for people and for Hugging Face datasets."""
 
 from collections import Counter
-from typing import Any
 
-from fgbg_data.dataset.identity import depth_labels
+from fgbg_data.dataset.identity import EstimatorIdentity
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.depth.licences import is_non_commercial
+from fgbg_data.key import KINDS
 from fgbg_data.shards import load_format
 from fgbg_data.splits import POLICIES
 from fgbg_data.text import format_bytes
@@ -13,16 +13,15 @@ from fgbg_data.text import format_bytes
 
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
-    config = manifest.identity["config"]
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
     parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest)]
-    parts += [_reading(config["format"], composed="depth_composed" in manifest.fields)]
+    parts += [_reading(manifest.identity.config.format, composed="depth_composed" in manifest.fields)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _yaml(manifest: Manifest) -> str:
     """Name the data files of the first format; of a folder with several, Hugging Face datasets reads only one."""
-    name = manifest.identity["config"]["format"][0]
+    name = manifest.identity.config.format[0]
     lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
     lines += [f"- config_name: {name}", "  data_files:"]
     for split in manifest.splits:
@@ -31,11 +30,11 @@ def _yaml(manifest: Manifest) -> str:
 
 
 def _heading(manifest: Manifest) -> str:
-    sources = manifest.identity["sources"]
+    sources = manifest.identity.sources
     size = "" if manifest.bytes is None else f"; {format_bytes(manifest.bytes)}"
     return (
         f"# {manifest.samples:,} composites with mask{' and depth' if 'depth' in manifest.fields else ''}\n\n"
-        f"{len(sources['foregrounds'])} foregrounds pasted on {len(sources['backgrounds'])} backgrounds by "
+        f"{len(sources.foregrounds)} foregrounds pasted on {len(sources.backgrounds)} backgrounds by "
         f"`fgbg-data build`{size}. Fingerprint `{manifest.fingerprint}`. "
         "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
     )
@@ -44,10 +43,10 @@ def _heading(manifest: Manifest) -> str:
 def _history(manifest: Manifest) -> str:
     """Say what was done to the dataset after its build."""
     lines = []
-    for step in manifest.identity.get("history", []):
-        reencoded = step["options"].get("reencoded")
-        lossy = f"; images were encoded anew as JPEG of quality {reencoded['quality']}" if reencoded else ""
-        lines.append(f"- `fgbg-data {step['command']}` of {', '.join(f'`{name}`' for name in step['from'])}{lossy}")
+    for step in manifest.identity.history:
+        reencoded = step.options.reencoded
+        lossy = f"; images were encoded anew as JPEG of quality {reencoded.quality}" if reencoded else ""
+        lines.append(f"- `fgbg-data {step.command}` of {', '.join(f'`{name}`' for name in step.read)}{lossy}")
     return "\n".join(["Then, by fingerprint of what was read:", "", *lines]) if lines else ""
 
 
@@ -61,39 +60,39 @@ def _fields_table(manifest: Manifest) -> str:
     }
     lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
     for name, field in manifest.fields.items():
-        shape = " x ".join(str(side) for side in field["shape"]) or "-"
-        lines.append(f"| {name} | `KEY.{field['suffix']}` | {field['dtype']} | {shape} | {meaning[name]} |")
+        shape = " x ".join(str(side) for side in field.shape) or "-"
+        lines.append(f"| {name} | `KEY.{field.suffix}` | {field.dtype} | {shape} | {meaning[name]} |")
     return "\n".join(lines)
 
 
 def _splits_table(manifest: Manifest) -> str:
-    holdout = manifest.identity["config"]["holdout"]
+    holdout = manifest.identity.config.holdout
     lines = ["| split | samples | shards | backgrounds | foregrounds |", "|---|---|---|---|---|"]
     for name, split in manifest.splits.items():
-        counts = (len(split["backgrounds"]), len(split["foregrounds"]))
-        lines.append(f"| {name} | {split['samples']:,} | {split['shards']} | {counts[0]} | {counts[1]} |")
+        counts = f"{len(split.backgrounds)} | {len(split.foregrounds)}"
+        lines.append(f"| {name} | {split.samples:,} | {split.shards} | {counts} |")
     return "\n".join([*lines, "", f"Held out by {holdout}. {POLICIES[holdout].sentence}"])
 
 
 def _labels(manifest: Manifest) -> str:
-    estimator, config = manifest.identity["estimator"], manifest.identity["config"]
+    estimator, config = manifest.identity.estimator, manifest.identity.config
     if estimator is None:
         return ""
-    labels = depth_labels(config.get("depth_mode", "infer"))
+    labels = config.labels
     lines = []
     for field, label in labels.items():
-        name, model = "Depth" if field == "depth" else f"`{field}`", estimator["name"]
+        name, model = "Depth" if field == "depth" else f"`{field}`", estimator.name
         if label == "inferred":
             lines.append(f"{name} is a guess of the monocular model `{model}` about each composite, not a measurement.")
         else:
-            where = "on the floor under it" if config["stand"] == "floor" else "at a drawn depth in front of its floor"
+            where = "on the floor under it" if config.stand == "floor" else "at a drawn depth in front of its floor"
             lines.append(
                 f"{name} is composed: the monocular model `{model}` was asked once about each background and once "
                 f"about each foreground alone, never about a composite. A cut-out is taken to stand upright {where}, "
-                f"in front of what it hides; its own relief takes {config['relief']:g} of the way from the farthest "
+                f"in front of what it hides; its own relief takes {config.relief:g} of the way from the farthest "
                 "background to it. Its edges are those of the mask."
             )
-    bits = config["depth_bits"]
+    bits = config.depth_bits or 16
     lines.append(
         f"Stored as 16-bit PNG or uint16: `v = (code >> {16 - bits}) / {2**bits - 1}` is in [0, 1]; the estimator's "
         "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
@@ -103,9 +102,9 @@ def _labels(manifest: Manifest) -> str:
     return " ".join(lines) + _licence(estimator)
 
 
-def _licence(estimator: dict[str, Any]) -> str:
+def _licence(estimator: EstimatorIdentity) -> str:
     """Name the licence of the model."""
-    licence = estimator.get("licence")
+    licence = estimator.licence
     if licence is None:
         return ""
     limit = " It is for non-commercial use." if is_non_commercial(licence) else ""
@@ -117,8 +116,8 @@ def _licence(estimator: dict[str, Any]) -> str:
 def _statistics_table(manifest: Manifest) -> str:
     lines = ["| field | samples | mean | standard deviation |", "|---|---|---|---|"]
     for name, field in manifest.statistics.items():
-        mean, std = (", ".join(f"{value:.4f}" for value in field[kind]) for kind in ("mean", "std"))
-        lines.append(f"| {name} | {field['count']:,} | {mean} | {std} |")
+        mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (field.mean, field.std))
+        lines.append(f"| {name} | {field.count:,} | {mean} | {std} |")
     return "\n".join([*lines, "", "Over all pixels of all samples, on a scale from 0 to 1; image by channel R, G, B."])
 
 
@@ -126,7 +125,7 @@ def _sources(manifest: Manifest) -> str:
     if not manifest.provenance:
         return "Licences of the sources: not recorded (a `sources.csv` beside the pictures would)."
     licences = Counter(entry.get("licence", "unknown") for entry in manifest.provenance.values())
-    total = sum(len(sources) for sources in manifest.identity["sources"].values())
+    total = sum(len(manifest.identity.sources.of(kind)) for kind in KINDS)
     unknown = total - len(manifest.provenance)
     if unknown:
         licences["not recorded"] += unknown
@@ -137,7 +136,7 @@ def _sources(manifest: Manifest) -> str:
     return "\n".join(lines) + credit
 
 
-def _reading(formats: list[str], *, composed: bool) -> str:
+def _reading(formats: tuple[str, ...], *, composed: bool) -> str:
     more = ', "depth_composed.png"' if composed else ""
     lines = ["```python"]
     if "tar" in formats:

@@ -4,11 +4,10 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fgbg_data.dataset.identity import differences
+from fgbg_data.dataset.differences import differences
 from fgbg_data.dataset.layout import NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import Record, record_path
@@ -44,10 +43,11 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
     found = Manifest.read(out)
     if found.fingerprint != wanted.fingerprint and not overwrite:
         changed = differences(found.identity, wanted.identity)
-        replace_it = "" if "history" in wanted.identity else f", or {option('overwrite', True)} to replace it"
+        replace_it = "" if wanted.identity.history else f", or {option('overwrite', True)} to replace it"
         raise FingerprintError(
-            f"{out}: holds another dataset (fingerprint {found.fingerprint[:8]}, this command gives "
-            f"{wanted.fingerprint[:8]}; differs in: {', '.join(changed)}). Use a new folder{replace_it}"
+            f"holds another dataset (fingerprint {found.fingerprint[:8]}, this command makes "
+            f"{wanted.fingerprint[:8]}): {'; '.join(changed)}. Use a new folder{replace_it}",
+            out,
         )
 
 
@@ -96,9 +96,7 @@ def finish(
     """
     order = {name: place for place, name in enumerate(unfinished.splits)}
     records = sorted(records, key=lambda record: (order[record.split], record.index))
-    manifest = replace(unfinished)
-    manifest.add_shards(records)
-    manifest.complete = True
+    manifest = unfinished.finished(records)
     text = card(manifest)
     if (out / MANIFEST).is_file() and (out / "preview.png").is_file() and Manifest.read(out) == manifest:
         return manifest
@@ -151,7 +149,7 @@ def _warnings_logged() -> Iterator[None]:
 
 def _lost_its_manifest(out: Path, wanted: Manifest) -> bool:
     """Tell whether the records in the folder are all of the dataset `wanted`; then only the manifest is missing."""
-    paths = (record_path(out, split, i) for split, about in wanted.splits.items() for i in range(about["shards"]))
+    paths = (record_path(out, split, i) for split, about in wanted.splits.items() for i in range(about.shards))
     found = [path for path in paths if path.is_file()]
     try:
         return bool(found) and {Record.read(path).fingerprint for path in found} == {wanted.fingerprint}

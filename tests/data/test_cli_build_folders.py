@@ -116,13 +116,13 @@ def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -
     message = refused(folder)
     assert message.startswith(f"{out}: holds another dataset (fingerprint ")
     for part in (
-        "--seed (1 there, 0 here)",
-        "--mirror (no there, yes here)",
-        "--samples (9 there, all here)",
-        "--shard-size (4 there, 1000 here)",
-        "--format (tar,hdf5 there, tar here)",
-        "--val (0.3 there, 0.0 here)",
-        "backgrounds (0 gone or changed, 1 new)",
+        "--seed was 1 and is 0 now",
+        "--mirror was no and is yes now",
+        "--samples was 9 and is all now",
+        "--shard-size was 4 and is 1000 now",
+        "--format was tar,hdf5 and is tar now",
+        "--val was 0.3 and is 0.0 now",
+        "backgrounds: 0 gone or changed, 1 new",
     ):
         assert part in message
     assert "--quality" not in message
@@ -145,9 +145,9 @@ def test_another_plan_in_the_folder_is_named_and_can_be_replaced(folder: Path) -
 def test_what_differs_in_depth_is_said_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert build(folder, "--depth", "fake").exit_code == 0
-    assert "differs in: --depth (fake there, none here))." in refused(folder)
+    assert "): --depth was fake and is none now. Use" in refused(folder)
     message = refused(folder, "--depth", "fake", "--estimator-batch", "2")
-    assert "differs in: estimator's batch_size (4 there, 2 here))." in message
+    assert "): the estimator's batch_size was 4 and is 2 now. Use" in message
 
 
 @pytest.mark.parametrize(

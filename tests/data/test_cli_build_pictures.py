@@ -70,7 +70,7 @@ def test_skip_bad_goes_on_and_records(folder: Path) -> None:
     ]
     assert str(folder) not in (folder / "out" / "dataset.json").read_text()
     (folder / "bg" / "zero.webp").unlink()
-    assert "pictures left out by --skip-bad (5 there, 4 here)" in said_without_progress(build(folder, "--skip-bad"))
+    assert "--skip-bad left out 5 pictures and leaves out 4 now" in said_without_progress(build(folder, "--skip-bad"))
 
 
 def said_without_progress(result: Result) -> str:

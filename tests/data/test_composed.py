@@ -103,7 +103,7 @@ def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Pat
 
 
 def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, pictures: Path) -> None:
-    names = {entry["id"]: entry["file"] for entry in Manifest.read(both).identity["sources"]["backgrounds"]}
+    names = {source.id: source.file for source in Manifest.read(both).identity.sources.backgrounds}
     nearer = 0
     for sample in open_dataset(both, "val", depth_as="raw"):
         picture = fit_background(load_rgb(pictures / "bg" / names[sample.meta["background"]]), (48, 48), "cover")
@@ -199,9 +199,9 @@ def test_what_an_estimator_says_of_a_source_is_checked(
 
 
 def test_another_mode_is_another_dataset(both: Path, pictures: Path) -> None:
-    with pytest.raises(FingerprintError, match=r"differs in: --depth-mode \(both there, infer here\)"):
+    with pytest.raises(FingerprintError, match=r"`depth_mode` was both and is infer now"):
         build(config_for(pictures, both, depth="fake", format=("tar", "hdf5")))
-    with pytest.raises(FingerprintError, match=r"differs in: --relief \(0.2 there, 0.3 here\)"):
+    with pytest.raises(FingerprintError, match=r"`relief` was 0.2 and is 0.3 now"):
         build(config_for(pictures, both, depth="fake", depth_mode="both", relief=0.3, format=("tar", "hdf5")))
 
 

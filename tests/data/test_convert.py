@@ -25,6 +25,7 @@ from fgbg_data.building.build import build
 from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
 from fgbg_data.codecs.encode import codec
+from fgbg_data.dataset.identity import Reencoded
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.dataset.record import Record
@@ -141,8 +142,8 @@ def test_what_is_written_is_a_dataset(tars: Path, tmp_path: Path) -> None:
     assert manifest.complete
     assert manifest.statistics == Manifest.read(tars).statistics
     assert manifest.fingerprint != Manifest.read(tars).fingerprint
-    (step,) = manifest.identity["history"]
-    assert step["from"] == [Manifest.read(tars).fingerprint]
+    (step,) = manifest.identity.history
+    assert list(step.read) == [Manifest.read(tars).fingerprint]
     assert (tmp_path / "out" / "preview.png").is_file()
     assert "`fgbg-data convert` of" in (tmp_path / "out" / "README.md").read_text()
 
@@ -161,7 +162,7 @@ def test_pixels_to_jpeg_is_a_new_generation(tars: Path, tmp_path: Path) -> None:
         convert(tmp_path / "h5", tmp_path / "tar", format="tar")
     assert not (tmp_path / "tar").exists()
     manifest = convert(tmp_path / "h5", tmp_path / "tar", format="tar", reencode=True, quality=90)
-    assert manifest.identity["history"][-1]["options"]["reencoded"] == {"image": "jpg", "quality": 90}
+    assert manifest.identity.history[-1].options.reencoded == Reencoded(image="jpg", quality=90)
     assert "encoded anew as JPEG of quality 90" in (tmp_path / "tar" / "README.md").read_text()
     assert samples(tmp_path / "tar", pixels=False) == samples(tars, pixels=False)
     assert samples(tmp_path / "tar") != samples(tars)

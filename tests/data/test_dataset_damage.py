@@ -133,15 +133,15 @@ def test_damaged_manifests(copy: Path) -> None:
     text = (copy / MANIFEST).read_text()
     for damaged, message in {
         text[:-100]: "is not JSON",
-        "[]": "format_version None",
+        "[]": "format_version null",
         text.replace('"format_version": 2', '"format_version": 99'): "format_version 99, this fgbg reads 1 and 2",
-        text.replace('"splits"', '"spilts"'): "is no manifest",
-        text.replace('"shards": 3', '"shards": "three"'): "is damaged",
-        json.dumps(json.loads(text) | {"splits": []}): "is damaged at 'splits'",
-        json.dumps(json.loads(text) | {"shards": [1]}): "is damaged",
-        json.dumps(json.loads(text) | {"fields": {"image": {}}}): "is damaged",
-        json.dumps(json.loads(text) | {"identity": {}}): "is damaged",
-        json.dumps(json.loads(text) | {"fields": {"image": {"dtype": "uint8", "shape": []}}}): "is damaged",
+        text.replace('"splits"', '"spilts"'): "at 'spilts': is no field of this file; did you mean 'splits'?",
+        text.replace('"shards": 3', '"shards": "three"'): "at 'splits.train.shards': expected a whole number, found",
+        json.dumps(json.loads(text) | {"splits": []}): "at 'splits': expected an object, found a list",
+        json.dumps(json.loads(text) | {"shards": [1]}): r"at 'shards\[0\]': expected an object, found 1",
+        json.dumps(json.loads(text) | {"fields": {"image": {}}}): "at 'fields.image.dtype': is missing",
+        json.dumps(json.loads(text) | {"identity": {}}): "at 'identity.config': is missing",
+        json.dumps(json.loads(text) | {"complete": 1}): "at 'complete': expected true or false, found 1",
     }.items():
         (copy / MANIFEST).write_text(damaged)
         with pytest.raises(ManifestError, match=message):

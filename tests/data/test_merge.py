@@ -58,7 +58,7 @@ def test_merged_with_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
             background, foreground, position = key.split("_")
             here = f"{prefix}_{prefix}-{background}_{foreground}_{position}"
             assert merged[here] == content
-    assert "a-room0" in {source["id"] for source in manifest.identity["sources"]["backgrounds"]}
+    assert "a-room0" in {source.id for source in manifest.identity.sources.backgrounds}
     sample = open_dataset(tmp_path / "both")[0]
     assert sample.meta["key"] == sample.key
     assert sample.meta["background"].startswith("a-")
@@ -85,7 +85,7 @@ def test_a_source_that_crosses_splits_is_refused(one: Path, pictures: Path, tmp_
     manifest = resplit(tmp_path / "pool", tmp_path / "both", val=0.2, test=0.2, shard_size=7)
     assert verify(tmp_path / "both").ok
     assert everything(tmp_path / "both") == everything(tmp_path / "pool")
-    parts = [set(manifest.splits[split]["backgrounds"]) for split in ("train", "val", "test")]
+    parts = [set(manifest.splits[split].backgrounds) for split in ("train", "val", "test")]
     assert len(set.union(*parts)) == sum(map(len, parts)) == 4
 
 
@@ -135,8 +135,8 @@ def test_one_picture_of_two_names_stays_in_one_split(one: Path, pictures: Path, 
     for holdout in ("background", "foreground"):
         manifest = resplit(tmp_path / "pool", tmp_path / holdout, val=0.2, test=0.2, holdout=holdout)
         for about in manifest.splits.values():
-            plain = {name for name in about[f"{holdout}s"] if not name.startswith("renamed-")}
-            assert {name.removeprefix("renamed-") for name in about[f"{holdout}s"]} == plain
+            plain = {name for name in about.of(holdout) if not name.startswith("renamed-")}
+            assert {name.removeprefix("renamed-") for name in about.of(holdout)} == plain
 
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both", "sample"])
@@ -146,12 +146,12 @@ def test_split_anew_keeps_every_pixel(one: Path, tmp_path: Path, holdout: Any) -
     assert report.ok, report.problems
     before, after = everything(one), everything(tmp_path / "out")
     assert after == {key: before[key] for key in after}
-    left_out = manifest.identity["history"][-1]["options"]["left_out"]
+    left_out = manifest.identity.history[-1].options.values["left_out"]
     assert len(after) + left_out == len(before)
     assert left_out == (1 if holdout == "both" else 0)  # the held-out background of val x the foreground of test
     for path in (tmp_path / "out").rglob("*.tar"):
         assert path.stat().st_size
-    assert max(shard["samples"] for shard in manifest.shards) <= 5
+    assert max(shard.samples for shard in manifest.shards) <= 5
 
 
 def test_split_is_a_pure_function(one: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fgbg_data.checking.stats import stats
-from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.dataset.manifest import MANIFEST, FieldStatistics, Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ManifestError, ShardError
 
@@ -42,7 +42,7 @@ def test_bytes_are_those_of_the_files(dataset: Path) -> None:
 def test_manifest_says_the_same(dataset: Path) -> None:
     stated = Manifest.read(dataset).statistics
     for row in stats(dataset)[:3]:
-        assert stated[row.name] == {"count": row.count, "mean": row.mean, "std": row.std}
+        assert stated[row.name] == FieldStatistics(row.count, tuple(row.mean), tuple(row.std))
 
 
 def test_one_split(dataset: Path) -> None:

@@ -183,7 +183,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "bit flipped in a jpeg": (lambda c: flip(c / TAR, "image", 2, 400), "its digest is not the record's|image cannot"),
     "bit flipped in a mask": (lambda c: flip(c / TAR, "mask", 2, 70), "the mask is a damaged PNG"),
     "bit flipped in a depth map": (lambda c: flip(c / TAR, "depth", 2, 90), "the depth is a damaged PNG"),
-    "bit flipped in a meta": (lambda c: flip(c / TAR, "meta", 2, 3), "its meta|digest is not"),
+    "bit flipped in a meta": (lambda c: flip(c / TAR, "meta", 2, 3), "its meta|meta fields|digest is not"),
     "bit flipped in a tar header": (lambda c: flip(c / TAR, "image", 2, -500), "broken header at byte"),
     "bit flipped in padding": (lambda c: flip(c / TAR, "meta", 7, 511), "sha256 is not the record's"),
     "pixel changed in hdf5": (lambda c: edit_h5(c, "image", lambda d: d.write_direct(d[:] ^ np.uint8(1))), "digest"),
@@ -231,7 +231,10 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "meta with another position": (in_tar(lambda f, n: set_meta(f, n, position=9)), "its meta is that of"),
     "meta with another area": (in_tar(lambda f, n: set_meta(f, n, mask_area_px=1)), "its meta says 1"),
     "meta with another box": (in_tar(lambda f, n: set_meta(f, n, box=[0, 0, 3, 3])), "outside of the box"),
-    "meta without box": (in_tar(lambda f, n: set_meta(f, n, box=None)), "its meta lacks box"),
+    "meta without box": (
+        in_tar(lambda f, n: set_meta(f, n, box=None)),
+        "meta fields missing or of the wrong type: box",
+    ),
     "meta with another range": (in_tar(lambda f, n: set_meta(f, n, depth_min=9e9)), "its meta gives the depth 12 bits"),
     "key with a dot": (in_tar(lambda f, n: rename(f, n, "a.b")), "the key has a dot"),
     "member outside": (in_tar(lambda f, n: rename(f, n, "../a")), "leads out of the folder"),
@@ -241,7 +244,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
             shutil.copy((c / TAR).parents[1] / f"val/fgbg-val-000000{suffix}", (c / TAR).with_suffix(suffix))
             for suffix in (".tar", ".h5")
         ],
-        "its background 'room1' is none of the split train",
+        "its background 'room1' is not in split 'train'",
     ),
     "twins differ": (
         lambda c: edit_h5(c, "mask", lambda d: d.__setitem__(2, d[3])),
@@ -302,11 +305,11 @@ DATASET_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "shard of others": (
         lambda c: shutil.copy(c / TAR, c / "train/other.tar"),
-        "train/other.tar: is no part of this dataset",
+        "train/other.tar: is not listed in dataset.json",
     ),
     "dataset within": (
         lambda c: shutil.copytree(c / "val", c / "validation"),
-        "validation: is no split of this dataset",
+        "validation: holds shards and is no split in dataset.json",
     ),
 }
 
