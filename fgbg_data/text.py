@@ -1,5 +1,6 @@
 """Numbers, sizes, durations and tables as people read them."""
 
+import textwrap
 from collections.abc import Sequence
 
 
@@ -40,21 +41,66 @@ def format_seconds(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of plain text: the first column to the left, the others to the right.
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Return a table of plain text; columns of numbers are aligned to the right, others to the left.
+
+    Args:
+        header: the names of the columns.
+        rows: the cells of each row.
+        width: columns of the terminal; a wider table becomes one paragraph for each row. None never does that.
 
     >>> print(text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]]))
     split  samples
     -----  -------
     train    1,200
     val         40
+    >>> print(text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]], width=12))
+    train
+      samples 1,200
+    val
+      samples 40
     """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    columns = list(zip(header, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        return "\n".join(_paragraph(header, row, width) for row in rows)
+    numeric = [all(cell[:1] in _NUMERIC for cell in column[1:]) for column in columns]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
         for line in lines
+    )
+
+
+_NUMERIC = {*"0123456789-", ""}
+"""How the cells of a column of numbers begin; `-` and the empty cell mean that there is no number."""
+_KEPT_SPACE = "\u00a0"
+"""A space at which no line is broken."""
+
+
+def _paragraph(header: Sequence[str], row: Sequence[str], width: int) -> str:
+    """Return a row of a table as its first cell, and below it the others with the names of their columns."""
+    named = [f"{name} {cell}".replace(" ", _KEPT_SPACE) for name, cell in zip(header[1:], row[1:], strict=True) if cell]
+    text = wrapped(", ".join(named), width, indent=2)
+    return f"{row[0]}\n{text}".replace(_KEPT_SPACE, " ").rstrip()
+
+
+def wrapped(text: str, width: int, indent: int = 0) -> str:
+    """Return text in lines of at most `width` columns; longer words stay whole.
+
+    >>> print(wrapped("size=224x224 depth=tiny", 16, indent=2))
+      size=224x224
+      depth=tiny
+    """
+    space = " " * indent
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=space,
+        subsequent_indent=space,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -14,7 +14,6 @@ from fgbg_data import build, verify
 from fgbg_data.runtime import progress, tally
 from fgbg_data.runtime.progress import LineProgress, NotebookProgress, Silence, TerminalProgress, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
-from fgbg_data.text import format_bytes, format_seconds, text_table
 
 
 class Recorder:
@@ -129,20 +128,3 @@ def test_build_and_verify_report_every_step(pictures: Path, tmp_path: Path, monk
     verify(tmp_path / "out", progress=shown, jobs=1)
     assert [begun[0] for begun in shown.begun] == ["verify"]
     assert shown.updates[-1] == shown.begun[0][1]
-
-
-@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e15, "2000.0 TB")])
-def test_bytes(count: float, text: str) -> None:
-    assert format_bytes(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "0 s"), (61, "1 min 01 s"), (7200, "2 h 00 min"), (float("nan"), "unknown")]
-)
-def test_seconds(seconds: float, text: str) -> None:
-    assert format_seconds(seconds) == text
-
-
-def test_tables_align_their_columns() -> None:
-    table = text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]])
-    assert table.splitlines() == ["split  samples", "-----  -------", "train    1,200", "val         40"]
