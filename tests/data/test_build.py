@@ -1,8 +1,9 @@
-"""Building: the same bytes however it is run, readable by other projects' readers, resumable, honest errors."""
+"""Building: the same bytes in any way of running it, readable by other projects' readers, and resumable."""
 
 import io
 import json
 import re
+import shutil
 import tarfile
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 import webdataset
 from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
+from helpers.tars import tar_members
 from PIL import Image
 
 from fgbg_data.building.build import BuildMaker, build
@@ -31,7 +33,7 @@ from fgbg_data.runtime.progress import LineProgress
 from fgbg_data.sample import Array, suffixes
 
 
-def test_plain_tar_holds_what_design_says(dataset: Path) -> None:
+def test_a_tar_holds_plain_members_and_full_meta(dataset: Path) -> None:
     with tarfile.open(dataset / "train/fgbg-train-000000.tar") as tar:
         members = tar.getmembers()
         assert [m.name.partition(".")[2] for m in members] == ["jpg", "mask.png", "depth.png", "json"] * 8
@@ -49,42 +51,41 @@ def test_plain_tar_holds_what_design_says(dataset: Path) -> None:
     assert np.count_nonzero(mask) == meta["mask_area_px"]
 
 
-def test_tar_by_webdataset_equals_hdf5_by_h5py(dataset: Path) -> None:
+def test_webdataset_and_h5py_read_the_same_samples(dataset: Path) -> None:
     keys = set()
     for path in sorted(dataset.glob("*/*.tar")):
         samples = list(webdataset.WebDataset(str(path), shardshuffle=False))
         with h5py.File(path.with_suffix(".h5")) as shard:
             assert [s["__key__"] for s in samples] == list(shard["key"].asstr()[:])
-            for place, sample in enumerate(samples):
+            for index, sample in enumerate(samples):
                 for field, suffix in (("image", "jpg"), ("mask", "mask.png"), ("depth", "depth.png")):
                     by_pillow = np.asarray(Image.open(io.BytesIO(sample[suffix])))
-                    np.testing.assert_array_equal(by_pillow, shard[field][place], err_msg=field)
-                assert json.loads(sample["json"]) == json.loads(shard["meta"].asstr()[place])
+                    np.testing.assert_array_equal(by_pillow, shard[field][index], err_msg=field)
+                assert json.loads(sample["json"]) == json.loads(shard["meta"].asstr()[index])
             assert shard["image"].chunks is None  # contiguous
             assert list(shard.attrs["fields"]) == ["key", "image", "mask", "depth", "meta"]
         keys |= {s["__key__"] for s in samples}
     assert len(keys) == 48
 
 
-def test_depth_is_what_the_estimator_said_of_the_decoded_image(dataset: Path) -> None:
+def test_depth_is_the_estimate_for_the_decoded_image(dataset: Path) -> None:
     with h5py.File(dataset / "val/fgbg-val-000000.h5") as shard:
-        for place in range(len(shard["key"])):
-            meta = json.loads(shard["meta"].asstr()[place])
-            expected = FakeEstimator().estimate(shard["image"][place][None])[0]
+        for index in range(len(shard["key"])):
+            meta = json.loads(shard["meta"].asstr()[index])
+            expected = FakeEstimator().estimate(shard["image"][index][None])[0]
             assert meta["depth_min"] == expected.min()
             assert meta["depth_max"] == expected.max()
-            codes = shard["depth"][place]
+            codes = shard["depth"][index]
             assert not (codes & 0b1111).any()
             span = meta["depth_max"] - meta["depth_min"]
             raw = dequantise_depth(codes, 12) * span + meta["depth_min"]
             np.testing.assert_allclose(raw, expected, atol=span / 4095)
 
 
-def test_background_shows_where_nothing_was_pasted(pictures: Path, tmp_path: Path) -> None:
+def test_outside_the_box_the_image_is_the_background(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build(config_for(pictures, out, image_format="png", fit="stretch"))
-    with tarfile.open(out / "train/fgbg-train-000000.tar") as tar:
-        files = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    files = tar_members(out / "train/fgbg-train-000000.tar")
     for name in [name for name in files if name.endswith(".json")]:
         meta = json.loads(files[name])
         with Image.open(pictures / "bg" / f"{meta['background']}.jpg") as photo:
@@ -109,7 +110,7 @@ def test_statistics_are_exact(dataset: Path) -> None:
         np.testing.assert_allclose(manifest.statistics[field].std, values.std(0), rtol=1e-9)
 
 
-def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> None:
+def test_the_folder_holds_exactly_the_files_that_the_manifest_names(dataset: Path) -> None:
     manifest = Manifest.read(dataset)
     assert manifest.complete
     files = {f"{shard.split}/{file.name}": file for shard in manifest.shards for file in shard.files.values()}
@@ -121,13 +122,10 @@ def test_manifest_names_every_shard_and_nothing_else_is_there(dataset: Path) -> 
         assert file_sha256(dataset / name) == file.sha256
     for name in records:
         record = Record.read(dataset / name)
-        tar = found[name.replace(".json", ".tar")]
-        with tarfile.open(fileobj=io.BytesIO(tar)) as members:
-            files = {member.name: members.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+        tar, files = found[name.replace(".json", ".tar")], tar_members(dataset / name.replace(".json", ".tar"))
         index = record.files["tar"].index
         for field, suffix in suffixes("jpg", ["depth"]).items():
-            places = zip(record.keys, index["offset"][field], index["bytes"][field], strict=True)
-            for key, start, size in places:
+            for key, start, size in zip(record.keys, index["offset"][field], index["bytes"][field], strict=True):
                 assert tar[start : start + size] == files.pop(f"{key}.{suffix}")
         assert not files
 
@@ -152,12 +150,12 @@ def test_workers_and_formats_do_not_change_bytes(pictures: Path, tmp_path: Path)
 
 
 def on_device(prepared: PreparedBuild, device: str) -> PreparedBuild:
-    """Let the workers of a build believe that the estimator runs on another kind of device."""
+    """Return the same build, whose workers take the estimator to be on another kind of device."""
     assert prepared.work.estimator
     return replace(prepared, work=replace(prepared.work, estimator=replace(prepared.work.estimator, device=device)))
 
 
-def test_estimator_in_one_process_serves_workers(pictures: Path, tmp_path: Path, dataset: Path) -> None:
+def test_one_estimator_process_serves_all_workers(pictures: Path, tmp_path: Path, dataset: Path) -> None:
     """What a GPU build does: the parent predicts, workers compose and encode."""
     prepared = prepare(config_for(pictures, tmp_path / "out", depth="fake", format=("tar", "hdf5"), jobs=2))
     BuildMaker(on_device(prepared, "cuda")).run(False)
@@ -176,7 +174,7 @@ class Slow(FakeEstimator):
 
 
 @pytest.mark.parametrize(("device", "jobs"), [("cpu", 1), ("cuda", 2)])
-def test_a_build_says_how_busy_the_estimator_was(
+def test_a_build_reports_how_busy_the_estimator_was(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, jobs: int
 ) -> None:
     """In this process, and in the server that a GPU's workers ask; neither waiting nor start-up counts as work."""
@@ -192,7 +190,7 @@ def test_a_build_says_how_busy_the_estimator_was(
     assert 12 * 0.1 / whole_s - 0.01 <= int(found[1]) / 100 < 1  # 48 samples in batches of 4
 
 
-def test_missing_shard_and_wrong_size_are_made_again(pictures: Path, tmp_path: Path) -> None:
+def test_missing_and_truncated_shards_are_made_again(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     build(config)
     whole = contents(config.out)
@@ -218,7 +216,7 @@ def test_check_finds_a_flipped_byte(pictures: Path, tmp_path: Path) -> None:
     assert contents(config.out) == whole
 
 
-def test_another_dataset_in_the_folder_is_named(pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_with_another_dataset_is_refused_or_replaced(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     build(config)
     with pytest.raises(FingerprintError, match=r"`positions` was 2 and is 3 now. Use a new folder"):
@@ -233,9 +231,7 @@ def test_another_dataset_in_the_folder_is_named(pictures: Path, tmp_path: Path) 
     assert contents(config.out) == contents(tmp_path / "fresh")
 
 
-def test_changed_source_is_named(pictures: Path, tmp_path: Path) -> None:
-    import shutil
-
+def test_a_changed_source_is_refused(pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "pictures")
     config = config_for(tmp_path / "pictures", tmp_path / "out")
     build(config)
@@ -245,8 +241,6 @@ def test_changed_source_is_named(pictures: Path, tmp_path: Path) -> None:
 
 
 def test_a_key_keeps_its_pixels_when_the_dataset_grows(pictures: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(pictures, tmp_path / "pictures")
     (tmp_path / "pictures/bg/room0.jpg").unlink()
     build(config_for(tmp_path / "pictures", tmp_path / "small", positions=1))
@@ -261,10 +255,11 @@ def test_a_key_keeps_its_pixels_when_the_dataset_grows(pictures: Path, tmp_path:
     assert small.items() <= large.items()
 
 
-def test_disk_full_keeps_finished_shards(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_finished_shards(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real ENOSPC, from /dev/full, in the fourth shard."""
     config = config_for(pictures, tmp_path / "out", shard_size=6)
-    whole = contents_of_fresh_build(replace(config, out=tmp_path / "fresh"))
+    build(replace(config, out=tmp_path / "fresh"))
+    whole = contents(tmp_path / "fresh")
     real = Worker.samples
 
     def samples(self: Worker, shard: object) -> object:
@@ -284,12 +279,7 @@ def test_disk_full_keeps_finished_shards(pictures: Path, tmp_path: Path, monkeyp
     assert contents(config.out) == whole
 
 
-def contents_of_fresh_build(config: object) -> dict[str, bytes]:
-    build(config)  # type: ignore[arg-type]
-    return contents(config.out)  # type: ignore[attr-defined]
-
-
-def test_too_little_space_is_said_before_anything_is_made(
+def test_too_little_space_is_refused_before_anything_is_made(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fgbg_data.building.forecast.free_bytes", lambda folder: 10_000)
@@ -298,7 +288,7 @@ def test_too_little_space_is_said_before_anything_is_made(
     assert not list((tmp_path / "out").rglob("*.tar"))
 
 
-def test_faint_cutout_is_named(tmp_path: Path, pictures: Path) -> None:
+def test_a_cutout_too_faint_for_a_mask_is_named(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "fg").mkdir()
     Image.new("RGBA", (30, 30), (255, 0, 0, 100)).save(tmp_path / "fg/ghost.png")
     config = replace(config_for(pictures, tmp_path / "out"), fg=tmp_path / "fg")
@@ -306,7 +296,7 @@ def test_faint_cutout_is_named(tmp_path: Path, pictures: Path) -> None:
         build(config)
 
 
-def test_truncated_placements_are_drawn_again_until_they_show(tmp_path: Path, pictures: Path) -> None:
+def test_placements_without_a_mask_pixel_are_drawn_again(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "fg").mkdir()
     cutout = Image.new("RGBA", (60, 60), (0, 0, 0, 1))
     cutout.paste((10, 200, 30, 255), (0, 0, 12, 12))
@@ -329,29 +319,27 @@ def test_depth_that_is_not_finite_stops_and_names_the_sample(
         build(config_for(pictures, tmp_path / "out", depth="fake"))
 
 
-def test_depth_size_bits_and_encoded_layout(pictures: Path, tmp_path: Path) -> None:
+def test_depth_size_depth_bits_and_encoded_layout_are_respected(pictures: Path, tmp_path: Path) -> None:
     options = {"depth": "fake", "depth_size": "half", "depth_bits": 16, "hdf5_layout": "encoded"}
     build(config_for(pictures, tmp_path / "out", format=("tar", "hdf5"), **options))
-    with (
-        h5py.File(tmp_path / "out/train/fgbg-train-000000.h5") as shard,
-        tarfile.open(tmp_path / "out/train/fgbg-train-000000.tar") as tar,
-    ):
-        for place, key in enumerate(shard["key"].asstr()[:]):
+    files = tar_members(tmp_path / "out/train/fgbg-train-000000.tar")
+    with h5py.File(tmp_path / "out/train/fgbg-train-000000.h5") as shard:
+        for index, key in enumerate(shard["key"].asstr()[:]):
             for field, suffix in (("image", "jpg"), ("mask", "mask.png"), ("depth", "depth.png")):
-                assert shard[field][place].tobytes() == tar.extractfile(f"{key}.{suffix}").read()  # type: ignore[union-attr]
+                assert shard[field][index].tobytes() == files[f"{key}.{suffix}"]
         depth = np.asarray(Image.open(io.BytesIO(shard["depth"][0].tobytes())))
     assert depth.shape == (24, 24)
     assert len(np.unique(depth)) > 256
 
 
-def test_other_build_on_the_folder_is_refused(pictures: Path, tmp_path: Path) -> None:
+def test_a_second_build_on_one_folder_is_refused(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "out")
     config.out.mkdir()
     with build_lock(config.out), pytest.raises(StorageError, match="another build is running on this folder"):
         build(config)
 
 
-def test_build_log_is_no_part_of_the_dataset(dataset: Path) -> None:
+def test_build_log_is_not_part_of_the_dataset(dataset: Path) -> None:
     log = (dataset / "build.log").read_text()
     assert "complete: 48 samples" in log
     for name, data in contents(dataset).items():

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from helpers.build_command import QUICK, as_a_process, build, refused, snapshot
+from helpers.build_command import QUICK, refused_build, run_build, run_build_process, snapshot
 from PIL import Image
 
 from fgbg_data import cli
@@ -20,16 +20,11 @@ from fgbg_data import cli
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--fit covr", "--fit covr: expected one of cover, stretch; did you mean 'cover'?"),
         (
             "--depth tinny",
             "--depth tinny: there is no such estimator; did you mean 'tiny'? `fgbg-data estimators` lists them all",
         ),
         ("--format zip", "--format zip: expected one of tar, hdf5"),
-        ("--holdout fg", "--holdout fg: expected one of background, foreground, both, sample"),
-        ("--image-format jpeg", "--image-format jpeg: expected one of jpg, png; did you mean 'jpg'?"),
-        ("--hdf5-layout x", "--hdf5-layout x: expected one of pixels, encoded"),
-        ("--device gpu", "--device gpu: expected one of auto, cpu, cuda"),
         ("--size 3", "--size 3: expected sides of 8 to 8192 pixels"),
         ("--scale 1", "--scale 1: expected LOW:HIGH, such as 0.4:0.7, or native"),
         ("--truncate 1", "--truncate 1.0: expected a share of at least 0 and below 1"),
@@ -39,46 +34,49 @@ from fgbg_data import cli
         ("--jobs -2", "--jobs -2: expected at least 0"),
     ],
 )
-def test_values_that_cannot_work(options: str, message: str, folder: Path) -> None:
-    assert refused(folder, *options.split()).startswith(message)
+def test_values_that_cannot_work_are_refused_before_anything_is_written(
+    options: str, message: str, folder: Path
+) -> None:
+    assert refused_build(folder, *options.split()).startswith(message)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--positions many", "Error: Invalid value for '--positions': 'many' is not a valid integer."),
-        ("--truncate x", "Error: Invalid value for '--truncate': 'x' is not a valid float."),
-        ("--positons 3", "Error: No such option: --positons Did you mean --positions?"),
-        ("more", "Error: Got unexpected extra argument (more)"),
+        ("--fit covr", "Invalid value for '--fit': 'covr' is not one of 'cover', 'stretch'; did you mean 'cover'?"),
+        ("--device x", "Invalid value for '--device': 'x' is not one of 'auto', 'cpu', 'cuda'"),
+        ("--positions many", "Invalid value for '--positions': 'many' is not a valid integer"),
+        ("--truncate x", "Invalid value for '--truncate': 'x' is not a valid float"),
+        ("--positons 3", "No such option '--positons'. Did you mean '--positions'?"),
+        ("more", "Got unexpected extra argument (more)"),
     ],
 )
-def test_what_click_refuses(options: str, message: str, folder: Path) -> None:
-    before = snapshot(folder)
-    result = build(folder, *options.split())
-    assert result.exit_code == 2
-    assert re.sub(r"[^\w ]", "", message) in re.sub(r"[^\w ]", "", result.stderr)  # click changes its punctuation
-    assert "Traceback" not in result.output
-    assert snapshot(folder) == before
+def test_words_that_are_not_understood_are_refused_with_a_pointer_to_the_help(
+    options: str, message: str, folder: Path
+) -> None:
+    assert refused_build(folder, *options.split()) == f"fgbg-data build: {message}; see fgbg-data build --help"
 
 
-def test_options_win_over_the_file(folder: Path) -> None:
+def test_options_win_over_the_toml_file(folder: Path) -> None:
     toml = folder / "build.toml"
     toml.write_text(f'bg = "{folder}/none"\nseed = 4\nsamples = 3\nformat = ["hdf5"]\n')
-    result = build(folder, "--config", str(toml), "--samples", "5")
+    result = run_build(folder, "--config", str(toml), "--samples", "5")
     assert result.exit_code == 0, result.output
     manifest = json.loads((folder / "out" / "dataset.json").read_text())
     config = manifest["identity"]["config"]
     assert (config["seed"], config["samples"], config["format"]) == (4, 5, ["hdf5"])
     shutil.rmtree(folder / "out")
     toml.write_text("seeds = 4\n")
-    assert refused(folder, "--config", str(toml)) == f"{toml}: 'seeds' is no option; did you mean 'seed'?"
-    assert refused(folder, "--config", str(folder / "no.toml")).startswith(f"{folder / 'no.toml'}: cannot be read (No")
+    assert refused_build(folder, "--config", str(toml)) == f"{toml}: 'seeds' is no option; did you mean 'seed'?"
+    assert refused_build(folder, "--config", str(folder / "no.toml")).startswith(
+        f"{folder / 'no.toml'}: cannot be read (No"
+    )
 
 
 # --- the dry run -------------------------------------------------------------------------------------------
 
 
-def test_dry_run_of_the_classic_set(tmp_path: Path) -> None:
+def test_dry_run_counts_the_classic_set(tmp_path: Path) -> None:
     """102 x 104 sources give exactly 424,320 samples; nothing is written."""
     (tmp_path / "bg").mkdir()
     (tmp_path / "fg").mkdir()
@@ -105,58 +103,51 @@ def test_dry_run_of_the_classic_set(tmp_path: Path) -> None:
     assert lines[-1] == "nothing was written (--dry-run)"
 
 
-def test_dry_run_foretells_the_size(folder: Path) -> None:
+def test_dry_run_predicts_the_size(folder: Path) -> None:
     options = ("--positions", "4", "--format", "tar,hdf5", "--hdf5-layout", "encoded", "--size", "96")
-    result = build(folder, *options, "--dry-run")
+    result = run_build(folder, *options, "--dry-run")
     amount, unit = re.search(r"expected: ([\d.]+) (\w+)", result.stdout).groups()  # type: ignore[union-attr]
     expected = float(amount) * {"kB": 1e3, "MB": 1e6}[unit]
-    assert build(folder, *options).exit_code == 0
+    assert run_build(folder, *options).exit_code == 0
     real = sum(path.stat().st_size for path in (folder / "out").rglob("*") if path.suffix in (".tar", ".h5"))
     assert real == pytest.approx(expected, rel=0.15)
 
 
-def test_dry_run_speaks_of_what_is_asked_and_what_is_finished(folder: Path) -> None:
-    result = build(folder, "--samples", "1", "--no-mirror", "--dry-run")
+def test_dry_run_counts_the_samples_asked_for_and_the_shards_that_are_finished(folder: Path) -> None:
+    result = run_build(folder, "--samples", "1", "--no-mirror", "--dry-run")
     assert result.stdout.splitlines()[0] == (
         "4 backgrounds x 3 foregrounds x 1 position = 12 samples; this build makes 1 of them"
     )
     assert "with 1 worker\n" in result.stdout
     assert not (folder / "out").exists()
-    assert build(folder, "--shard-size", "10").exit_code == 0
+    assert run_build(folder, "--shard-size", "10").exit_code == 0
     (folder / "out" / "train" / "fgbg-train-000001.json").unlink()
     before = snapshot(folder)
-    result = build(folder, "--shard-size", "10", "--dry-run")
+    result = run_build(folder, "--shard-size", "10", "--dry-run")
     assert "2 of 3 shards are finished already" in result.stdout
     assert snapshot(folder) == before
-    assert "holds another dataset" in refused(folder, "--dry-run", "--seed", "3")
+    assert "holds another dataset" in refused_build(folder, "--dry-run", "--seed", "3")
 
 
 # --- the command itself ------------------------------------------------------------------------------------
 
 
-def test_summary_of_a_build(folder: Path) -> None:
-    result = build(folder, "--samples", "6", "--val", "0.2")
+def test_a_build_ends_with_a_summary(folder: Path) -> None:
+    result = run_build(folder, "--samples", "6", "--val", "0.2")
     assert result.exit_code == 0, result.output
     out = folder / "out"
     assert f"{out}: 6 samples (train 5, val 1), " in result.stdout
-    assert f"look at {out / 'preview.png'}; what it is stands in {out / 'README.md'}" in result.stdout
+    assert f"look at {out / 'preview.png'}; {out / 'README.md'} says what the dataset is" in result.stdout
     assert re.search(r"image .*uint8 .*6 .*32 x 32 x 3", result.stdout)
 
 
-def test_help_teaches() -> None:
+def test_help_begins_with_an_example() -> None:
     result = CliRunner().invoke(cli.main, ["build", "--help"])
     assert result.exit_code == 0
-    options = [parameter for parameter in cli.main.commands["build"].params if isinstance(parameter, click.Option)]
-    for option in options:
-        assert option.help, option.name
-        assert option.help.endswith((".", "]")), option.help
-        assert f"{option.opts[0]}" in result.stdout
     assert "fgbg-data build --bg bg/ --fg fg/ --out shards/" in result.stdout
-    assert "--fit cover|stretch " in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 110
 
 
-def test_help_tells_the_real_defaults() -> None:
+def test_help_shows_the_real_defaults() -> None:
     from dataclasses import MISSING, fields
 
     from fgbg_data.config import BuildConfig
@@ -184,8 +175,8 @@ def test_help_tells_the_real_defaults() -> None:
         assert expected in shown[1], field.name
 
 
-def test_a_refusal_as_a_process(tmp_path: Path) -> None:
-    done = as_a_process("--bg", tmp_path / "none", "--fg", tmp_path / "fg", "--out", tmp_path / "out", *QUICK)
+def test_a_refusal_ends_the_process_with_status_2_and_one_line(tmp_path: Path) -> None:
+    done = run_build_process("--bg", tmp_path / "none", "--fg", tmp_path / "fg", "--out", tmp_path / "out", *QUICK)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"fgbg-data: {tmp_path / 'none'}: there is no such folder; --bg expects the folder of the background pictures\n"

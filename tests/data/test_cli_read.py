@@ -1,4 +1,4 @@
-"""The commands that read: what they print, and with which status they end."""
+"""The commands that read a dataset: what they print, and their exit status."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def run(*arguments: object) -> Result:
     return result
 
 
-def test_info(dataset: Path, copy: Path) -> None:
+def test_info_prints_counts_and_options_as_text_or_json(dataset: Path, copy: Path) -> None:
     text = run("info", dataset).stdout
     assert f"{dataset}: 48 samples as tar and hdf5" in text
     assert "(complete)" in text
@@ -31,7 +31,7 @@ def test_info(dataset: Path, copy: Path) -> None:
     assert "48 samples as hdf5 and tar (no dataset.json)" in run("info", copy).stdout
 
 
-def test_info_of_an_unfinished_build(copy: Path) -> None:
+def test_info_says_that_a_build_is_not_finished(copy: Path) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
     (copy / MANIFEST).write_text(json.dumps(manifest | {"complete": False, "shards": [], "statistics": {}}))
     result = run("info", copy)
@@ -39,14 +39,14 @@ def test_info_of_an_unfinished_build(copy: Path) -> None:
     assert "(build not finished)" in result.stdout
 
 
-def test_stats(dataset: Path) -> None:
+def test_stats_prints_the_same_from_records_and_from_pixels(dataset: Path) -> None:
     result = run("stats", dataset, "--format", "tar")
     assert result.exit_code == 0
     assert "48 x 48 x 3" in result.stdout
     assert run("stats", dataset, "--format", "tar", "--recompute", "-j", 1).stdout == result.stdout
 
 
-def test_verify_ends_with_0_or_1(dataset: Path, copy: Path, pictures: Path) -> None:
+def test_verify_ends_with_status_0_or_1(dataset: Path, copy: Path, pictures: Path) -> None:
     result = run("verify", dataset, "-j", 1, "--rerender", 2, "--bg", pictures / "bg", "--fg", pictures / "fg")
     assert result.exit_code == 0, result.output
     assert result.stdout.endswith("48 samples in 7 shards: all is as it should be\n")
@@ -62,14 +62,14 @@ def test_verify_ends_with_0_or_1(dataset: Path, copy: Path, pictures: Path) -> N
     assert "it makes the condemned shards again" in result.stdout
 
 
-def test_preview(dataset: Path, tmp_path: Path) -> None:
+def test_preview_writes_a_sheet_and_prints_its_path(dataset: Path, tmp_path: Path) -> None:
     result = run("preview", dataset, "-o", tmp_path / "sheet.png", "-n", 2, "--split", "val")
     assert result.stdout == f"look at {tmp_path / 'sheet.png'}\n"
     assert (tmp_path / "sheet.png").is_file()
 
 
 @pytest.mark.parametrize("command", ["info", "stats", "verify", "preview"])
-def test_mistakes_are_one_line(command: str, tmp_path: Path) -> None:
+def test_mistakes_end_in_one_line_and_status_2(command: str, tmp_path: Path) -> None:
     result = run(command, tmp_path / "nowhere")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Composing: exact pixels, masks, mirrors, edges."""
+"""Composites: pixels are exact, and the mask lies where the cut-out was pasted."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def golden_composites() -> dict[str, Image.Image]:
 
 
 @pytest.mark.parametrize("name", sorted(golden_composites()))
-def test_golden(name: str) -> None:
+def test_composites_equal_the_golden_files(name: str) -> None:
     with Image.open(GOLDEN / f"{name}.png") as expected:
         np.testing.assert_array_equal(np.asarray(golden_composites()[name]), np.asarray(expected))
 
@@ -73,7 +73,7 @@ def test_paste_equals_exact_arithmetic(background: np.ndarray, cutout: np.ndarra
                 np.testing.assert_array_equal(image[row, column], under)
 
 
-def test_half_coverage_is_the_threshold() -> None:
+def test_the_mask_begins_at_half_coverage() -> None:
     cutout = np.zeros((1, 4, 4), np.uint8)
     cutout[0, :, 3] = [127, 128, 0, 255]
     assert paste(np.zeros((1, 4, 3), np.uint8), cutout, top=0, left=0).mask.tolist() == [[0, 255, 0, 255]]
@@ -81,7 +81,7 @@ def test_half_coverage_is_the_threshold() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(top=st.integers(-30, 60), left=st.integers(-30, 70), height=st.integers(1, 130), width=st.integers(1, 100))
-def test_mask_is_aligned_with_what_was_pasted(top: int, left: int, height: int, width: int) -> None:
+def test_the_mask_lies_where_the_cutout_was_pasted(top: int, left: int, height: int, width: int) -> None:
     """White on black and black on white differ exactly where something was pasted."""
     white = Image.new("RGBa", (40, 50), (0, 0, 0, 0))
     white.paste((255, 255, 255, 255), (5, 10, 35, 45))
@@ -90,7 +90,7 @@ def test_mask_is_aligned_with_what_was_pasted(top: int, left: int, height: int, 
     np.testing.assert_array_equal(mask, np.where(image[..., 0] >= 128, 255, 0))
 
 
-def test_mirrored_is_the_flipped_cutout_in_the_same_box() -> None:
+def test_a_mirrored_sample_is_the_flipped_cutout_in_the_same_box() -> None:
     background = np.zeros((64, 80, 3), np.uint8)
     plain = compose(background, drawn_sizes(), placement_at(3, 20, 48, 36))
     mirrored = compose(background, drawn_sizes(), placement_at(3, 20, 48, 36, mirrored=True))
@@ -98,7 +98,7 @@ def test_mirrored_is_the_flipped_cutout_in_the_same_box() -> None:
     np.testing.assert_array_equal(plain.mask[3:51, 20:56], mirrored.mask[3:51, 20:56][:, ::-1])
 
 
-def test_native_size_keeps_pixels() -> None:
+def test_at_its_own_size_a_cutout_keeps_its_pixels() -> None:
     for pixels in drawn_sizes():
         np.testing.assert_array_equal(resize_premultiplied(drawn_sizes(), *pixels.shape[:2]), pixels)
 

@@ -1,4 +1,5 @@
-"""The configuration: bad values with their messages, TOML, and what the fingerprint depends on."""
+"""A build's configuration: bad values are refused by name, TOML gives every option, and the fingerprint holds all
+that changes the dataset."""
 
 import dataclasses
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_every_option_that_can_be_wrong_is_tested() -> None:
     assert tested | paths_and_switches | elsewhere == {field.name for field in dataclasses.fields(BuildConfig)}
 
 
-def test_parsed_values() -> None:
+def test_values_are_parsed() -> None:
     made = config(size="320x240", scale="0.25:1", depth_size="half", format="hdf5, tar", bg="some/bg")
     assert made.canvas == (240, 320)
     assert made.scale_range == (0.25, 1.0)
@@ -166,7 +167,7 @@ def test_a_size_is_parsed_or_refused(width: int, height: int, cross: str) -> Non
 
 
 @given(text=st.text(max_size=12).filter(lambda text: not text.replace("x", "").replace("X", "").isdigit()))
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_text_that_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="^size="):
         parse_size("size", text)
 
@@ -225,7 +226,7 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['format = "tar,hdf5"', 'format = ["tar", "hdf5"]', 'format = "hdf5, tar"'])
-def test_toml_formats(text: str, tmp_path: Path) -> None:
+def test_toml_gives_formats_as_text_or_as_a_list(text: str, tmp_path: Path) -> None:
     assert config(**read_toml(toml(tmp_path, text))).format == ("tar", "hdf5")
 
 
@@ -258,7 +259,7 @@ def test_toml_formats(text: str, tmp_path: Path) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_bad_toml_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_bad_toml_is_refused_with_its_file_and_key(text: str, message: str, tmp_path: Path) -> None:
     path = toml(tmp_path, text)
     with pytest.raises(ConfigError) as error:
         read_toml(path)
@@ -267,7 +268,7 @@ def test_bad_toml_is_told(text: str, message: str, tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_toml_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_toml_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none.toml: cannot be read \(No such file or directory\)"):
         read_toml(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
@@ -317,16 +318,16 @@ APART = {"depth_mode"}
 """Cannot be combined with `depth = "none"`."""
 
 
-def test_every_field_is_known_to_change_the_dataset_or_not() -> None:
+def test_every_field_is_listed_as_changing_the_dataset_or_not() -> None:
     assert OTHER_VALUES.keys() | NO_CHANGE.keys() | APART == {field.name for field in dataclasses.fields(BuildConfig)}
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
-def test_what_changes_the_dataset_changes_the_fingerprint(name: str) -> None:
+def test_options_that_change_the_dataset_change_the_fingerprint(name: str) -> None:
     assert stamp(**{name: OTHER_VALUES[name]}) != stamp()
 
 
-def test_options_of_composed_depth_count_where_there_is_any() -> None:
+def test_options_of_composed_depth_change_the_fingerprint_only_with_composed_depth() -> None:
     composed = [
         stamp(),
         stamp(depth_mode="compose"),
@@ -339,13 +340,13 @@ def test_options_of_composed_depth_count_where_there_is_any() -> None:
     assert stamp(depth_mode="both", relief=0) == stamp(depth_mode="both", relief=0.0)
 
 
-def test_layout_counts_where_there_is_hdf5() -> None:
+def test_hdf5_layout_changes_the_fingerprint_only_with_hdf5() -> None:
     assert stamp(format="hdf5", hdf5_layout="encoded") != stamp(format="hdf5")
 
 
 @settings(max_examples=60)
 @given(names=st.sets(st.sampled_from(sorted(NO_CHANGE))), others=st.sets(st.sampled_from(sorted(OTHER_VALUES))))
-def test_what_does_not_change_the_dataset_leaves_the_fingerprint(names: set[str], others: set[str]) -> None:
+def test_options_that_do_not_change_the_dataset_keep_the_fingerprint(names: set[str], others: set[str]) -> None:
     if "format" in others:
         names = names - {"hdf5_layout"}
     changed = {name: OTHER_VALUES[name] for name in others}
@@ -383,7 +384,7 @@ def test_different_datasets_have_different_fingerprints(first: set[str], second:
     ],
     ids=str,
 )
-def test_two_ways_to_say_one_thing_are_one_dataset(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_two_spellings_of_one_option_are_one_dataset(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert config(**one).described() == config(**other).described()
     assert stamp(**one) == stamp(**other)
 

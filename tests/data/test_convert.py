@@ -1,4 +1,4 @@
-"""Conversion: the same samples whatever the chain of formats; the same bytes however often killed; plain errors."""
+"""Conversion: the same samples through any chain of formats, and the same bytes however often it is killed."""
 
 import csv
 import itertools
@@ -135,7 +135,7 @@ def test_index_csv_names_every_loose_file(tars: Path, tmp_path: Path) -> None:
     assert {"background", "foreground", "mask_area_px", "top", "height"} <= rows[0].keys()
 
 
-def test_what_is_written_is_a_dataset(tars: Path, tmp_path: Path) -> None:
+def test_a_converted_dataset_is_complete_and_knows_its_history(tars: Path, tmp_path: Path) -> None:
     manifest = convert(tars, tmp_path / "out", format="tar,hdf5")
     report = verify(tmp_path / "out")
     assert report.ok, report.problems
@@ -154,7 +154,7 @@ def test_bytes_do_not_depend_on_workers(tars: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_pixels_to_jpeg_is_a_new_generation(tars: Path, tmp_path: Path) -> None:
+def test_jpeg_is_written_from_pixels_only_when_asked(tars: Path, tmp_path: Path) -> None:
     convert(tars, tmp_path / "h5", format="hdf5")
     with pytest.raises(
         ConfigError, match=r"h5: holds pixels, no JPEG files; .* image_format='png' .* or reencode=True"
@@ -171,7 +171,7 @@ def test_pixels_to_jpeg_is_a_new_generation(tars: Path, tmp_path: Path) -> None:
         verify(tmp_path / "tar", rerender=1, bg=tmp_path, fg=tmp_path)
 
 
-def test_shards_of_which_nothing_else_is_left(tars: Path, tmp_path: Path) -> None:
+def test_shards_without_manifest_and_records_are_converted(tars: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     shutil.copytree(tars, bare)
     for path in [*bare.glob("*.*"), *bare.glob("*/*.json")]:
@@ -181,7 +181,7 @@ def test_shards_of_which_nothing_else_is_left(tars: Path, tmp_path: Path) -> Non
     assert verify(tmp_path / "out").ok
 
 
-def test_a_truncated_shard_is_found(tars: Path, tmp_path: Path) -> None:
+def test_a_truncated_shard_is_refused(tars: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     shutil.copytree(tars, damaged)
     shard = damaged / "train" / "fgbg-train-000000.tar"
@@ -190,7 +190,7 @@ def test_a_truncated_shard_is_found(tars: Path, tmp_path: Path) -> None:
         convert(damaged, tmp_path / "out", format="hdf5")
 
 
-def test_a_changed_sample_is_found(dataset: Path, tmp_path: Path) -> None:
+def test_a_changed_sample_is_refused(dataset: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged"
     shutil.copytree(dataset, damaged)
     with h5py.File(damaged / "train" / "fgbg-train-000000.h5", "r+") as file:
@@ -219,13 +219,13 @@ def test_an_unfinished_dataset_is_refused(tars: Path, tmp_path: Path) -> None:
         ({"format": "hdf5", "hdf5_layout": "flat"}, r"hdf5_layout='flat': expected one of pixels, encoded"),
     ],
 )
-def test_options_that_cannot_work(tars: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_bad_options_are_refused(tars: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         convert(tars, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
-def test_folders_that_cannot_be_written(tars: Path, dataset: Path, tmp_path: Path) -> None:
+def test_unsuitable_output_folders_are_refused(tars: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="overlaps with .*, which is read"):
         convert(tars, tars / "train", format="hdf5")
     (tmp_path / "full").mkdir()
@@ -258,7 +258,7 @@ def test_keys_are_never_paths(tars: Path, tmp_path: Path) -> None:
         open_dataset(tmp_path / "files")
 
 
-def test_command_says_what_is_wrong_in_one_line(tars: Path, tmp_path: Path) -> None:
+def test_the_command_refuses_in_one_line(tars: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         main, ["convert", str(tmp_path / "none"), "--format", "hdf5", "--out", str(tmp_path / "o")]
     )
@@ -269,7 +269,7 @@ def test_command_says_what_is_wrong_in_one_line(tars: Path, tmp_path: Path) -> N
     assert f"{tmp_path / 'o'}: {Manifest.read(tars).samples} samples (" in done.output
 
 
-def test_no_size_is_told_of_loose_files(tars: Path, tmp_path: Path) -> None:
+def test_loose_files_are_listed_without_a_size(tars: Path, tmp_path: Path) -> None:
     """A record knows the size of the table alone."""
     out = tmp_path / "files"
     done = CliRunner().invoke(main, ["convert", str(tars), "--format", "folder", "--out", str(out), "-j1"])
@@ -280,7 +280,7 @@ def test_no_size_is_told_of_loose_files(tars: Path, tmp_path: Path) -> None:
     assert all(re.search(r"\d [kMG]?B\b", text) for text in told)
 
 
-def test_killed_and_run_again_is_never_killed(tars: Path, tmp_path: Path) -> None:
+def test_a_killed_conversion_run_again_writes_the_same_bytes(tars: Path, tmp_path: Path) -> None:
     arguments = ["convert", str(tars), "--format", "folder", "--jobs", "1", "--out"]
     out = tmp_path / "out"
     killed = 0
@@ -314,7 +314,7 @@ def test_resume_makes_only_what_is_missing(tars: Path, tmp_path: Path) -> None:
     assert kept.stat().st_mtime_ns == age
 
 
-def test_depth_may_be_missing(pictures: Path, tmp_path: Path) -> None:
+def test_datasets_without_depth_are_converted(pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "tars", positions=1, mirror=False))
     convert(tmp_path / "tars", tmp_path / "files", format="folder")
     sample = open_dataset(tmp_path / "files")[0]

@@ -1,4 +1,4 @@
-"""The demo's pictures: what is written where, that it can be pasted, and that nothing else is touched."""
+"""The demo's pictures: they are usable sources, a second run writes the same bytes, and other files are left alone."""
 
 import csv
 import re
@@ -20,7 +20,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoPaths:
     return write_demo(tmp_path_factory.mktemp("demo"))
 
 
-def test_a_dozen_of_each_with_slugs_for_names(demo: DemoPaths) -> None:
+def test_a_dozen_pictures_of_each_kind_have_slugs_for_names(demo: DemoPaths) -> None:
     assert (len(BACKGROUNDS), len(FOREGROUNDS)) == (12, 12)
     assert {p.name for p in demo.backgrounds.iterdir()} == {f"{n}.jpg" for n in BACKGROUNDS} | {"sources.csv"}
     assert {p.name for p in demo.foregrounds.iterdir()} == {f"{n}.png" for n in FOREGROUNDS} | {"sources.csv"}
@@ -28,7 +28,7 @@ def test_a_dozen_of_each_with_slugs_for_names(demo: DemoPaths) -> None:
 
 
 @pytest.mark.parametrize("name", BACKGROUNDS)
-def test_background(demo: DemoPaths, name: str) -> None:
+def test_every_background_is_an_rgb_photo_of_one_size(demo: DemoPaths, name: str) -> None:
     with Image.open(demo.backgrounds / f"{name}.jpg") as picture:
         assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (480, 360))
         pixels = np.asarray(picture)
@@ -36,7 +36,7 @@ def test_background(demo: DemoPaths, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FOREGROUNDS)
-def test_cutout(demo: DemoPaths, name: str) -> None:
+def test_every_cutout_has_soft_edges_and_a_clear_border(demo: DemoPaths, name: str) -> None:
     with Image.open(demo.foregrounds / f"{name}.png") as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGBA")
         assert 300 <= max(picture.size) <= 400
@@ -92,7 +92,7 @@ def test_a_second_run_writes_the_same_bytes_and_leaves_nothing_else(
 @pytest.mark.parametrize(
     "stranger", ["holiday.jpg", "bg/holiday.jpg", "fg/.notes", "bg/cat.png", "fg/mine/cat.png", "fg/mine.partial"]
 )
-def test_refuses_a_folder_with_other_files(tmp_path: Path, stranger: str) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path, stranger: str) -> None:
     (tmp_path / stranger).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / stranger).write_bytes(b"mine")
     before = contents(tmp_path)
@@ -104,7 +104,7 @@ def test_refuses_a_folder_with_other_files(tmp_path: Path, stranger: str) -> Non
     assert contents(tmp_path) == before
 
 
-def test_leaves_alone_what_was_built_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_built_from_the_demo_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fgbg_data.demo.BACKGROUNDS", {"office": BACKGROUNDS["office"]})
     monkeypatch.setattr("fgbg_data.demo.FOREGROUNDS", {"cat": FOREGROUNDS["cat"]})
     for name in ("shards/dataset.json", "runs/first/config.toml"):
@@ -116,7 +116,7 @@ def test_leaves_alone_what_was_built_from_it(tmp_path: Path, monkeypatch: pytest
     )
 
 
-def test_refusal_counts_the_other_files(tmp_path: Path) -> None:
+def test_a_refusal_counts_the_other_files(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt", "c.txt"):
         (tmp_path / name).touch()
     with pytest.raises(StorageError, match=re.escape("holds a.txt and 2 more, which")):
@@ -124,7 +124,7 @@ def test_refusal_counts_the_other_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("own", ["", "bg", "fg"])
-def test_refuses_a_file_where_a_folder_belongs(tmp_path: Path, own: str) -> None:
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, own: str) -> None:
     target = tmp_path / "demo"
     if own:
         target.mkdir()

@@ -1,4 +1,4 @@
-"""Real kills: SIGKILL and Ctrl-C at random moments, an immediate restart, the same bytes, nobody left behind."""
+"""Builds that are killed: after SIGKILL or Ctrl-C at any moment a restart writes the same bytes; no process is left."""
 
 import contextlib
 import os
@@ -71,7 +71,9 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.mark.parametrize("whom", ["parent", "group"])
-def test_killed_and_restarted_at_once(whom: str, pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_a_build_killed_and_restarted_at_once_writes_the_same_bytes(
+    whom: str, pictures: Path, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
     out = tmp_path / "out"
     moment = random.Random(f"kill the {whom}")
     killed_in_the_middle = 0
@@ -101,7 +103,7 @@ def test_killed_and_restarted_at_once(whom: str, pictures: Path, tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_killed_while_the_sources_are_looked_at_and_after(pictures: Path, tmp_path: Path) -> None:
+def test_a_build_killed_while_it_checks_sources_or_later_goes_on(pictures: Path, tmp_path: Path) -> None:
     """With composed depth: what the estimator said of the sources is kept, and the bytes are the same."""
     subprocess.run(command(pictures, tmp_path / "whole", 1, COMPOSED), check=True, capture_output=True)
     out = tmp_path / "out"
@@ -138,7 +140,7 @@ def test_workers_die_with_a_killed_parent(pictures: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_says_how_to_go_on(jobs: int, pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_ctrl_c_prints_how_to_go_on(jobs: int, pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     out = tmp_path / "out"
     build = start(pictures, out, jobs)
     wait_for_shard(out, build, 0)
@@ -157,7 +159,7 @@ def test_ctrl_c_says_how_to_go_on(jobs: int, pictures: Path, tmp_path: Path, who
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.05, 0.1, 0.2, 0.4])
-def test_ctrl_c_while_workers_start_says_that_alone(delay_s: float, pictures: Path, tmp_path: Path) -> None:
+def test_ctrl_c_while_workers_start_prints_only_that(delay_s: float, pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build = start(pictures, out, 2)
     while build.poll() is None and not loky_workers(build):
@@ -183,7 +185,9 @@ def test_ctrl_c_for_the_parent_alone_stops_its_workers(pictures: Path, tmp_path:
     assert not psutil.wait_procs(workers, timeout=10)[1]
 
 
-def test_ctrl_c_does_not_reach_the_background(pictures: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+def test_ctrl_c_does_not_stop_a_build_in_the_background(
+    pictures: Path, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
     build = start(pictures, tmp_path / "out", 2, ctrl_c=signal.SIG_IGN)
     wait_for_shard(tmp_path / "out", build, 0)
     os.killpg(build.pid, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process: large blocks that come and go cost no new pages."""
+"""Memory settings: large blocks that are freed stay with the process, so new ones cost no page faults."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def page_faults(how: str) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc's allocator is told")
-def test_large_blocks_cost_no_new_pages() -> None:
+def test_large_blocks_that_are_reused_cost_no_page_faults() -> None:
     pages = (MEGABYTES << 20) // 4096
     assert page_faults("kept") < 2 * pages
     assert page_faults("as it is") > ROUNDS * pages / 2  # else there is nothing to keep

@@ -1,4 +1,4 @@
-"""Merge and split: unique keys, no leaks, nothing lost, pixels as they were."""
+"""Merging and splitting datasets: keys stay unique, no source leaks between splits, no sample is lost or changed."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from helpers.datasets import config_for
-from helpers.pictures import draw_pictures
+from helpers.source_pictures import draw_pictures
 from PIL import Image
 
 from fgbg_data.building.build import build
@@ -47,7 +47,7 @@ def everything(folder: Path) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def test_merged_with_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
+def test_datasets_are_merged_under_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
     manifest = merge([one, other], tmp_path / "both", prefixes=["a", "b"])
     report = verify(tmp_path / "both")
     assert report.ok, report.problems
@@ -65,7 +65,7 @@ def test_merged_with_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
     assert sample.meta["foreground"].startswith("thing"), "one picture, one id"
 
 
-def test_pictures_of_one_name_are_told_apart_or_refused(one: Path, other: Path, tmp_path: Path) -> None:
+def test_different_pictures_of_one_name_need_prefixes(one: Path, other: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"have different pictures as background 'room0' \(and 3 more\).*`prefix`"):
         merge([one, other], tmp_path / "both")
     assert not (tmp_path / "both").exists()
@@ -97,13 +97,15 @@ def test_a_source_that_crosses_splits_is_refused(one: Path, pictures: Path, tmp_
         ({"format": "hdf5"}, r"no format is common to all datasets \(.*one is tar; .* is hdf5\)"),
     ],
 )
-def test_what_differs_is_named(one: Path, pictures: Path, tmp_path: Path, options: Any, message: str) -> None:
+def test_datasets_with_other_options_are_refused(
+    one: Path, pictures: Path, tmp_path: Path, options: Any, message: str
+) -> None:
     build(config_for(pictures, tmp_path / "b", positions=1, mirror=False, **options))
     with pytest.raises(ConfigError, match=message):
         merge([one, tmp_path / "b"], tmp_path / "both", prefixes=["a", "b"])
 
 
-def test_fields_that_differ_are_named(one: Path, dataset: Path, tmp_path: Path) -> None:
+def test_datasets_with_other_fields_are_refused(one: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"differ in fields \(image mask and image mask depth\), depth bits"):
         merge([one, dataset], tmp_path / "both", prefixes=["a", "b"])
 
@@ -115,17 +117,17 @@ def test_fields_that_differ_are_named(one: Path, dataset: Path, tmp_path: Path) 
         (["a", "B_"], "prefix='B_': expected up to 20 of a-z, 0-9 and -"),
     ],
 )
-def test_prefixes_that_cannot_work(one: Path, other: Path, tmp_path: Path, prefixes: list[str], message: str) -> None:
+def test_bad_prefixes_are_refused(one: Path, other: Path, tmp_path: Path, prefixes: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         merge([one, other], tmp_path / "both", prefixes=prefixes)
 
 
-def test_one_dataset_is_no_merge(one: Path, tmp_path: Path) -> None:
+def test_a_single_dataset_is_refused(one: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="two or more datasets, 1 given"):
         merge([one], tmp_path / "both")
 
 
-def test_one_picture_of_two_names_stays_in_one_split(one: Path, pictures: Path, tmp_path: Path) -> None:
+def test_one_picture_under_two_names_stays_in_one_split(one: Path, pictures: Path, tmp_path: Path) -> None:
     for name in ("bg", "fg"):
         (tmp_path / name).mkdir()
         for path in (pictures / name).iterdir():
@@ -140,7 +142,7 @@ def test_one_picture_of_two_names_stays_in_one_split(one: Path, pictures: Path, 
 
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both", "sample"])
-def test_split_anew_keeps_every_pixel(one: Path, tmp_path: Path, holdout: Any) -> None:
+def test_splitting_keeps_every_pixel(one: Path, tmp_path: Path, holdout: Any) -> None:
     manifest = resplit(one, tmp_path / "out", val=0.2, test=0.2, holdout=holdout, shard_size=5)
     report = verify(tmp_path / "out")
     assert report.ok, report.problems
@@ -154,7 +156,7 @@ def test_split_anew_keeps_every_pixel(one: Path, tmp_path: Path, holdout: Any) -
     assert max(shard.samples for shard in manifest.shards) <= 5
 
 
-def test_split_is_a_pure_function(one: Path, tmp_path: Path) -> None:
+def test_splitting_depends_on_nothing_but_dataset_and_options(one: Path, tmp_path: Path) -> None:
     first = resplit(one, tmp_path / "a", val=0.2, test=0.2)
     second = resplit(one, tmp_path / "b", val=0.2, test=0.2)
     assert first == second
@@ -162,12 +164,12 @@ def test_split_is_a_pure_function(one: Path, tmp_path: Path) -> None:
     assert third.fingerprint != first.fingerprint
 
 
-def test_too_few_sources_to_split_by(one: Path, tmp_path: Path) -> None:
+def test_too_few_sources_for_a_split_are_refused(one: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs more foregrounds than the 3 there are"):
         resplit(one, tmp_path / "out", holdout="foreground", val=0.5, test=0.4)
 
 
-def test_commands(one: Path, other: Path, tmp_path: Path) -> None:
+def test_the_commands_merge_and_split_print_what_they_made(one: Path, other: Path, tmp_path: Path) -> None:
     both, again = str(tmp_path / "both"), str(tmp_path / "again")
     done = CliRunner().invoke(
         main, ["merge", str(one), str(other), "--out", both, "--prefix", "a", "--prefix", "b", "-j1"]
@@ -178,4 +180,4 @@ def test_commands(one: Path, other: Path, tmp_path: Path) -> None:
     assert "28 samples (train" in done.output
     done = CliRunner().invoke(main, ["split", both, "--out", again, "--holdout", "none"])
     assert done.exit_code == 2
-    assert "--holdout none: expected one of background" in done.stderr
+    assert "Invalid value for '--holdout': 'none' is not one of" in done.stderr

@@ -1,4 +1,4 @@
-"""Pictures: every kind of file that people have, cropping, halos, fitting."""
+"""Pictures: files of every kind are decoded the right way up, cropped and resized without halos."""
 
 import struct
 from collections.abc import Callable

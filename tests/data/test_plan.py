@@ -1,4 +1,4 @@
-"""The plan: counts, purity, independence, splits."""
+"""The plan: every placement is made exactly once, depends on nothing but its key, and respects box and splits."""
 
 import json
 from collections import Counter
@@ -39,11 +39,11 @@ def golden_plan() -> list[dict[str, Any]]:
     return [vars(p) | {"split": split} for split in plan.splits for p in placements(plan, split)[:12]]
 
 
-def test_golden() -> None:
+def test_plan_equals_the_golden_file() -> None:
     assert golden_plan() == json.loads(GOLDEN.read_text()), "pixels change: raise FORMAT_VERSION, regenerate"
 
 
-def test_classic_count() -> None:
+def test_the_classic_set_has_424320_samples() -> None:
     plan = make_plan(102, 104, positions=20)
     assert len(plan) == 424_320
     assert {name: split.samples for name, split in plan.splits.items()} == {
@@ -55,7 +55,7 @@ def test_classic_count() -> None:
     assert sum(shard.stop - shard.start for shard in plan.shards()) == 424_320
 
 
-def test_a_huge_plan_costs_nothing() -> None:
+def test_a_plan_of_a_billion_samples_is_made_at_once() -> None:
     plan = make_plan(100, 100, positions=50_000)
     assert len(plan) == 10**9
     assert plan.placement("train", 799_999_999).key
@@ -63,7 +63,7 @@ def test_a_huge_plan_costs_nothing() -> None:
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both", "sample"])
 @pytest.mark.parametrize("mirror", [True, False])
-def test_keys_are_unique_and_whole(holdout: str, mirror: bool) -> None:
+def test_every_placement_has_one_key(holdout: str, mirror: bool) -> None:
     plan = make_plan(8, 6, holdout=holdout, mirror=mirror)
     keys = [p.key for split in plan.splits for p in placements(plan, split)]
     assert len(set(keys)) == len(keys) == len(plan)
@@ -86,7 +86,7 @@ def test_splits_do_not_share_what_is_held_out() -> None:
     assert fg["test_bg"] <= fg["train"]
 
 
-def test_shards_are_fair_mixtures() -> None:
+def test_every_shard_is_a_fair_mixture_of_sources() -> None:
     plan = make_plan(20, 20, positions=10, val=0.1, test=0)
     first = [plan.placement("train", place) for place in range(1000)]
     share = Counter(p.background for p in first)
@@ -140,20 +140,20 @@ def test_box_stays_within_the_limits(
             assert max(p.height / rows, p.width / columns) <= high + 0.5 / min(rows, columns)
 
 
-def test_every_place_is_reached() -> None:
+def test_a_box_can_reach_every_position_on_the_canvas() -> None:
     plan = make_plan(1, 1, positions=4000, mirror=False, val=0, test=0, scale="0.5:0.5", size="16")
     spots = Counter((p.top, p.left) for p in placements(plan, "train"))
     p = plan.placement("train", 0)
     assert len(spots) == (16 - p.height + 1) * (16 - p.width + 1)
 
 
-def test_a_cutout_that_cannot_fit_is_named() -> None:
+def test_cutouts_that_cannot_fit_are_named() -> None:
     with pytest.raises(PlacementError, match=r"1 foreground cannot fit on a 64x48 canvas.*fg000 \(90x40\)"):
         make_plan(3, 1, size="64x48", scale="native")
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 65, 1000])
-def test_permutation(n: int) -> None:
+def test_permute_is_a_permutation(n: int) -> None:
     assert sorted(permute(i, n, 5, "train") for i in range(n)) == list(range(n))
 
 
@@ -162,7 +162,7 @@ def test_draws_are_uniform() -> None:
     assert all(850 < counts[value] < 1150 for value in range(10))
 
 
-def test_samples_is_a_fair_subset() -> None:
+def test_fewer_samples_are_a_fair_subset() -> None:
     whole, part = make_plan(10, 10), make_plan(10, 10, samples=100)
     assert len(part) == 100
     assert {name: split.samples for name, split in part.splits.items()} == {"train": 80, "val": 10, "test": 10}
@@ -172,23 +172,23 @@ def test_samples_is_a_fair_subset() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(samples=st.integers(5, 700), holdout=st.sampled_from(["background", "foreground", "both", "sample"]))
-def test_samples_is_exact(samples: int, holdout: str) -> None:
+def test_exactly_as_many_samples_as_asked_are_planned(samples: int, holdout: str) -> None:
     plan = make_plan(9, 7, samples=samples, holdout=holdout)
     assert len(plan) == min(samples, len(make_plan(9, 7, holdout=holdout)))
     assert all(split.samples > 0 for split in plan.splits.values())
 
 
-def test_too_few_samples_for_the_splits() -> None:
+def test_fewer_samples_than_splits_are_refused() -> None:
     with pytest.raises(ConfigError, match="samples=2: fewer than the 3 splits"):
         make_plan(samples=2)
 
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both"])
-def test_too_few_sources_for_the_splits(holdout: str) -> None:
+def test_fewer_sources_than_splits_need_are_refused(holdout: str) -> None:
     with pytest.raises(ConfigError, match=r"needs more (back|fore)grounds than the 2 there are \(at least 3\).*val=0"):
         make_plan(2, 2, holdout=holdout, val=0.1, test=0.1)
 
 
-def test_no_splits() -> None:
+def test_without_val_and_test_everything_is_train() -> None:
     plan = make_plan(1, 1, val=0, test=0)
     assert list(plan.splits) == ["train"]

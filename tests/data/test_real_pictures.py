@@ -1,4 +1,4 @@
-"""A build of real cut-outs and photos, with the embedded estimator, read back by other projects' readers alone."""
+"""A build of real cut-outs and photos with the embedded estimator, read back by other projects' readers only."""
 
 import io
 import subprocess
@@ -17,7 +17,7 @@ SAMPLES = 4000
 
 
 @pytest.mark.slow
-def test_four_thousand_samples(tmp_path: Path) -> None:
+def test_four_thousand_samples_of_real_pictures_are_built_and_read(tmp_path: Path) -> None:
     if not PICTURES.is_dir():
         pytest.skip(f"{PICTURES} is not there: real pictures are kept outside the repository")
     sources = ["--bg", str(PICTURES / "bg"), "--fg", str(PICTURES / "fg"), "--out", str(tmp_path / "shards")]

@@ -1,4 +1,4 @@
-"""Ids of sources: a pure function of the path, never the same for two of them."""
+"""Ids of sources: a pure function of the path, and never the same for two paths."""
 
 import itertools
 import re
@@ -30,7 +30,7 @@ KIND: Any = st.sampled_from(["background", "foreground"])
 
 @settings(max_examples=120, deadline=None)
 @given(file=FILE, kind=KIND)
-def test_id_alphabet_length_and_purity(file: str, kind: Any) -> None:
+def test_an_id_is_short_plain_and_always_the_same(file: str, kind: Any) -> None:
     found = source_id(file, kind)
     assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", found)
     assert len(found) <= 40
@@ -51,7 +51,7 @@ def test_distinct_paths_have_distinct_ids(files: set[str], kind: Any) -> None:
 @example(file="a" * 41 + ".png", kind="foreground")
 @example(file="-a.jpg", kind="background")
 @example(file="a--b.jpg", kind="background")
-def test_bare_slug_only_for_exact_names(file: str, kind: Any) -> None:
+def test_only_exact_names_get_a_bare_slug(file: str, kind: Any) -> None:
     suffix = "png" if kind == "foreground" else "jpg"
     slug = re.fullmatch(rf"([a-z0-9]+(?:-[a-z0-9]+)*)\.{suffix}", file)
     if slug and len(slug[1]) <= 40:
@@ -60,7 +60,7 @@ def test_bare_slug_only_for_exact_names(file: str, kind: Any) -> None:
         assert re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{6}", source_id(file, kind))
 
 
-def test_ids_of_like_names_differ() -> None:
+def test_similar_names_get_different_ids() -> None:
     names = [
         "hall.jpg",
         "Hall.jpg",
@@ -81,13 +81,13 @@ def test_ids_of_like_names_differ() -> None:
     assert source_id("Äpfel & Birnen.png", "foreground").startswith("apfel-birnen-")
 
 
-def test_ids_are_stable() -> None:
+def test_ids_are_as_in_earlier_versions() -> None:
     """Keys of existing datasets hang on these."""
     assert source_id("sub/Big Room (2).jpeg", "background") == "sub-big-room-2-130180"
     assert source_id("部屋.png", "foreground") == "x-89285c"
 
 
-def test_two_spellings_of_one_name_are_an_error(tmp_path: Path) -> None:
+def test_two_spellings_of_one_name_are_refused(tmp_path: Path) -> None:
     for form in ("NFC", "NFD"):
         saved(photo())(tmp_path / unicodedata.normalize(form, "é.png"))
     sources, bad = scan(tmp_path, "background")

@@ -1,4 +1,4 @@
-"""Sources: finding them, the cache, `sources.csv`, and what cannot be used."""
+"""Source folders: pictures are found, checked and cached, `sources.csv` is read, and every unusable file is named."""
 
 import gc
 import os
@@ -44,7 +44,7 @@ def test_finds_pictures_in_folders_and_ignores_the_rest(tmp_path: Path) -> None:
     assert find_pictures(tmp_path, "background") == sorted(names)
 
 
-def test_follows_links_once(tmp_path: Path) -> None:
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "bg" / "sub").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     saved(photo())(tmp_path / "elsewhere" / "far.png")
@@ -59,7 +59,7 @@ def test_follows_links_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "option"), [("background", "bg"), ("foreground", "fg")])
-def test_folders_without_pictures(kind: Any, option: str, tmp_path: Path) -> None:
+def test_folders_without_pictures_are_refused(kind: Any, option: str, tmp_path: Path) -> None:
     for folder, found in ((tmp_path / "none", "there is no such folder"), (tmp_path / "file", "is a file")):
         (tmp_path / "file").write_text("")
         with pytest.raises(
@@ -98,7 +98,7 @@ def sources(tmp_path: Path) -> Path:
 BACKGROUND_BYTES = 16 * 16 * 3
 
 
-def test_least_recently_used_goes_first(sources: Path) -> None:
+def test_the_least_recently_used_source_is_dropped_first(sources: Path) -> None:
     cache = cache_of(sources, limit=3 * BACKGROUND_BYTES)
     first = {name: cache.background(name) for name in ("p0", "p1", "p2")}
     assert cache.background("p0") is first["p0"]  # used again: p1 is now the oldest
@@ -111,7 +111,7 @@ def test_least_recently_used_goes_first(sources: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, BACKGROUND_BYTES - 1, BACKGROUND_BYTES, 5000, 2**20])
-def test_byte_limit_holds(limit: int, sources: Path) -> None:
+def test_the_cache_keeps_to_its_byte_limit(limit: int, sources: Path) -> None:
     cache = cache_of(sources, limit)
     made: list[tuple[weakref.ref[Any], int]] = []
     for name in ["p0", "p1", "p2", "p3", "p1", "p0"]:
@@ -127,7 +127,7 @@ def test_byte_limit_holds(limit: int, sources: Path) -> None:
     assert alive or limit < 5000
 
 
-def test_result_does_not_depend_on_the_limit(sources: Path) -> None:
+def test_pixels_do_not_depend_on_the_limit_of_the_cache(sources: Path) -> None:
     small, large = cache_of(sources, 0), cache_of(sources, 2**30)
     for name in ["p2", "p0", "p2", "p3", "p1", "p0", "p2"]:
         np.testing.assert_array_equal(small.background(name), large.background(name))
@@ -156,7 +156,7 @@ def scan_with_csv(folder: Path, text: str | bytes) -> tuple[dict[str, dict[str, 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_provenance_is_carried(bom: bytes, end: str, tmp_path: Path) -> None:
+def test_provenance_reaches_its_sources(bom: bytes, end: str, tmp_path: Path) -> None:
     lines = [
         "url,file,licence,author,notes",
         'https://example.org/a,a.png,CC0-1.0,"Doe, Jane",x',
@@ -184,13 +184,13 @@ def test_provenance_is_carried(bom: bytes, end: str, tmp_path: Path) -> None:
     ],
     ids=["few-columns", "spaces", "other-spelling", "line-break-in-a-cell", "short-row", "no-rows"],
 )
-def test_provenance_as_people_write_it(text: str, expected: dict[str, str], tmp_path: Path) -> None:
+def test_spellings_of_sources_csv_are_understood(text: str, expected: dict[str, str], tmp_path: Path) -> None:
     found, bad = scan_with_csv(tmp_path, text)
     assert not bad
     assert found["a.png"] == expected
 
 
-def test_provenance_finds_names_of_another_system(tmp_path: Path) -> None:
+def test_names_written_by_another_system_are_found(tmp_path: Path) -> None:
     found, bad = scan_with_csv(tmp_path, "file,author\n" + unicodedata.normalize("NFD", "sub/é b.png") + ",Ann\n")
     assert not bad
     assert found["sub/é b.png"] == {"author": "Ann"}
@@ -210,7 +210,7 @@ def test_provenance_finds_names_of_another_system(tmp_path: Path) -> None:
     ],
     ids=["unknown-file", "no-file", "twice", "no-column", "empty", "semicolons", "latin-1", "utf-16"],
 )
-def test_wrong_provenance_is_told(text: str | bytes, problem: str, tmp_path: Path) -> None:
+def test_wrong_lines_of_sources_csv_are_named(text: str | bytes, problem: str, tmp_path: Path) -> None:
     _, bad = scan_with_csv(tmp_path, text)
     assert [source.file for source in bad] == ["sources.csv"]
     assert bad[0].problem.startswith(problem)
@@ -242,7 +242,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
-def test_every_bad_background_is_told_at_once(tmp_path: Path) -> None:
+def test_every_bad_background_is_listed_at_once(tmp_path: Path) -> None:
     for name, (write, _) in BAD.items():
         write(tmp_path / name)
     saved(photo())(tmp_path / "good.png")
@@ -256,7 +256,7 @@ def test_every_bad_background_is_told_at_once(tmp_path: Path) -> None:
     assert text[1:] == [f"  {tmp_path / source.file}: {source.problem}" for source in bad]
 
 
-def test_text_for_one_bad_picture_and_for_other_files(tmp_path: Path) -> None:
+def test_errors_count_pictures_and_other_files(tmp_path: Path) -> None:
     one = [(tmp_path, BadSource("a.png", "is empty (0 bytes)"))]
     assert str(bad_sources_error(one)).startswith(
         "1 picture cannot be used. Mend or remove it, or go on without it with"
@@ -266,7 +266,7 @@ def test_text_for_one_bad_picture_and_for_other_files(tmp_path: Path) -> None:
     assert len(str(bad_sources_error(one + one)).splitlines()) == 2  # one folder given twice
 
 
-def test_every_bad_foreground_is_told_at_once(tmp_path: Path) -> None:
+def test_every_bad_foreground_is_listed_at_once(tmp_path: Path) -> None:
     clear = cutout()
     clear[..., 3] = 0
     saved(clear)(tmp_path / "clear.png")
@@ -298,7 +298,7 @@ def test_foregrounds_that_all_are_opaque_are_photos(tmp_path: Path) -> None:
     assert not bad
 
 
-def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
     saved(photo())(tmp_path / "good.png")
     try:
         (tmp_path / os.fsdecode(b"J\xf6rg.png")).write_bytes((tmp_path / "good.png").read_bytes())
@@ -309,7 +309,7 @@ def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
     assert bad == [BadSource("J\ufffdrg.png", "has a name that is not UTF-8; rename it")]
 
 
-def test_threads_agree_and_leave_the_warning_filters_alone(tmp_path: Path) -> None:
+def test_threads_find_the_same_and_leave_the_warning_filters_alone(tmp_path: Path) -> None:
     """Odd metadata makes Pillow warn, here an error; the filters belong to the process, not to a thread."""
     broken = b"Exif\0\0II*\0\x08\0\0\0\x09\0" + b"\x12\x01\x03\0\x01\0\0\0"
     for number in range(24):

@@ -1,4 +1,4 @@
-"""The table of a dataset: exact, from records, equal to what the pixels say."""
+"""The table of a dataset: exact, and the same from records and from pixels."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def test_records_recomputed_and_numpy_agree(dataset: Path) -> None:
     assert (rows["meta"].shape, rows["meta"].mean) == ((), [])
 
 
-def test_bytes_are_those_of_the_files(dataset: Path) -> None:
+def test_bytes_are_the_sizes_of_the_stored_files(dataset: Path) -> None:
     tar = {row.name: row.bytes for row in stats(dataset, format="tar")}
     hdf5 = {row.name: row.bytes for row in stats(dataset, format="hdf5")}
     assert hdf5 == {"image": 48**3 * 3, "mask": 48**3, "depth": 48**3 * 2, "meta": None}
@@ -39,19 +39,19 @@ def test_bytes_are_those_of_the_files(dataset: Path) -> None:
     assert all(size > 48 * 50 for size in tar.values())  # type: ignore[operator]
 
 
-def test_manifest_says_the_same(dataset: Path) -> None:
+def test_the_manifest_holds_the_same_statistics(dataset: Path) -> None:
     stated = Manifest.read(dataset).statistics
     for row in stats(dataset)[:3]:
         assert stated[row.name] == FieldStatistics(row.count, tuple(row.mean), tuple(row.std))
 
 
-def test_one_split(dataset: Path) -> None:
+def test_one_split_can_be_chosen(dataset: Path) -> None:
     assert {row.count for row in stats(dataset, "val")} == {12}
     with pytest.raises(ShardError, match="no split 'tets'"):
         stats(dataset, "tets")
 
 
-def test_without_records(dataset: Path, tmp_path: Path) -> None:
+def test_shards_without_records_need_recompute(dataset: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(dataset, tmp_path / "copy"))
     (copy / MANIFEST).unlink()
     for path in copy.glob("*/*.json"):
@@ -61,7 +61,7 @@ def test_without_records(dataset: Path, tmp_path: Path) -> None:
     assert stats(copy, recompute=True) == stats(dataset)
 
 
-def test_a_damaged_pixel_shows_when_recomputed(dataset: Path, tmp_path: Path) -> None:
+def test_recompute_sees_a_damaged_pixel(dataset: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(dataset, tmp_path / "copy"))
     record = copy / "train/fgbg-train-000000.json"
     value = json.loads(record.read_text())

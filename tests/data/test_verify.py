@@ -1,11 +1,9 @@
-"""verify: nothing on healthy data, every kind of planted damage, and a build that mends what was condemned."""
+"""verify: healthy data passes, every kind of damage is found, and the same build mends condemned shards."""
 
-import io
 import json
 import os
 import re
 import shutil
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from helpers.datasets import config_for, contents
+from helpers.tars import rewrite_tar
 from PIL import Image
 
 from fgbg_data.building.build import build
@@ -30,11 +29,12 @@ OTHER = "train/fgbg-train-000002"
 
 
 @pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk, for this file makes hundreds of datasets."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-def test_nothing_on_healthy_data(dataset: Path, pictures: Path) -> None:
+def test_healthy_data_passes_and_is_not_touched(dataset: Path, pictures: Path) -> None:
     before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in dataset.rglob("*")}
     for quick in (False, True):
         report = verify(dataset, quick=quick)
@@ -45,7 +45,7 @@ def test_nothing_on_healthy_data(dataset: Path, pictures: Path) -> None:
     assert before == {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in dataset.rglob("*")}
 
 
-def test_an_older_format_version_is_left_to_its_maker(copy: Path) -> None:
+def test_an_older_format_version_is_refused(copy: Path) -> None:
     for path in copy.rglob("*.json"):
         path.write_text(re.sub(r'("format_version": ?)2', r"\g<1>1", path.read_text()))
     with pytest.raises(ManifestError, match="was made in format version 1, .* Verify it by the version that wrote it"):
@@ -67,14 +67,14 @@ def test_an_older_format_version_is_left_to_its_maker(copy: Path) -> None:
     ],
     ids=lambda options: "-".join(options["format"]),
 )
-def test_nothing_on_other_healthy_data(pictures: Path, tmp_path: Path, options: dict[str, Any]) -> None:
+def test_healthy_data_of_other_options_passes(pictures: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     build(config_for(pictures, tmp_path / "s", samples=30, **options))
     report = verify(tmp_path / "s", rerender=30, bg=pictures / "bg", fg=pictures / "fg")
     assert report.problems == []
     assert report.samples == 30
 
 
-def test_shards_alone(copy: Path) -> None:
+def test_shards_without_manifest_and_records_are_checked(copy: Path) -> None:
     (copy / MANIFEST).unlink()
     for path in copy.glob("*/*.json"):
         path.unlink()
@@ -85,7 +85,7 @@ def test_shards_alone(copy: Path) -> None:
         verify(copy, rerender=1, bg=copy, fg=copy)
 
 
-def test_processes(copy: Path) -> None:
+def test_processes_find_the_same_problems(copy: Path) -> None:
     flip(copy / TAR, "image", 3, 200)
     assert verify(copy, jobs=2).problems == verify(copy).problems != []
 
@@ -93,35 +93,17 @@ def test_processes(copy: Path) -> None:
 # --- planted damage ---------------------------------------------------------------------------------------
 
 
-def member(copy: Path, field: str, place: int) -> tuple[int, int]:
-    index = json.loads((copy / RECORD).read_text())["files"]["tar"]["index"]
-    return index["offset"][field][place], index["bytes"][field][place]
-
-
-def flip(tar: Path, field: str, place: int, at: int) -> None:
-    """Flip a bit of one member."""
-    start, _ = member(tar.parents[1], field, place)
+def flip(tar: Path, field: str, index: int, byte: int) -> None:
+    """Flip a bit of one sample's field, in a byte counted from the start of its file."""
+    record = json.loads(tar.with_suffix(".json").read_text())
     data = bytearray(tar.read_bytes())
-    data[start + at] ^= 1
+    data[record["files"]["tar"]["index"]["offset"][field][index] + byte] ^= 1
     tar.write_bytes(data)
 
 
-def rewrite_tar(tar: Path, change: Callable[[dict[str, bytes]], None]) -> None:
-    """Unpack a tar, change its files, and pack it again as it was."""
-    with tarfile.open(tar) as old:
-        infos = {info.name: info for info in old.getmembers()}
-        files = {name: old.extractfile(info).read() for name, info in infos.items()}  # type: ignore[union-attr]
-    change(files)
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as new:
-        for name, data in files.items():
-            info = infos.get(name, tarfile.TarInfo(name))
-            info.size = len(data)
-            new.addfile(info, io.BytesIO(data))
-
-
-def sample_files(files: dict[str, bytes], place: int) -> dict[str, str]:
+def sample_files(files: dict[str, bytes], index: int) -> dict[str, str]:
     """Suffix -> name of the files of one sample."""
-    key = list(dict.fromkeys(name.partition(".")[0] for name in files))[place]
+    key = list(dict.fromkeys(name.partition(".")[0] for name in files))[index]
     return {name.partition(".")[2]: name for name in files if name.startswith(key + ".")}
 
 
@@ -162,7 +144,8 @@ def rename(files: dict[str, bytes], names: dict[str, str], key: str) -> None:
     files.update(moved)
 
 
-def swap(copy: Path) -> None:
+def swap_shards(copy: Path) -> None:
+    """Exchange the files of two shards."""
     for suffix in (".tar", ".h5"):
         one, other = (copy / TAR).with_suffix(suffix), copy / (OTHER + suffix)
         data = one.read_bytes()
@@ -170,8 +153,8 @@ def swap(copy: Path) -> None:
         other.write_bytes(data)
 
 
-def clone(copy: Path) -> None:
-    """One shard under the name of another, record and all."""
+def clone_shard(copy: Path) -> None:
+    """Store one shard a second time under the name of another, with its record."""
     for suffix in (".tar", ".h5"):
         shutil.copy(copy / (OTHER + suffix), (copy / TAR).with_suffix(suffix))
     record = json.loads((copy / f"{OTHER}.json").read_text()) | {"index": 1}
@@ -215,8 +198,8 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda c: edit_json(c / RECORD, lambda r: r["sums"]["mask"].update(total=[1])),
         "its sums are not those of its samples",
     ),
-    "shards swapped": (swap, "its keys are not the record's"),
-    "shard under two names": (clone, "keys must be unique"),
+    "shards swapped": (swap_shards, "its keys are not the record's"),
+    "shard under two names": (clone_shard, "keys must be unique"),
     "sample lost": (in_tar(lambda f, n: [f.pop(name) for name in n.values()]), "its keys are not the record's"),
     "file lost": (in_tar(lambda f, n: f.pop(n["mask.png"])), "has no mask, which other samples have"),
     "mask not binary": (in_tar(lambda f, n: set_mask(f, n, lambda m: m // 2)), "its mask is not binary: holds 0, 127"),
@@ -262,7 +245,7 @@ def test_damage_is_found_and_mended(dataset: Path, copy: Path, pictures: Path, n
     report = verify(copy, condemn=True)
     assert_found(report, text)
     where = {problem.where for problem in report.problems}
-    assert all("fgbg-train-000001" in place or "fgbg-train-000002" in place for place in where), where
+    assert all("fgbg-train-000001" in path or "fgbg-train-000002" in path for path in where), where
 
     after = contents(copy)
     assert before.keys() - after.keys() == {path.relative_to(copy).as_posix() for path in report.condemned}
@@ -315,32 +298,32 @@ DATASET_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", DATASET_DAMAGE)
-def test_damage_of_the_whole_is_found(copy: Path, name: str) -> None:
+def test_damage_of_the_manifest_and_the_folder_is_found(copy: Path, name: str) -> None:
     damage, text = DATASET_DAMAGE[name]
     damage(copy)
     assert_found(verify(copy), text)
 
 
-def test_quick_sees_records_and_sizes(copy: Path) -> None:
+def test_quick_checks_only_records_and_sizes(copy: Path) -> None:
     flip(copy / TAR, "image", 2, 400)
     assert verify(copy, quick=True).ok
     (copy / H5).write_bytes(b"short")
     assert_found(verify(copy, quick=True), "is 5 bytes, the record says")
 
 
-def test_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path) -> None:
+def test_a_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path) -> None:
     (copy / MANIFEST).unlink()
     build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5")))
     assert contents(copy) == contents(dataset)
 
 
-def test_a_lost_manifest_is_no_leave_to_overwrite(copy: Path, pictures: Path) -> None:
+def test_without_its_manifest_a_dataset_is_not_overwritten(copy: Path, pictures: Path) -> None:
     (copy / MANIFEST).unlink()
     with pytest.raises(StorageError, match="holds no dataset.json"):
         build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5"), seed=4))
 
 
-def test_notes_do_not_fail(copy: Path) -> None:
+def test_other_files_are_notes_and_no_problem(copy: Path) -> None:
     (copy / "NOTES.txt").write_text("mine")
     (copy / ".DS_Store").write_text("")
     (copy / "train/x.tar.0123.partial").write_text("")
@@ -372,7 +355,7 @@ def test_rerender_names_what_differs(copy: Path, pictures: Path, tmp_path: Path)
     assert all("its image is not what its sources give" in text and "by at most 1" in text for _, _, text in found)
 
 
-def test_condemn_needs_a_manifest(copy: Path) -> None:
+def test_without_a_manifest_nothing_is_condemned(copy: Path) -> None:
     flip(copy / TAR, "mask", 2, 70)
     (copy / MANIFEST).unlink()
     with pytest.raises(ShardError, match="no build can make its shards again; nothing was removed"):
@@ -380,7 +363,7 @@ def test_condemn_needs_a_manifest(copy: Path) -> None:
     assert (copy / RECORD).is_file()
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_folders_without_shards_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be read"):
         verify(tmp_path / "nowhere")
     with pytest.raises(StorageError, match="holds no shard"):

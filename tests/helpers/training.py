@@ -16,7 +16,7 @@ import torch
 from fgbg_data.building.build import build as build_dataset
 from fgbg_train.config import FitConfig, build
 from helpers.datasets import config_for
-from helpers.pictures import draw_pictures
+from helpers.source_pictures import draw_pictures
 
 TINY_NET = "light:test_efficientnet"
 QUICK: dict[str, Any] = {

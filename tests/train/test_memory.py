@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.datasets import config_for
-from helpers.pictures import draw_pictures
+from helpers.source_pictures import draw_pictures
 
 from fgbg_data.building.build import build
 

@@ -1,4 +1,4 @@
-"""Composed depth: what holds of it whatever the pictures are."""
+"""Composed depth: properties that hold for any pictures and placements."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(scenes())
-def test_nothing_outside_of_the_mask_changes_and_nothing_inside_is_farther(scene: dict[str, Any]) -> None:
+def test_outside_the_mask_nothing_changes_and_inside_nothing_is_farther(scene: dict[str, Any]) -> None:
     before = scene["background"].copy()
     composed = compose_depth(**scene)
     assert composed.dtype == np.float32
@@ -50,7 +50,7 @@ def test_nothing_outside_of_the_mask_changes_and_nothing_inside_is_farther(scene
 
 
 @given(scenes())
-def test_a_thing_is_at_least_as_near_as_the_floor_under_it(scene: dict[str, Any]) -> None:
+def test_a_cutout_is_at_least_as_near_as_the_floor_under_it(scene: dict[str, Any]) -> None:
     background, seen = scene["background"], scene["mask"] > 0
     lowest = np.flatnonzero(seen.any(1))[-1]
     floor = np.median(background[lowest][seen[lowest]])
@@ -62,7 +62,7 @@ def test_a_thing_is_at_least_as_near_as_the_floor_under_it(scene: dict[str, Any]
 
 
 @given(scenes(), st.floats(0, 100, width=32))
-def test_the_order_of_two_things_is_kept(scene: dict[str, Any], nearer: float) -> None:
+def test_what_stands_on_a_nearer_floor_is_nearer(scene: dict[str, Any], nearer: float) -> None:
     """Of one thing on two floors, the one on the nearer floor is nearer everywhere."""
     far, near = scene["background"], scene["background"].copy()
     seen = scene["mask"] > 0
@@ -74,7 +74,7 @@ def test_the_order_of_two_things_is_kept(scene: dict[str, Any], nearer: float) -
 
 
 @given(scenes(), st.floats(0, 1, width=32))
-def test_what_is_nearer_in_the_relief_is_nearer_in_depth(scene: dict[str, Any], raised: float) -> None:
+def test_a_nearer_part_of_the_relief_is_nearer_in_depth(scene: dict[str, Any], raised: float) -> None:
     lower = compose_depth(**scene)
     scene["relief"] = np.clip(scene["relief"] + np.float32(raised), 0, 1)
     assert (compose_depth(**scene) >= lower - 1e-3).all()
@@ -108,7 +108,7 @@ def test_a_drawn_stand_lies_between_the_floor_and_the_nearest(scene: dict[str, A
     np.testing.assert_allclose(nearest, scene["background"].max(), atol=1e-3)
 
 
-def test_a_cut_out_on_a_sloping_floor() -> None:
+def test_a_cutout_stands_on_the_floor_under_its_lowest_row() -> None:
     """By hand: a floor that comes nearer row by row, a box whose lowest row is 7."""
     background = np.repeat(np.arange(10, dtype=np.float32)[:, None], 10, axis=1)
     mask = np.zeros((10, 10), np.uint8)
@@ -122,7 +122,7 @@ def test_a_cut_out_on_a_sloping_floor() -> None:
     assert (flipped[3:8, 4:6] == 7).all()
 
 
-def test_what_hides_something_near_stands_before_it() -> None:
+def test_a_cutout_stands_in_front_of_what_it_hides() -> None:
     background = np.zeros((10, 10), np.float32)
     background[:5, :5] = 3  # a branch that hangs in front
     mask = np.zeros((10, 10), np.uint8)
@@ -136,7 +136,7 @@ def test_what_hides_something_near_stands_before_it() -> None:
     st.floats(1, 100),
     st.floats(-100, 100),
 )
-def test_relief_is_a_share_whatever_scale_and_shift(depth: Array, mask: Array, scale: float, shift: float) -> None:
+def test_relief_does_not_depend_on_scale_and_shift(depth: Array, mask: Array, scale: float, shift: float) -> None:
     relief = relief_of(depth, mask)
     assert relief.shape == depth.shape
     assert relief.dtype == np.float32
@@ -146,7 +146,7 @@ def test_relief_is_a_share_whatever_scale_and_shift(depth: Array, mask: Array, s
         np.testing.assert_allclose(moved, relief, atol=0.02)
 
 
-def test_the_rim_of_a_relief_is_not_believed() -> None:
+def test_the_blended_border_of_a_relief_is_ignored() -> None:
     """Where an estimator blends a thing with the empty canvas, the nearest pixel inside counts."""
     depth, mask = np.zeros((100, 100), np.float32), np.zeros((100, 100), np.uint8)
     mask[20:80, 20:80] = 255
@@ -157,7 +157,7 @@ def test_the_rim_of_a_relief_is_not_believed() -> None:
     assert relief[50, 0] == relief[50, 22]  # and on beyond the edge
 
 
-def test_a_thing_too_thin_to_be_seen_is_flat() -> None:
+def test_an_invisible_cutout_has_a_flat_relief() -> None:
     depth = np.arange(9, dtype=np.float32).reshape(3, 3)
     assert not relief_of(depth, np.zeros((3, 3), np.uint8)).any()
     assert not relief_of(np.ones((3, 3), np.float32), np.full((3, 3), 255, np.uint8)).any()
@@ -165,7 +165,7 @@ def test_a_thing_too_thin_to_be_seen_is_flat() -> None:
 
 @pytest.mark.parametrize("canvas", [(48, 48), (240, 320), (320, 240)])
 @given(height=st.integers(1, 4000), width=st.integers(1, 4000))
-def test_a_cut_out_fits_the_neutral_canvas(canvas: tuple[int, int], height: int, width: int) -> None:
+def test_a_cutout_fits_the_neutral_canvas(canvas: tuple[int, int], height: int, width: int) -> None:
     top, left, h, w = neutral_box(height, width, canvas)
     assert 0 <= top <= top + h <= canvas[0]
     assert 0 <= left <= left + w <= canvas[1]

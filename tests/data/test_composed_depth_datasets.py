@@ -1,10 +1,9 @@
-"""Datasets with composed depth: what is in them, how often the estimator is asked, and everybody who reads them."""
+"""Datasets with composed depth: what they hold, how often the estimator runs, and that every command reads them."""
 
 import io
 import json
 import re
 import shutil
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import webdataset
 from click.testing import CliRunner
 from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
+from helpers.tars import rewrite_tar, tar_members
 
 import fgbg_data
 from fgbg_data.building import source_depth
@@ -73,25 +73,19 @@ def both(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tar_files(folder: Path, suffix: str) -> dict[str, bytes]:
     """Key -> file of a suffix, over all tars."""
-    found = {}
-    for path in sorted(folder.glob("*/*.tar")):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                key, _, ending = member.name.partition(".")
-                if ending == suffix:
-                    found[key] = tar.extractfile(member).read()  # type: ignore[union-attr]
-    return found
+    files = {name: data for path in sorted(folder.glob("*/*.tar")) for name, data in tar_members(path).items()}
+    return {name.partition(".")[0]: data for name, data in files.items() if name.partition(".")[2] == suffix}
 
 
-# --- what is in them --------------------------------------------------------------------------------------
+# --- what they hold --------------------------------------------------------------------------------------
 
 
-def test_inferred_depth_is_what_it_was(both: Path, dataset: Path) -> None:
+def test_inferred_depth_is_the_same_with_and_without_composed_depth(both: Path, dataset: Path) -> None:
     for suffix in ("jpg", "mask.png", "depth.png"):
         assert tar_files(both, suffix) == tar_files(dataset, suffix), suffix
 
 
-def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Path) -> None:
+def test_the_modes_both_and_compose_make_the_same_composed_depth(both: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "c", depth="fake", depth_mode="compose"))
     assert tar_files(tmp_path / "c", "depth.png") == tar_files(both, "depth_composed.png")
     ranges = ("depth_min", "depth_max"), ("depth_composed_min", "depth_composed_max")
@@ -102,7 +96,7 @@ def test_both_holds_what_compose_holds(both: Path, pictures: Path, tmp_path: Pat
     assert here == there
 
 
-def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, pictures: Path) -> None:
+def test_outside_the_mask_depth_is_that_of_the_background(both: Path, pictures: Path) -> None:
     names = {source.id: source.file for source in Manifest.read(both).identity.sources.backgrounds}
     nearer = 0
     for sample in open_dataset(both, "val", depth_as="raw"):
@@ -117,7 +111,7 @@ def test_depth_outside_of_the_mask_is_that_of_the_background(both: Path, picture
     assert nearer > 0
 
 
-def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path) -> None:
+def test_smaller_depth_takes_pixels_and_never_averages(pictures: Path, tmp_path: Path) -> None:
     config = config_for(pictures, tmp_path / "full", depth="fake", depth_mode="compose", depth_bits=16, samples=6)
     build(config)
     build(replace(config, out=tmp_path / "half", depth_size="half"))
@@ -130,7 +124,7 @@ def test_smaller_depth_mixes_no_two_depths(pictures: Path, tmp_path: Path) -> No
         assert np.abs(blocks - half[..., None]).min(-1).max() < 0.01
 
 
-def test_twins_stand_alike_and_a_drawn_stand_is_nearer(both: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_drawn_stand_is_nearer_than_the_floor(both: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "d", depth="fake", depth_mode="both", stand="drawn"))
     floor = {
         sample.key: sample for split in ("train", "val", "test") for sample in open_dataset(both, split, depth_as="raw")
@@ -146,12 +140,10 @@ def test_twins_stand_alike_and_a_drawn_stand_is_nearer(both: Path, pictures: Pat
     assert nearer > 5
 
 
-# --- how it is made ---------------------------------------------------------------------------------------
+# --- how they are made ---------------------------------------------------------------------------------------
 
 
-def test_the_estimator_is_asked_once_about_each_source(
-    pictures: Path, tmp_path: Path, counting: type[Counting]
-) -> None:
+def test_the_estimator_runs_once_on_each_source(pictures: Path, tmp_path: Path, counting: type[Counting]) -> None:
     build(config_for(pictures, tmp_path / "c", depth="fake", depth_mode="compose"))
     assert counting.calls == source_depth.num_calls(4, 4, 3) == 2  # 4 backgrounds, 3 foregrounds, 4 at once
     build(config_for(pictures, tmp_path / "b", depth="fake", depth_mode="both"))
@@ -166,7 +158,7 @@ def test_workers_do_not_change_bytes(pictures: Path, tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_a_stopped_build_goes_on(
+def test_a_stopped_build_goes_on_without_estimating_sources_again(
     pictures: Path, tmp_path: Path, counting: type[Counting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config_for(pictures, tmp_path / "whole", depth="fake", depth_mode="both", estimator_batch=2)
@@ -186,7 +178,7 @@ def test_a_stopped_build_goes_on(
     assert contents(config.out) == contents(tmp_path / "whole")
 
 
-def test_what_an_estimator_says_of_a_source_is_checked(
+def test_bad_depth_of_a_source_is_refused_by_name(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeEstimator, "estimate", lambda self, images: np.full(images.shape[:3], np.nan, np.float32))
@@ -198,25 +190,25 @@ def test_what_an_estimator_says_of_a_source_is_checked(
         build(config)
 
 
-def test_another_mode_is_another_dataset(both: Path, pictures: Path) -> None:
+def test_another_depth_mode_is_another_dataset(both: Path, pictures: Path) -> None:
     with pytest.raises(FingerprintError, match=r"`depth_mode` was both and is infer now"):
         build(config_for(pictures, both, depth="fake", format=("tar", "hdf5")))
     with pytest.raises(FingerprintError, match=r"`relief` was 0.2 and is 0.3 now"):
         build(config_for(pictures, both, depth="fake", depth_mode="both", relief=0.3, format=("tar", "hdf5")))
 
 
-def test_keys_that_leave_no_room_for_the_suffix(pictures: Path, tmp_path: Path) -> None:
+def test_keys_too_long_for_the_longer_suffix_are_refused(pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "p")
     for kind, name in (("bg", "room0.jpg"), ("fg", "thing0.png")):
-        place = tmp_path / "p" / kind / name
-        place.rename(place.with_stem("x" * 40))
+        path = tmp_path / "p" / kind / name
+        path.rename(path.with_stem("x" * 40))
     config = config_for(tmp_path / "p", tmp_path / "s", depth="fake", samples=20)
     with pytest.raises(ConfigError, match=r"_001m: too long a key with the suffix depth_composed.png; .* at most 80"):
         build(replace(config, depth_mode="both"))
     build(replace(config, depth_mode="compose"))
 
 
-def test_dry_run_counts_the_calls(pictures: Path, tmp_path: Path) -> None:
+def test_the_dry_run_counts_the_calls_of_the_estimator(pictures: Path, tmp_path: Path) -> None:
     command = ["build", "--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(tmp_path / "o")]
     command += ["--size", "48", "--depth", "fake", "--positions", "2", "--val", "0.2", "--test", "0.2", "-j", "1"]
     expected = {
@@ -231,10 +223,10 @@ def test_dry_run_counts_the_calls(pictures: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
-# --- everybody who reads them -----------------------------------------------------------------------------
+# --- who reads them -----------------------------------------------------------------------------
 
 
-def test_every_reader_gives_the_same(both: Path) -> None:
+def test_every_reader_gives_the_same_composed_depth(both: Path) -> None:
     by_h5py, by_webdataset = {}, {}
     for path in both.glob("*/*.h5"):
         with h5py.File(path) as shard:
@@ -262,7 +254,7 @@ def test_every_reader_gives_the_same(both: Path) -> None:
         assert open_dataset(both, size=12, format=form)[0].depth_composed.shape == (12, 12)  # type: ignore[union-attr]
 
 
-def test_hugging_face_reads_it(both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hugging_face_reads_composed_depth(both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets", reason="Hugging Face datasets is not installed (extra test)")
     stream = datasets.load_dataset(
         "webdataset", data_files=str(both / "train/*.tar"), split="train", streaming=True, cache_dir=str(tmp_path)
@@ -274,12 +266,12 @@ def test_hugging_face_reads_it(both: Path, tmp_path: Path, monkeypatch: pytest.M
     assert np.array_equal(codes, stored)  # type: ignore[arg-type]
 
 
-def test_a_dataset_without_it_has_none(dataset: Path) -> None:
+def test_a_dataset_without_composed_depth_has_no_such_field(dataset: Path) -> None:
     assert "depth_composed" not in open_dataset(dataset)[0]
     assert info(dataset)["fields"]["depth"]["label"] == "inferred"
 
 
-def test_what_is_said_of_it(both: Path, pictures: Path, tmp_path: Path) -> None:
+def test_info_and_card_say_how_depth_was_made(both: Path, pictures: Path, tmp_path: Path) -> None:
     fields = info(both)["fields"]
     assert (fields["depth"]["label"], fields["depth_composed"]["label"]) == ("inferred", "composed")
     assert fields["depth_composed"]["shape"] == [48, 48]
@@ -297,7 +289,7 @@ def test_what_is_said_of_it(both: Path, pictures: Path, tmp_path: Path) -> None:
     assert info(tmp_path / "c")["fields"]["depth"]["label"] == "composed"
 
 
-def test_statistics_know_it(both: Path) -> None:
+def test_statistics_cover_composed_depth(both: Path) -> None:
     recorded, recomputed = stats(both), stats(both, recompute=True)
     assert recorded == recomputed
     row = next(row for row in recorded if row.name == "depth_composed")
@@ -306,7 +298,7 @@ def test_statistics_know_it(both: Path) -> None:
     assert row.shape == (48, 48)
 
 
-def test_pictures_of_it(both: Path, tmp_path: Path) -> None:
+def test_sheets_and_gallery_show_composed_depth(both: Path, tmp_path: Path) -> None:
     from PIL import Image
 
     preview(both, tmp_path / "sheet.png", count=2)
@@ -318,23 +310,7 @@ def test_pictures_of_it(both: Path, tmp_path: Path) -> None:
     assert one != other
 
 
-def damaged(both: Path, copy: Path, change: Any) -> str:
-    """Change the composed depth of one sample of a tar and return what verify says."""
-    shutil.copytree(both, copy)
-    path = copy / "train/fgbg-train-000000.tar"
-    with tarfile.open(path) as tar:
-        files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
-    name = next(name for name in files if name.endswith(".depth_composed.png"))
-    files[name] = encode_depth(change(decode_pixels("depth_composed", files[name], name)))
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for member, data in files.items():
-            about = tarfile.TarInfo(member)
-            about.size = len(data)
-            tar.addfile(about, io.BytesIO(data))
-    return "\n".join(str(problem) for problem in verify(copy).problems)
-
-
-def test_verify_finds_nothing_on_healthy_data(both: Path, pictures: Path) -> None:
+def test_verify_passes_healthy_composed_depth(both: Path, pictures: Path) -> None:
     report = verify(both, rerender=10, bg=pictures / "bg", fg=pictures / "fg")
     assert report.ok, report.problems
     assert not report.notes
@@ -349,11 +325,18 @@ def test_verify_finds_nothing_on_healthy_data(both: Path, pictures: Path) -> Non
         (lambda codes: codes[:40], "the depth_composed is 48x40 px, the dataset declares 48x48"),
     ],
 )
-def test_verify_finds_damage(both: Path, tmp_path: Path, change: Any, message: str) -> None:
-    assert message in damaged(both, tmp_path / "copy", change)
+def test_verify_finds_damaged_composed_depth(both: Path, tmp_path: Path, change: Any, message: str) -> None:
+    copy = Path(shutil.copytree(both, tmp_path / "copy"))
+
+    def damage(files: dict[str, bytes]) -> None:
+        name = next(name for name in files if name.endswith(".depth_composed.png"))
+        files[name] = encode_depth(change(decode_pixels("depth_composed", files[name], name)))
+
+    rewrite_tar(copy / "train/fgbg-train-000000.tar", damage)
+    assert message in "\n".join(str(problem) for problem in verify(copy).problems)
 
 
-def test_split_anew_and_merged(both: Path, dataset: Path, tmp_path: Path) -> None:
+def test_composed_depth_survives_split_and_merge(both: Path, dataset: Path, tmp_path: Path) -> None:
     resplit(both, tmp_path / "split", val=0, test=0.3)
     assert verify(tmp_path / "split").ok
     assert tar_files(tmp_path / "split", "depth_composed.png") == tar_files(both, "depth_composed.png")
@@ -362,7 +345,7 @@ def test_split_anew_and_merged(both: Path, dataset: Path, tmp_path: Path) -> Non
     assert info(tmp_path / "twice")["fields"]["depth_composed"]["label"] == "composed"
 
 
-def test_two_kinds_of_depth_are_not_merged(dataset: Path, pictures: Path, tmp_path: Path) -> None:
+def test_datasets_with_different_kinds_of_depth_are_not_merged(dataset: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "c", depth="fake", depth_mode="compose"))
     convert(dataset, tmp_path / "i", format="tar")
     with pytest.raises(ConfigError, match=r"kind of depth \(infer and compose, stand floor, relief 0.2\)"):
