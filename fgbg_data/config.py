@@ -10,6 +10,7 @@ from fgbg_data.dataset.identity import DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import at_least, between, check_shares, load_toml, nearest, one_of, parse_size
+from fgbg_data.shards.registry import DEFAULT_FORMAT, check_formats, check_options, manifest_options
 from fgbg_data.splits import Holdout
 
 Fit = Literal["cover", "stretch"]
@@ -87,7 +88,7 @@ class BuildConfig:
     """Size of the stored depth: `full` or `half` the image, one side of a square, or WIDTHxHEIGHT."""
     estimator_batch: int | None = None
     """Number of pictures in one call of the estimator. None takes the default of the estimator."""
-    format: tuple[str, ...] = ("tar",)
+    format: tuple[str, ...] = (DEFAULT_FORMAT,)
     """Shard formats, which are written in one pass: a tuple of names, or text such as `"tar,hdf5"`."""
     shard_size: int = 1000
     """Number of samples in a shard. The last shard of a split may hold fewer."""
@@ -113,8 +114,6 @@ class BuildConfig:
     """Replace another dataset in `out`. Only files that this dataset names are deleted."""
 
     def __post_init__(self) -> None:
-        from fgbg_data.shards import BUILT
-
         for name in ("bg", "fg", "out"):
             object.__setattr__(self, name, Path(getattr(self, name)))
         for name in _SIZES:
@@ -142,7 +141,6 @@ class BuildConfig:
             ("fit", Fit),
             ("holdout", Holdout),
             ("image_format", ImageFormat),
-            ("hdf5_layout", Hdf5Layout),
             ("device", Device),
             ("depth_mode", DepthMode),
             ("stand", Stand),
@@ -153,14 +151,9 @@ class BuildConfig:
                 f"{option('depth_mode', self.depth_mode)} and {option('depth', 'none')}: composed depth needs an "
                 "estimator"
             )
-        if not self.format:
-            raise ConfigError(f"{option('format', ())}: expected one or more of {', '.join(BUILT)}")
-        for name in self.format:
-            one_of("format", name, BUILT)
-        if len(set(self.format)) < len(self.format):
-            raise ConfigError(f"{option('format', self.format)}: names one format twice")
-        # The order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
-        object.__setattr__(self, "format", tuple(name for name in BUILT if name in self.format))
+        check_options(vars(self))
+        # In the order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
+        object.__setattr__(self, "format", check_formats(self.format, build=True))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises a ConfigError if its text cannot be parsed
 
     @cached_property
@@ -236,8 +229,7 @@ class BuildConfig:
             values["scale"] = "{}:{}".format(*self.scale_range)
         if self.image_format == "png":
             values["quality"] = None
-        if "hdf5" not in self.format:
-            values["hdf5_layout"] = None
+        values |= manifest_options(values, self.format)
         return values
 
 

@@ -18,9 +18,8 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
-from fgbg_data.sample import PIXEL_FIELDS, Array, Meta
-from fgbg_data.shards import FORMATS, load_format
-from fgbg_data.shards.folder import INDEX, FolderFormat, loose_files
+from fgbg_data.sample import Array, Meta
+from fgbg_data.shards.registry import installed_formats
 from fgbg_data.writing.maker import DatasetMaker
 from fgbg_data.writing.preview import PREVIEW_ROWS, draw_shard
 
@@ -115,19 +114,20 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
 def _delete_dataset(out: Path, manifest: Manifest) -> None:
     """Delete the files of a dataset, and its folders as far as they are empty then."""
-    suffixes = [load_format(name).suffix for name in manifest.identity.config.format if name in FORMATS]
-    loose = FolderFormat.suffix in suffixes
-    doomed = [out / "README.md", out / "preview.png", *([out / INDEX] if loose else [])]
+    formats = installed_formats(manifest.identity.config.format)
+    doomed = [out / "README.md", out / "preview.png", *(out / name for fmt in formats for name in fmt.root_files)]
     for split, about in manifest.splits.items():
         for index in range(about.shards):
-            path = record_path(out, split, index)
-            doomed += loose_files(path.with_suffix(FolderFormat.suffix)) if loose else []
-            doomed += [path, *(path.with_suffix(suffix) for suffix in suffixes)]
+            record = record_path(out, split, index)
+            shards = [(fmt, record.with_suffix(fmt.suffix)) for fmt in formats]
+            doomed += [each for fmt, shard in shards for each in fmt.files_of(shard)]
+            doomed += [record, *(shard for _, shard in shards)]
     for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
         path.unlink(missing_ok=True)
     for split in manifest.splits:
         folder = out / split
-        for emptied in (*(folder / field for field in PIXEL_FIELDS if loose), folder):
+        inner = [folder / name for fmt in formats for name in fmt.folders(manifest.fields)]
+        for emptied in (*inner, folder):
             with contextlib.suppress(OSError):  # missing, or holds files that are not ours
                 emptied.rmdir()
 

@@ -13,7 +13,7 @@ from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
-from fgbg_data.sample import PIXEL_FIELDS
+from fgbg_data.shards.registry import format_options, load_format
 from fgbg_data.text import format_bytes
 
 
@@ -58,12 +58,13 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     work = prepared.work
     config = work.config
     # Measured without the estimator, which is slow to start: depth is taken for one byte a pixel in a PNG (that of
-    # `tiny` takes less), two in HDF5.
+    # `tiny` takes less), and for two where pixels are stored.
     pixels = replace(work, config=replace(config, depth="none", depth_mode="infer"), estimator=None)
     without_depth = replace(prepared, work=pixels, estimator=None)
     needed = forecast(without_depth, samples=8).bytes * samples // len(work.plan)
     if config.depth_shape is not None:
-        each = ("tar" in config.format) + 2 * ("hdf5" in config.format)
+        options = format_options(vars(config), config.format)
+        each = sum(1 if load_format(name).holds_files(options) else 2 for name in config.format)
         needed += each * len(config.depth_fields) * config.depth_shape[0] * config.depth_shape[1] * samples
     if config.composed_field:  # float32 depth of the sources, until all shards are made
         sources = len(work.backgrounds) + len(work.foregrounds)
@@ -103,13 +104,7 @@ def _measure_samples(work: BuildWork, probe: ShardRange) -> Forecast:
     started = time.perf_counter()
     for sample in worker.samples(probe):
         files = encode_files(sample)
-        # a tar member is a header and whole blocks of 512 bytes
-        if "tar" in work.config.format:
-            size += sum(512 + -(-len(data) // 512) * 512 for data in files.values())
-        if "hdf5" in work.config.format:
-            arrays = (sample.array(name) for name in PIXEL_FIELDS)
-            pixels = sum(array.nbytes for array in arrays if array is not None)
-            size += sum(len(data) for data in files.values()) if spec.encoded else pixels + len(files["meta"])
+        size += sum(load_format(name).sample_bytes(spec, sample, files) for name in work.config.format)
         count += 1
     seconds = (time.perf_counter() - started) / count
     total, jobs = len(work.plan), num_jobs(work.config.jobs, len(work.plan.shards()))

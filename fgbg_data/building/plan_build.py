@@ -9,6 +9,7 @@ from fgbg_data.config import BuildConfig
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.progress import Progress, activity, reporter
+from fgbg_data.shards.registry import format_options, load_format
 from fgbg_data.text import counted, format_bytes, format_seconds, text_table
 
 
@@ -86,8 +87,8 @@ class BuildPlan:
                 f"depth {' and '.join(config.depth_fields.values())}: {counted(self.estimator_calls, 'call')} of "
                 f"{config.depth}, {self.estimator_batch} pictures each"
             )
-        if "hdf5" in config.format and config.hdf5_layout == "pixels":
-            lines.append("HDF5 holds decoded pixels, fast to read; --hdf5-layout encoded would be smaller")
+        options = format_options(vars(config), config.format)
+        lines += filter(None, (load_format(name).advice(options) for name in config.format))
         if self.finished_shards:
             lines.append(f"{self.finished_shards} of {self.shards} shards are finished already")
         return "\n".join(lines)

@@ -26,6 +26,7 @@ from fgbg_data.errors import EstimatorError, PlacementError, option
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards import ShardSpec, load_format
+from fgbg_data.shards.registry import format_options
 from fgbg_data.writing.shard import write_shard
 
 MAX_ATTEMPTS = 1000
@@ -88,7 +89,7 @@ class BuildWork:
             image_format=config.image_format,
             shapes=shapes,
             depth_bits=config.depth_bits if config.depth_fields else 0,
-            encoded=config.hdf5_layout == "encoded",
+            options=format_options(vars(config), config.format),
         )
 
 
@@ -113,7 +114,7 @@ class Worker:
         work, config = self.work, self.work.config
         self._estimating_s = 0.0
         spec = work.spec(shard.samples)
-        encode = any(load_format(name).needs_files(spec) for name in config.format)
+        encode = any(load_format(name).holds_files(spec.options) for name in config.format)
         samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
         record = Record(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
         return write_shard(config.out, config.format, spec, record, samples, functools.partial(self._count, slot))

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fgbg_data.dataset.layout import format_suffixes
 from fgbg_data.dataset.manifest import Manifest, ShardEntry
 from fgbg_data.dataset.record import Record
 from fgbg_data.dataset.statistics import Sums
@@ -17,8 +16,8 @@ from fgbg_data.key import KINDS, SampleKey
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, sample_digest
-from fgbg_data.shards import ShardReader, load_format
-from fgbg_data.shards.base import ShardIndex
+from fgbg_data.shards import FORMATS, ShardIndex, ShardReader, load_format
+from fgbg_data.shards.registry import format_suffixes
 
 META_TYPES: dict[str, type | tuple[type, ...]] = {
     "key": str,
@@ -143,7 +142,7 @@ def _files(task: ShardTask, record: Record | None, findings: Findings) -> dict[s
     for format_name, file in source.files.items():
         path = task.folder / file.name
         where = f"{task.split}/{file.name}"
-        if format_name not in format_suffixes().values():
+        if format_name not in FORMATS:
             findings.add(where, f"the record names a file of format {format_name!r}, which this fgbg does not know")
         elif not path.is_file():
             findings.add(where, "is missing")

@@ -76,7 +76,7 @@ class Rerender:
                 )
         described = {name: value for name, value in manifest.identity.config.values.items() if value is not None}
         try:
-            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "format": ("tar",)}))
+            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": "."}))
         except TypeError as error:
             raise ManifestError(f"dataset.json: does not tell how to render samples again ({error})") from error
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}

@@ -8,7 +8,7 @@ from pathlib import Path
 from fgbg_data.checking.inspect_shard import Findings, ShardTask, inspect_shard
 from fgbg_data.checking.rerender import rerender_samples
 from fgbg_data.dataset.json_files import FORMAT_VERSION
-from fgbg_data.dataset.layout import NOT_DATA, find_splits, format_suffixes, found_shards, shard_stem_of
+from fgbg_data.dataset.layout import NOT_DATA, find_splits, found_shards, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
@@ -18,10 +18,10 @@ from fgbg_data.runtime.files import PARTIAL
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.shards.folder import INDEX
+from fgbg_data.shards.registry import format_suffixes, installed_formats
 from fgbg_data.splits import POLICIES
 
-OURS = {MANIFEST, INDEX, "README.md", "preview.png"}
+OURS = {MANIFEST, "README.md", "preview.png"}
 """Files of a dataset outside its splits."""
 
 
@@ -260,10 +260,11 @@ def _check_disjoint(manifest: Manifest, report: Report) -> None:
 def _check_folder(root: Path, manifest: Manifest, tasks: list[ShardTask], report: Report) -> None:
     """Name what lies in the folder and is no part of the dataset; shards and records of others are a problem."""
     ours = {task.stem + suffix for task in tasks for suffix in (".json", *format_suffixes())}
-    if "folder" in manifest.identity.config.format:
-        ours |= set(manifest.fields)
+    formats = installed_formats(manifest.identity.config.format)
+    at_root = OURS | {name for fmt in formats for name in fmt.root_files}
+    ours |= {name for fmt in formats for name in fmt.folders(manifest.fields)}
     for folder in [root, *(root / split for split in manifest.splits)]:
-        known = OURS | set(manifest.splits) | NOT_DATA if folder == root else ours
+        known = at_root | set(manifest.splits) | NOT_DATA if folder == root else ours
         if not folder.is_dir():
             continue
         for name, size in locations.listing(folder).items():

@@ -96,8 +96,6 @@ class RecordedConfig:
     """Formats of the shards."""
     holdout: Holdout
     """What val and test do not share with train."""
-    hdf5_layout: str | None = None
-    """`pixels` or `encoded`; None if there is no HDF5."""
     depth_bits: Annotated[int, Within(1, 16)] | None = None
     """Bits of the codes of depth; None without depth."""
     depth_mode: DepthMode = "infer"

@@ -12,7 +12,7 @@ from fgbg_data.errors import FgbgError, ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
 from fgbg_data.runtime.locks import LOCK, WORKERS_LOCK
-from fgbg_data.shards import FORMATS, load_format
+from fgbg_data.shards.registry import FORMATS, fastest_first, format_options, format_suffixes, load_format
 from fgbg_data.splits import ordered
 
 SOURCE_DEPTH = ".source-depth"
@@ -150,15 +150,6 @@ def found_shards(root: Location) -> dict[str, FoundSplit]:
     return found
 
 
-def format_suffixes() -> dict[str, str]:
-    """Return file suffix -> name of the format.
-
-    >>> format_suffixes()[".tar"]
-    'tar'
-    """
-    return {load_format(name).suffix: name for name in FORMATS}
-
-
 def shard_stem_of(name: str) -> str | None:
     """Return the name of a shard's file without its suffix, or None for other files.
 
@@ -170,16 +161,11 @@ def shard_stem_of(name: str) -> str | None:
     )
 
 
-_WITH_FILES = ("tar", "folder", "hdf5")
-"""Formats in the order in which encoded files are looked for."""
-
-
 def format_of_files(layout: Layout) -> str | None:
     """Return the format with encoded files that all shards have, or None if there is none."""
-    encoded = layout.manifest is not None and layout.manifest.identity.config.hdf5_layout == "encoded"
-    for name in _WITH_FILES:
-        has_files = name != "hdf5" or encoded
-        if has_files and layout.shards and all(name in shard.files for shard in layout.shards):
+    options = format_options(layout.manifest.identity.config.values if layout.manifest else {})
+    for name in fastest_first({name for shard in layout.shards for name in shard.files}, options):
+        if load_format(name).holds_files(options) and all(name in shard.files for shard in layout.shards):
             return name
     return None
 

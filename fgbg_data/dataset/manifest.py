@@ -25,7 +25,8 @@ from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS
-from fgbg_data.shards import ShardSpec
+from fgbg_data.shards.registry import installed_formats
+from fgbg_data.shards.spec import ShardSpec
 
 MANIFEST = "dataset.json"
 
@@ -199,7 +200,7 @@ class Manifest:
     @property
     def bytes(self) -> int | None:
         """Size of all finished shards in bytes; None for loose files, which no record counts."""
-        if "folder" in self.identity.config.format:
+        if not all(fmt.is_one_file for fmt in installed_formats(self.identity.config.format)):
             return None
         return sum(file.bytes for shard in self.shards for file in shard.files.values())
 

@@ -80,7 +80,7 @@ def open_dataset(
     """
     options = ReadOptions.check(fields=fields, size=size, on_error=on_error, depth_as=depth_as, mask_as=mask_as)
     if format is not None:
-        one_of("format", format, tuple(FORMATS))
+        one_of("format", format, FORMATS)
     layout = find_shards(locate(path), split)
     layout.warn(stacklevel=2)
     reader = SplitReader(layout, format, skip=on_error == "skip")

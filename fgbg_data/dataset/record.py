@@ -19,7 +19,7 @@ from fgbg_data.dataset.statistics import Sums
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import canonical_json
-from fgbg_data.shards.base import Index
+from fgbg_data.shards.spec import Index
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,9 @@ from fgbg_data.dataset.record import Record
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
-from fgbg_data.shards import ShardReader, load_format
-from fgbg_data.shards.base import ShardIndex
+from fgbg_data.shards import ShardIndex, ShardReader, load_format
 from fgbg_data.shards.index_cache import scanned_index
+from fgbg_data.shards.registry import fastest_first, format_options
 
 MAX_OPEN = 64
 """Files that one reader of a split keeps open; the least recently used one is closed first."""
@@ -52,6 +52,7 @@ class SplitReader:
         """Key or shard -> why it was left out."""
         self.num_skipped = 0
         """Number of samples that were left out."""
+        self._options = format_options(layout.manifest.identity.config.values if layout.manifest else {})
         self._reset()
         if layout.missing and not skip:
             problem, samples = layout.missing[0]
@@ -235,10 +236,11 @@ class SplitReader:
 
     def _add(self, shard: ShardLocation, format_name: str | None, *, skip: bool) -> None:
         """Add a shard; where neither manifest nor record gives its number of samples, its index does."""
-        names = [name for name in self._preferred() if name in shard.files] if format_name is None else [format_name]
-        if names[0] not in shard.files:
+        names = fastest_first(shard.files, self._options) if format_name is None else [format_name]
+        if not names or names[0] not in shard.files:
             raise ShardError(
-                f"{shard.folder}: {shard.stem} is not there as {names[0]}, only as {', '.join(shard.files)}"
+                f"{shard.folder}: {shard.stem} is not there as {names[0] if names else 'a format that is installed'}, "
+                f"only as {', '.join(shard.files)}"
             )
         self.shards.append(shard)
         self.format_names.append(names[0])
@@ -254,12 +256,6 @@ class SplitReader:
                 self.skip(shard.stem, str(error), 0)
                 for column in (self.shards, self.format_names, self.counts):
                     column.pop()
-
-    def _preferred(self) -> tuple[str, ...]:
-        """Return the formats, the fastest first. HDF5 of pixels is the fastest, HDF5 of encoded files the slowest."""
-        manifest = self.layout.manifest
-        encoded = manifest is not None and manifest.identity.config.hdf5_layout == "encoded"
-        return ("tar", "hdf5", "folder") if encoded else ("hdf5", "tar", "folder")
 
     def _read_index(self, shard: int) -> ShardIndex:
         """Return the index that the record of a shard holds, or else the one that a scan of its file finds."""

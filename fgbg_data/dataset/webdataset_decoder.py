@@ -6,8 +6,8 @@ webdataset's own decoders turn 16-bit PNGs into 8 bits: of 4096 levels of depth,
 from typing import Any
 
 from fgbg_data.codecs.fields import decode_field
-from fgbg_data.shards.base import parse_meta
-from fgbg_data.shards.tar import FIELD_OF
+from fgbg_data.shards.meta import parse_meta
+from fgbg_data.shards.tar_index import FIELD_OF
 
 
 def webdataset_decoder(name: str, data: bytes) -> Any:

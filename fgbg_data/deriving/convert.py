@@ -11,7 +11,8 @@ from fgbg_data.deriving.input import Origin, open_origin
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.options import one_of
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.shards import FORMATS, ShardSpec, load_format
+from fgbg_data.shards.registry import check_formats, check_options, format_options, load_format, manifest_options
+from fgbg_data.shards.spec import ShardSpec
 
 
 def convert(
@@ -51,14 +52,13 @@ def convert(
     """
     out = Path(out)
     names = _formats(format)
-    one_of("hdf5_layout", hdf5_layout, ("pixels", "encoded"))
+    check_options({"hdf5_layout": hdf5_layout})
     if image_format is not None:
         one_of("image_format", image_format, ("jpg", "png"))
     if not 1 <= quality <= 100:
         raise ConfigError(f"{option('quality', quality)}: expected 1 to 100")
-    encoded = hdf5_layout == "encoded"
-    probe = ShardSpec(samples=0, image_format="jpg", shapes={}, depth_bits=0, encoded=encoded)
-    files = any(load_format(name).needs_files(probe) for name in names)
+    options = format_options({"hdf5_layout": hdf5_layout}, names)
+    files = any(load_format(name).holds_files(options) for name in names)
     origin = open_origin(path, files=files)
     check_apart(out, [origin])
     wanted = image_format or origin.image_suffix
@@ -67,7 +67,7 @@ def convert(
     makes_jpeg = files and wanted == "jpg" and origin.image_files != "jpg"
     if makes_jpeg and not reencode:
         _refuse_jpeg(origin)
-    spec = origin.spec(image_format=wanted, encoded=encoded)
+    spec = origin.spec(image_format=wanted, options=options)
     work = CopyWork(
         out=out,
         manifest=_manifest(origin, names, spec, quality if makes_jpeg else None),
@@ -82,11 +82,7 @@ def convert(
 def _formats(format: str | tuple[str, ...]) -> tuple[str, ...]:
     """Return the formats, in the order of the registry."""
     names = [name.strip() for name in format.split(",")] if isinstance(format, str) else list(format)
-    for name in names:
-        one_of("format", name, tuple(FORMATS))
-    if len(set(names)) < len(names) or not names:
-        raise ConfigError(f"{option('format', names)}: names no format, or one format twice")
-    return tuple(name for name in FORMATS if name in names)
+    return check_formats(names)
 
 
 def _refuse_jpeg(origin: Origin) -> None:
@@ -99,15 +95,16 @@ def _refuse_jpeg(origin: Origin) -> None:
 
 def _manifest(origin: Origin, names: tuple[str, ...], spec: ShardSpec, reencoded: int | None) -> Manifest:
     """Return the manifest, incomplete; the configuration still tells how the pixels were first made."""
+    layout = manifest_options(spec.options, names)
     options = {
         "format": list(names),
         "image_format": spec.image_format,
-        "hdf5_layout": ("encoded" if spec.encoded else "pixels") if "hdf5" in names else None,
+        **layout,
         "reencoded": reencoded and {"image": "jpg", "quality": reencoded},
     }
     identity = replace(
         origin.manifest.identity,
-        config=origin.config.changed(format=options["format"], hdf5_layout=options["hdf5_layout"]),
+        config=origin.config.changed(format=list(names), **layout),
         history=history([origin], "convert", options),
     )
     return Manifest.begin(

@@ -24,7 +24,6 @@ from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, canonical_json, sample_digest
 from fgbg_data.shards import ShardReader, ShardSpec, load_format
-from fgbg_data.shards.folder import write_index
 from fgbg_data.text import format_bytes
 from fgbg_data.writing.maker import DatasetMaker
 from fgbg_data.writing.preview import PREVIEW_ROWS, draw_shard
@@ -103,7 +102,7 @@ class ShardCopier:
 
     def __init__(self, work: CopyWork) -> None:
         self.work = work
-        self._needs_files = any(load_format(name).needs_files(work.spec) for name in work.formats)
+        self._needs_files = any(load_format(name).holds_files(work.spec.options) for name in work.formats)
         self._tally = Tally(work.tally) if work.tally else None
         self._record = functools.lru_cache(maxsize=64)(SplitReader.record)
 
@@ -206,11 +205,12 @@ class CopyMaker(DatasetMaker[CopyTask]):
         return contextlib.nullcontext(replace(self.work, tally=tally))
 
     def write_preview(self, records: list[Record]) -> None:
-        """Draw the first samples of the dataset; list its loose files."""
+        """Draw the first samples of the dataset, and write what its formats need once."""
         first = records[0]
         draw_shard(self.out, first, self.formats[0], range(min(PREVIEW_ROWS, first.samples)))
-        if "folder" in self.formats:
-            write_index(self.out, [(record.split, record.files["folder"].name) for record in records])
+        for name in self.formats:
+            shards = ((record.split, record.files[name].name) for record in records)
+            load_format(name).finish_dataset(self.out, shards)
 
     def check_space(self, samples: int) -> None:
         """Refuse what the disk cannot hold. A file is taken for one byte a pixel, which is more than most take.
@@ -221,7 +221,8 @@ class CopyMaker(DatasetMaker[CopyTask]):
         spec = self.work.spec
         values = sum(int(np.prod(shape)) for shape in spec.shapes.values())
         wide = sum(int(np.prod(shape)) for field, shape in spec.shapes.items() if field in DEPTH_FIELDS)
-        each = sum(values // 3 if load_format(name).needs_files(spec) else values + wide for name in self.formats)
+        holds_files = [load_format(name).holds_files(spec.options) for name in self.formats]
+        each = sum(values // 3 if files else values + wide for files in holds_files)
         needed, free = each * samples, free_bytes(self.out)
         if needed > free:
             raise StorageError(

@@ -14,7 +14,8 @@ from fgbg_data.errors import ManifestError, ShardError
 from fgbg_data.key import Kind, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS
-from fgbg_data.shards import FORMATS, ShardSpec
+from fgbg_data.shards.registry import format_options, in_order, manifest_options
+from fgbg_data.shards.spec import ShardSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +49,19 @@ class Origin:
         """Bits of its depth codes; 0 without depth."""
         return (self.config.depth_bits or 16) if self.manifest.shapes.keys() & DEPTH_FIELDS else 0
 
-    def spec(self, *, image_format: str | None = None, encoded: bool | None = None) -> ShardSpec:
+    def spec(self, *, image_format: str | None = None, options: Mapping[str, str] | None = None) -> ShardSpec:
         """Return what samples of it have in common, but for their number.
 
         Args:
             image_format: jpg or png; None is the one that it declares.
-            encoded: whether HDF5 is to hold encoded files; None is as its own does.
+            options: options of formats, such as `hdf5_layout`; None is those that it declares.
         """
         return ShardSpec(
             samples=0,
             image_format=image_format or self.image_suffix,
             shapes=self.manifest.shapes,
             depth_bits=self.depth_bits,
-            encoded=self.config.hdf5_layout == "encoded" if encoded is None else encoded,
+            options=format_options(self.config.values) if options is None else options,
         )
 
 
@@ -124,10 +125,10 @@ def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Mani
     identity = Identity(
         format_version=FORMAT_VERSION,
         config=RecordedConfig.of(
-            format=[name for name in FORMATS if name in set(store.format_names)],
+            format=list(in_order(store.format_names)),
             image_format=image_format,
             depth_bits=bits or None,
-            hdf5_layout=None,
+            **manifest_options({}, ()),
             holdout="sample",
         ),
         sources=Sources(backgrounds=_sources_of("background", splits), foregrounds=_sources_of("foreground", splits)),

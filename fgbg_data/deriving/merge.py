@@ -16,7 +16,8 @@ from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import KINDS, Kind, max_key_bytes
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.shards import FORMATS, ShardSpec
+from fgbg_data.shards.registry import format_options, in_order, manifest_options
+from fgbg_data.shards.spec import ShardSpec
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
 Renamed = dict[Kind, dict[str, str]]
@@ -113,15 +114,15 @@ def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
             ("estimator", _estimator(first), _estimator(other)),
             ("kind of depth", _label(first), _label(other)),
         ]
-        if "hdf5" in first.config.format and "hdf5" in other.config.format:
-            pairs.append(("hdf5 layout", first.config.hdf5_layout, other.config.hdf5_layout))
+        for name in format_options({}, set(first.config.format) & set(other.config.format)):
+            pairs.append((name.replace("_", " "), first.config.values.get(name), other.config.values.get(name)))
         differing = [f"{name} ({_shown(one)} and {_shown(two)})" for name, one, two in pairs if one != two]
         if differing:
             raise ConfigError(
                 f"{first.path} and {other.path}: cannot be merged, for they differ in {', '.join(differing)}. Build or "
                 "convert one of them to the other's"
             )
-    formats = tuple(name for name in FORMATS if all(name in origin.config.format for origin in origins))
+    formats = in_order(set.intersection(*(set(origin.config.format) for origin in origins)))
     if not formats:
         held = "; ".join(f"{origin.path} is {','.join(origin.config.format)}" for origin in origins)
         raise ConfigError(f"no format is common to all datasets ({held}). Use fgbg-data convert on one of them first")
@@ -247,7 +248,7 @@ def _identity(
     holdouts = {origin.config.holdout for origin in origins}
     config |= {
         "format": list(formats),
-        "hdf5_layout": first.config.hdf5_layout if "hdf5" in formats else None,
+        **{key: value and first.config.values.get(key) for key, value in manifest_options({}, formats).items()},
         "holdout": holdouts.pop() if len(holdouts) == 1 and not pool else "sample",
     }
     if first.depth_bits:

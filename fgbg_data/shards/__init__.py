@@ -1,15 +1,21 @@
-"""Shard formats. A format is one row here and one module beside this file."""
+"""Shard formats: how the samples of one shard become one file, or some, and are read again.
 
-from fgbg_data.shards.base import Format, ShardReader, ShardSpec, ShardWriter, load_format
+In: samples, or the location of a shard. Out: the files of a shard and its index, or decoded fields of any sample.
+"""
 
-__all__ = ["BUILT", "FORMATS", "Format", "ShardReader", "ShardSpec", "ShardWriter", "load_format"]
+from fgbg_data.shards.format import Format, ShardIndex, ShardReader, ShardWriter
+from fgbg_data.shards.registry import FORMATS, load_format, register_format
+from fgbg_data.shards.spec import Index, Shapes, ShardSpec
 
-FORMATS: dict[str, str] = {
-    "tar": "fgbg_data.shards.tar:TarFormat",
-    "hdf5": "fgbg_data.shards.hdf5:Hdf5Format",
-    "folder": "fgbg_data.shards.folder:FolderFormat",
-}
-"""Name -> where the format is. Loaded only when it is used."""
-
-BUILT = ("tar", "hdf5")
-"""Formats that a build writes; loose files are made of them by convert."""
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Index",
+    "Shapes",
+    "ShardIndex",
+    "ShardReader",
+    "ShardSpec",
+    "ShardWriter",
+    "load_format",
+    "register_format",
+]

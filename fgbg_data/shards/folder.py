@@ -1,14 +1,13 @@
-"""Loose files, for tools that want them: `image/KEY.jpg`, `mask/KEY.png`, `depth/KEY.png`, named by a CSV a shard."""
+"""Loose files, for tools that want them: `image/KEY.jpg`, `mask/KEY.png`, `depth/KEY.png`, listed in a CSV."""
 
 import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -17,50 +16,78 @@ from fgbg_data.errors import ShardError
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.locations import Location, join, open_stream, parent, read_text
 from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Array, Meta, Sample
-from fgbg_data.shards.base import Index, Shapes, ShardSpec, meta_depth_bits, parse_meta
+from fgbg_data.shards.format import Format, Options, ShardReader, ShardWriter
+from fgbg_data.shards.meta import parse_meta
+from fgbg_data.shards.spec import Index, Shapes, ShardSpec
 
-INDEX = "index.csv"
+TABLE = "index.csv"
 """The table of all loose files of a dataset."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """A key that may become the name of a file."""
 
 
-class FolderFormat:
+class FolderFormat(Format):
     """A shard is a CSV beside the folders of its pictures: key, a path for each of them, and the meta as JSON."""
 
     suffix = ".files.csv"
+    is_buildable = False
+    is_one_file = False
+    root_files = (TABLE,)
 
-    @staticmethod
-    def needs_files(spec: ShardSpec) -> bool:
-        """It holds encoded files, always."""
-        return True
-
-    @staticmethod
-    def open_writer(path: Path, spec: ShardSpec) -> "FolderWriter":
+    def open_writer(self, path: Path, spec: ShardSpec) -> "FolderWriter":
         """Open a new CSV; the pictures go into folders beside it."""
         return FolderWriter(path, spec)
 
-    @staticmethod
-    def read_index(place: Location, keys: list[str] | None = None, index: Index | None = None) -> "FolderIndex":
-        """Read the CSV, which tells all of it."""
-        return _read_index(place)
+    def finish_dataset(self, out: Path, shards: Iterable[tuple[str, str]]) -> None:
+        """Write the table of all loose files: split, key, paths from the folder of the dataset, meta in columns."""
+        with write_whole(out / TABLE) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+            writer: csv.DictWriter[str] | None = None
+            for split, name in shards:
+                for row in _flat_rows(out / split / name, split):
+                    if writer is None:
+                        writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
+                        writer.writeheader()
+                    writer.writerow(row)
 
-    @staticmethod
-    def same_index(found: "FolderIndex", index: Index) -> bool:
-        """The record holds none."""
-        return index == {}
+    def read_index(
+        self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
+    ) -> "FolderIndex":
+        """Read the CSV, which says everything."""
+        return _read_index(location)
 
-    @staticmethod
-    def open_reader(place: Location, index: "FolderIndex", shapes: Shapes | None = None) -> "FolderReader":
-        """Read files as they are asked for."""
-        return FolderReader(place, index, shapes)
+    def open_reader(self, location: Location, found: "FolderIndex", shapes: Shapes | None = None) -> "FolderReader":
+        """Return a reader, which opens each picture when it is read."""
+        return FolderReader(location, found, shapes)
+
+    def reading_cost(self, options: Options) -> int:
+        """Every picture is a file to open."""
+        return 40
+
+    def files_of(self, path: Path) -> list[Path]:
+        """Return the pictures that the CSV of a shard names."""
+        try:
+            found = _read_index(path)
+        except ShardError:
+            return []
+        return [path.parent / name for names in found.paths.values() for name in names]
+
+    def folders(self, fields: Iterable[str]) -> list[str]:
+        """Return the names of the folders of pictures: one for each pixel field."""
+        return [field for field in fields if field in PIXEL_FIELDS]
+
+    def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
+        """Show how to read the table of all files."""
+        return [
+            "import csv",
+            'rows = list(csv.DictReader(open("index.csv", encoding="utf-8")))  # paths and meta of every sample',
+        ]
 
 
-class FolderWriter:
+class FolderWriter(ShardWriter):
     """Writes the files of one shard.
 
-    They go to their final names at once, for a shard counts only when its CSV and record are there; the next run
-    writes the same bytes over what a killed one left.
+    They get their final names at once, because a shard counts only when its CSV and its record exist. The next run
+    writes the same bytes over the pictures that a killed one left.
     """
 
     def __init__(self, path: Path, spec: ShardSpec) -> None:
@@ -73,7 +100,7 @@ class FolderWriter:
         for field in self._pixels:
             (self._folder / field).mkdir(exist_ok=True)
 
-    def write(self, sample: Sample, files: dict[str, bytes]) -> None:
+    def write(self, sample: Sample, files: Mapping[str, bytes]) -> None:
         """Write the pictures of one sample, and its row.
 
         Raises:
@@ -86,80 +113,61 @@ class FolderWriter:
 
     def finish(self) -> Index:
         """Write the CSV, after the pictures are on the disk."""
-        os.sync()  # one for all of them: fsync of each would take minutes a shard
+        os.sync()  # one for all of them: an fsync of each would take minutes for a shard
         self._path.write_text(self._text.getvalue(), encoding="utf-8", newline="")
         return {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 @dataclass(frozen=True)
 class FolderIndex:
-    """What the CSV of a shard says.
-
-    Attributes:
-        keys: (N,) of UTF-8 bytes.
-        paths: pixel field -> file of each sample, relative to the folder of the CSV.
-        metas: JSON of each sample.
-    """
+    """What the CSV of a shard says."""
 
     keys: Array
+    """(N,) keys as UTF-8 bytes."""
     paths: dict[str, list[str]]
+    """Pixel field -> file of each sample, relative to the folder of the CSV."""
     metas: list[str]
+    """The meta of each sample, as JSON."""
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Fields that there are."""
+        """The fields that every sample has."""
         return (*self.paths, "meta")
 
     def stored_bytes(self) -> dict[str, int]:
-        """The CSV tells no sizes but that of the meta."""
+        """Return the size of the meta; the CSV does not say the sizes of the pictures."""
         return {"meta": sum(len(meta.encode()) for meta in self.metas)}
 
 
-class FolderReader:
+class FolderReader(ShardReader):
     """Reads the loose files of one shard."""
 
-    def __init__(self, place: Location, index: FolderIndex, shapes: Shapes | None = None) -> None:
-        self._place, self._index, self._shapes = place, index, shapes or {}
-        self._folder, _ = parent(place)
+    def __init__(self, location: Location, found: FolderIndex, shapes: Shapes | None = None) -> None:
+        super().__init__(location, found, shapes)
+        self._index = found
+        self._folder, _ = parent(location)
 
-    def read(self, place: int, field: str, size: tuple[int, int] | None = None) -> Any:
+    def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
         """Return one decoded field."""
-        data, where = self.read_file(place, field), self._where(place)
+        data, where = self.read_file(index, field), self.where(index)
         if field == "meta":
-            return parse_meta(data, where, self._key(place))
-        return decode_field(field, data, where, self._shapes.get(field), size)
+            return parse_meta(data, where, self.key(index))
+        return decode_field(field, data, where, self.shapes.get(field), size)
 
-    def read_file(self, place: int, field: str) -> bytes:
-        """Return the bytes of one file; the meta stands in the CSV."""
+    def read_file(self, index: int, field: str) -> bytes:
+        """Return the bytes of one file; the meta is in the CSV."""
         if field == "meta":
-            return self._index.metas[place].encode()
-        name = self._index.paths[field][place]
+            return self._index.metas[index].encode()
+        name = self._index.paths[field][index]
         try:
             with open_stream(join(self._folder, name)) as stream:
                 return stream.read()
         except OSError as error:
-            raise ShardError(f"{self._where(place)}: {name} cannot be read ({error.strerror or error})") from error
+            raise ShardError(f"{name} cannot be read ({error.strerror or error})", self.where(index)) from error
 
-    def picture_size(self, place: int, field: str) -> tuple[int, int]:
-        """Return (height, width), by the file's header."""
-        return header_size(field, self.read_file(place, field), self._where(place))
-
-    def depth_bits(self, place: int) -> int | None:
-        """Each sample's meta tells."""
-        return meta_depth_bits(self.read(place, "meta"), self._where(place))
-
-    def _key(self, place: int) -> str:
-        return str(self._index.keys[place], "utf-8")
-
-    def _where(self, place: int) -> str:
-        return f"{self._place}: {self._key(place)}"
+    def picture_size(self, index: int, field: str) -> tuple[int, int]:
+        """Return (height, width) by the header of the file."""
+        return header_size(field, self.read_file(index, field), self.where(index))
 
 
 def file_name(field: str, key: str, suffix: str) -> str:
@@ -172,75 +180,55 @@ def file_name(field: str, key: str, suffix: str) -> str:
         ShardError: the key cannot be the name of a file.
     """
     if not _PLAIN_KEY.fullmatch(key):
-        raise ShardError(f"{key!r}: cannot be the name of a file; expected letters, digits, - and _")
+        raise ShardError("cannot be the name of a file; expected letters, digits, - and _", repr(key))
     return f"{field}/{key}.{suffix.rpartition('.')[2]}"
 
 
-def loose_files(place: Path) -> list[Path]:
-    """Return the pictures that the CSV of a shard names; none where it cannot be read."""
-    try:
-        index = _read_index(place)
-    except ShardError:
-        return []
-    return [place.parent / name for names in index.paths.values() for name in names]
-
-
-def write_index(out: Path, shards: Iterable[tuple[str, str]]) -> None:
-    """Write the table of all loose files of a dataset: split, key, paths from its folder, and the meta in columns.
-
-    Args:
-        out: folder of the dataset.
-        shards: split and file name of every shard's CSV.
-    """
-    with write_whole(out / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer: csv.DictWriter[str] | None = None
-        for split, name in shards:
-            for row in _flat_rows(out / split / name, split):
-                if writer is None:
-                    writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
-                    writer.writeheader()
-                writer.writerow(row)
-
-
-def _flat_rows(place: Location, split: str) -> Iterator[Meta]:
+def _flat_rows(location: Location, split: str) -> Iterator[Meta]:
     """Yield a row of the table for each sample of a shard."""
-    index = _read_index(place)
-    for number, key in enumerate(index.keys):
-        meta = parse_meta(index.metas[number].encode(), f"{place}: {str(key, 'utf-8')}")
+    found = _read_index(location)
+    for index, key in enumerate(found.keys.tolist()):
+        meta = parse_meta(found.metas[index].encode(), f"{location}: {str(key, 'utf-8')}")
         box = meta.pop("box", None)
         if isinstance(box, list) and len(box) == 4:
             meta |= dict(zip(("top", "left", "height", "width"), box, strict=True))
         row: Meta = {"split": split, "key": str(key, "utf-8")}
-        row |= {field: f"{split}/{paths[number]}" for field, paths in index.paths.items()}
+        row |= {field: f"{split}/{paths[index]}" for field, paths in found.paths.items()}
         yield row | {name: value for name, value in meta.items() if name not in row}
 
 
-def _read_index(place: Location) -> FolderIndex:
-    """Read and check a CSV; its paths are only taken where they are those that its keys give.
+def _read_index(location: Location) -> FolderIndex:
+    """Read and check a CSV. Its paths are taken only if they are those that its keys give.
 
     Raises:
-        ShardError: it is none of ours.
+        ShardError: it is not the CSV of a shard.
     """
     try:
-        rows = list(csv.reader(io.StringIO(read_text(place), newline=""), strict=True))
+        rows = list(csv.reader(io.StringIO(read_text(location), newline=""), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ShardError(f"{place}: cannot be read as CSV ({error})") from error
+        raise ShardError(f"cannot be read as CSV ({error})", location) from error
     header = rows[0] if rows else []
     pixels = [field for field in PIXEL_FIELDS if field in header]
     if header != ["key", *pixels, "meta"] or "image" not in pixels:
-        raise ShardError(f"{place}: has the columns {', '.join(header[:5])}; expected key, image, ..., meta")
+        raise ShardError(f"has the columns {', '.join(header[:5])}; expected key, image, ..., meta", location)
     keys = [row[0] for row in rows[1:] if row]
     if not keys:
-        raise ShardError(f"{place}: holds no samples")
+        raise ShardError("holds no samples", location)
     if len(set(keys)) < len(keys):
-        raise ShardError(f"{place}: {next(k for i, k in enumerate(keys) if k in keys[:i])}: occurs twice")
+        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        raise ShardError("occurs twice; keys must be unique", f"{location}: {twice}")
     for row in rows[1:]:
-        if len(row) != len(header):
-            raise ShardError(f"{place}: {row[0] if row else 'an empty line'}: has {len(row)} columns; truncated?")
-        for field, name in zip(pixels, row[1:-1], strict=True):
-            endings = ("jpg", "png") if field == "image" else (FIELDS[field].suffix,)
-            if name not in {file_name(field, row[0], ending) for ending in endings}:
-                raise ShardError(f"{place}: {row[0]}: its {field} is {name!r}, which is not its file; refused")
+        _check_row(row, header, pixels, location)
     columns = list(zip(*rows[1:], strict=True))
     paths = {field: list(column) for field, column in zip(pixels, columns[1:-1], strict=True)}
     return FolderIndex(np.array([key.encode() for key in keys]), paths, list(columns[-1]))
+
+
+def _check_row(row: list[str], header: list[str], pixels: list[str], location: Location) -> None:
+    where = f"{location}: {row[0] if row else 'an empty line'}"
+    if len(row) != len(header):
+        raise ShardError(f"has {len(row)} columns; truncated?", where)
+    for field, name in zip(pixels, row[1:-1], strict=True):
+        endings = ("jpg", "png") if field == "image" else (FIELDS[field].suffix,)
+        if name not in {file_name(field, row[0], ending) for ending in endings}:
+            raise ShardError(f"its {field} is {name!r}, which is not its file; refused", where)

@@ -15,7 +15,7 @@ def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
     parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest)]
-    parts += [_reading(manifest.identity.config.format, composed="depth_composed" in manifest.fields)]
+    parts += [_reading(manifest)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -136,24 +136,8 @@ def _sources(manifest: Manifest) -> str:
     return "\n".join(lines) + credit
 
 
-def _reading(formats: tuple[str, ...], *, composed: bool) -> str:
-    more = ', "depth_composed.png"' if composed else ""
-    lines = ["```python"]
-    if "tar" in formats:
-        lines += [
-            "import webdataset",
-            'dataset = webdataset.WebDataset("train/fgbg-train-000000.tar", shardshuffle=False).decode("pil")',
-            f'sample = next(iter(dataset))  # "__key__", "jpg" or "png", "mask.png", "depth.png"{more}, "json"',
-        ]
-    if "hdf5" in formats:
-        lines += [
-            "import h5py",
-            'with h5py.File("train/fgbg-train-000000.h5") as shard:',
-            '    image, mask = shard["image"][0], shard["mask"][0]',
-        ]
-    if "folder" in formats:
-        lines += [
-            "import csv",
-            'rows = list(csv.DictReader(open("index.csv", encoding="utf-8")))  # paths and meta of every sample',
-        ]
-    return "\n".join([*lines, "```"])
+def _reading(manifest: Manifest) -> str:
+    """Return Python code that reads the dataset, in each of its formats."""
+    suffixes = {name: field.suffix for name, field in manifest.fields.items()}
+    snippets = (load_format(name).snippet(suffixes) for name in manifest.identity.config.format)
+    return "\n".join(["```python", *(line for snippet in snippets for line in snippet), "```"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.samples import placement_at
+from helpers.placements import placement_at
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -212,7 +212,7 @@ def test_an_unfinished_dataset_is_refused(tars: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"format": "zip"}, r"format='zip': expected one of tar, hdf5, folder"),
-        ({"format": "tar,tar"}, r"format=\['tar', 'tar'\]: names no format, or one format twice"),
+        ({"format": "tar,tar"}, r"format=\('tar', 'tar'\): names one format twice"),
         ({"format": "tar", "image_format": "webp"}, r"image_format='webp': expected one of jpg, png"),
         ({"format": "tar", "quality": 0}, r"quality=0: expected 1 to 100"),
         ({"format": "hdf5", "image_format": "png"}, r"HDF5 of pixels holds no image files"),

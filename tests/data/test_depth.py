@@ -10,7 +10,7 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.registry import FAMILIES, Family, check_estimator, load_estimator, pick_device, shown_name
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
-from fgbg_data.testing.estimators import EstimatorContract
+from fgbg_data.testing import EstimatorContract
 
 
 class TestFake(EstimatorContract):

@@ -18,7 +18,7 @@ from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.testing.estimators import EstimatorContract
+from fgbg_data.testing import EstimatorContract
 
 BLOCKS = (6, 12, 32, 32)
 WIDTH = 16  # of the decoder; 1664 in the published files

@@ -20,7 +20,7 @@ from fgbg_data.depth.registry import load_estimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.testing.estimators import EstimatorContract
+from fgbg_data.testing import EstimatorContract
 
 METRIC = ("depth_anything_metric", "zoedepth", "glpn")
 

@@ -19,7 +19,7 @@ from fgbg_data.depth.tiny import TinyEstimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
-from fgbg_data.testing.estimators import EstimatorContract
+from fgbg_data.testing import EstimatorContract
 
 
 def photos(count: int, height: int, width: int) -> Array:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.samples import some_samples
 
 from fgbg_data.codecs.encode import encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.sample import Sample, canonical_json
 from fgbg_data.shards import index_cache, load_format
+from fgbg_data.testing.samples import some_samples
 
 
 def write_tar(path: Path, members: list[tuple[str, bytes]]) -> Path:
@@ -148,7 +148,7 @@ def test_metas_that_are_none(tmp_path: Path, meta: bytes, text: str) -> None:
 def test_scans_of_tars_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_tar(tmp_path / "x.tar", [m for s in some_samples(3, depth=False) for m in members_of(s)])
     first = index_cache.scanned_index("tar", path)
-    monkeypatch.setattr("fgbg_data.shards.tar._scan", lambda place: pytest.fail("scanned again"))
+    monkeypatch.setattr("fgbg_data.shards.tar.scan_tar", lambda location: pytest.fail("scanned again"))
     again = index_cache.scanned_index("tar", path)
     assert again.keys.tolist() == first.keys.tolist()
     assert again.stored_bytes() == first.stored_bytes()

@@ -1,0 +1,86 @@
+"""Read HDF5 shards."""
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from fgbg_data.codecs.fields import decode_field, header_size, resize_field
+from fgbg_data.errors import ShardError
+from fgbg_data.runtime.locations import Location, open_bytes
+from fgbg_data.sample import FIELDS, Array
+from fgbg_data.shards.format import ShardReader
+from fgbg_data.shards.hdf5_index import Hdf5Index, open_hdf5
+from fgbg_data.shards.meta import parse_meta
+from fgbg_data.shards.spec import Shapes
+
+
+class Hdf5Reader(ShardReader):
+    """Reads one HDF5 shard: contiguous pixels by slices of the file, everything else through h5py."""
+
+    def __init__(self, location: Location, found: Hdf5Index, shapes: Shapes | None = None) -> None:
+        super().__init__(location, found, shapes)
+        self._index = found
+        for field, shape in found.shapes.items():
+            declared = self.shapes.get(field)
+            if declared is not None and tuple(shape[1:]) != tuple(declared):
+                raise ShardError(f"its {field} is {shape[1:]}, the dataset declares {tuple(declared)}", location)
+        try:
+            self._bytes = open_bytes(location)
+        except (OSError, ValueError) as error:
+            raise ShardError(f"cannot be opened ({error})", location) from error
+        self._file: Any = None
+        self._pid = 0
+
+    def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
+        """Return one decoded field."""
+        where = self.where(index)
+        if field == "meta":
+            return parse_meta(self._stored(index, field), where, self.key(index))
+        if field not in self._index.shapes:
+            data = np.asarray(self._stored(index, field)).tobytes()
+            return decode_field(field, data, where, self.shapes.get(field), size)
+        pixels = self._pixels(index, field)
+        if size is not None and not FIELDS[field].depth and pixels.shape[:2] != size:
+            return resize_field(field, pixels, size)
+        return pixels.copy()
+
+    def read_file(self, index: int, field: str) -> bytes | None:
+        """Return the encoded bytes of a field, or None if pixels are stored."""
+        if field in self._index.shapes:
+            return None
+        value = self._stored(index, field)
+        return bytes(value) if field == "meta" else np.asarray(value).tobytes()
+
+    def picture_size(self, index: int, field: str) -> tuple[int, int]:
+        """Return (height, width) by the shape of the dataset, or by the header of the file."""
+        if field in self._index.shapes:
+            return self._index.shapes[field][1], self._index.shapes[field][2]
+        return header_size(field, np.asarray(self._stored(index, field)).tobytes(), self.where(index))
+
+    def depth_bits(self, index: int) -> int | None:
+        """Return the number of bits by the attribute of the shard, or by the meta of the sample."""
+        return super().depth_bits(index) if self._index.depth_bits is None else self._index.depth_bits
+
+    def _pixels(self, index: int, field: str) -> Array:
+        """Return pixels; contiguous ones are a view of the memory map."""
+        if field not in self._index.offset:
+            stored: Array = np.asarray(self._stored(index, field))
+            return stored
+        shape, dtype = self._index.shapes[field][1:], np.dtype(FIELDS[field].dtype)
+        size = math.prod(shape) * dtype.itemsize
+        start = self._index.offset[field] + index * size
+        data = self._bytes[start : start + size]
+        if len(data) < size:
+            raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
+        return np.frombuffer(data, dtype).reshape(shape)
+
+    def _stored(self, index: int, field: str) -> Any:
+        """Return an element through h5py. Its own lock makes that safe in threads; after a fork it is opened again."""
+        if self._file is None or self._pid != os.getpid():
+            self._file, self._pid = open_hdf5(self.location), os.getpid()
+        try:
+            return self._file[field][index]
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise ShardError(f"its {field} cannot be read ({error}); damaged?", self.where(index)) from error

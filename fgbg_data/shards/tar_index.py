@@ -1,0 +1,145 @@
+"""Where the members of a tar shard are: taken from its record, or found by a scan of the file."""
+
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fgbg_data.errors import ShardError
+from fgbg_data.runtime.locations import Location, open_stream
+from fgbg_data.sample import FIELDS, Array
+from fgbg_data.shards.spec import Index
+
+BLOCK = 512
+"""Size of a header, and of the blocks of which the bytes of a member are made."""
+FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image"}
+FIELD_OF |= {field.suffix: name for name, field in FIELDS.items() if name != "image"}
+"""Suffix of a member -> field."""
+
+
+@dataclass(frozen=True)
+class TarIndex:
+    """Where every member of a tar is."""
+
+    keys: Array
+    """(N,) keys as UTF-8 bytes."""
+    offset: dict[str, Array]
+    """Field -> (N,) offset of each sample's file in the tar."""
+    bytes: dict[str, Array]
+    """Field -> (N,) size of each sample's file."""
+    from_record: bool = False
+    """Whether it comes from a record. Then the header of a member is checked before its bytes are used, because the
+    record may belong to another tar."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that every sample has."""
+        return tuple(self.offset)
+
+    def stored_bytes(self) -> dict[str, int]:
+        """Return field -> bytes of all files."""
+        return {field: int(sizes.sum()) for field, sizes in self.bytes.items()}
+
+
+def index_of_record(keys: Sequence[str], index: Index) -> TarIndex:
+    """Return the index that a record holds.
+
+    Raises:
+        ValueError: the record does not hold the index of a tar.
+    """
+    try:
+        found = TarIndex(
+            np.array([key.encode() for key in keys]),
+            {field: _column(index["offset"][field]) for field in FIELDS if field in index["offset"]},
+            {field: _column(values) for field, values in index["bytes"].items()},
+            from_record=True,
+        )
+    except (TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"it is not the index of a tar ({error!r})") from error
+    lengths = {array.shape for part in (found.offset, found.bytes) for array in part.values()}
+    if lengths != {(len(keys),)} or set(found.bytes) != set(found.offset):
+        raise ValueError("it is not the index of a tar (its columns differ)")
+    return found
+
+
+def scan_tar(location: Location) -> TarIndex:
+    """Find the keys and members of a tar by reading all headers.
+
+    Raises:
+        ShardError: the file is not a whole tar, or its members are not those of samples.
+    """
+    keys: dict[str, dict[str, tuple[int, int]]] = {}
+    last = ""
+    try:
+        with open_stream(location) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            for member in tar:
+                if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                    continue
+                field = _field(member.name, location)
+                if field is None:
+                    continue
+                key = _key(member.name)
+                if key != last and key in keys:
+                    raise ShardError("occurs twice; keys must be unique", f"{location}: {key}")
+                members, last = keys.setdefault(key, {}), key
+                if field in members:
+                    raise ShardError(f"has two files of {field}; keys must be unique", f"{location}: {key}")
+                members[field] = member.offset_data, member.size
+            end = stream.seek(0, io.SEEK_END)
+            stream.seek(tar.offset)
+            if stream.read(BLOCK) not in (b"", bytes(BLOCK)):  # tarfile takes a broken header for the end
+                raise ShardError(f"has a broken header at byte {tar.offset}; copy or build it again", location)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ShardError(f"is not a whole tar file ({error}); copy or build it again", location) from error
+    if not keys:
+        raise ShardError("holds no samples (files KEY.jpg, KEY.mask.png, ...)", location)
+    fields = [field for field in FIELDS if any(field in members for members in keys.values())]
+    for key, members in keys.items():
+        for field in fields:
+            if field not in members:
+                raise ShardError(f"has no {field}, which other samples have; truncated?", f"{location}: {key}")
+            if sum(members[field]) > end:
+                raise ShardError(f"the file ends before its {field}; truncated?", f"{location}: {key}")
+    return TarIndex(
+        np.array([key.encode() for key in keys]),
+        {field: _column([members[field][0] for members in keys.values()]) for field in fields},
+        {field: _column([members[field][1] for members in keys.values()]) for field in fields},
+    )
+
+
+def _key(name: str) -> str:
+    """Return the key of a member, cut where webdataset cuts: at the first dot after the folders."""
+    folder, slash, base = name.removeprefix("./").rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def _field(name: str, location: Location) -> str | None:
+    """Return the field that a member holds, or None if it does not belong to a sample.
+
+    Raises:
+        ShardError: its name leads out of the folder, or its key has a dot.
+    """
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+        raise ShardError(f"the member {name!r} leads out of the folder; refused", location)
+    base = name.rpartition("/")[2]
+    if base.startswith("."):
+        return None
+    suffix = base.partition(".")[2]
+    if suffix in FIELD_OF:
+        return FIELD_OF[suffix]
+    for known in FIELD_OF:
+        if suffix.endswith("." + known):
+            raise ShardError(
+                "the key has a dot, at which readers of webdataset tars cut it, so that samples mix; rename the files",
+                f"{location}: {base[: -len(known) - 1]}",
+            )
+    return None
+
+
+def _column(values: Sequence[int]) -> Array:
+    """Return numbers in as few bytes as hold them: a process keeps those of every shard that it has read."""
+    column = np.array(values, np.int64)
+    small = column.size and column.min() >= 0 and column.max() < 2**32
+    return column.astype(np.uint32) if small else column

@@ -1,0 +1,79 @@
+"""Samples that are made without a build, for tests of shard formats."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fgbg_data.codecs.encode import decode_pixels, encode_image
+from fgbg_data.sample import Array, Meta, Sample
+
+KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=60)
+SIDES = st.integers(8, 24)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def make_sample(
+    key: str,
+    image: Array,
+    mask: Array,
+    depth: Array | None,
+    meta: Meta,
+    image_format: str,
+    depth_composed: Array | None = None,
+) -> Sample:
+    """Return a sample whose image is encoded and decoded again, as that of a build is."""
+    data = encode_image(image, image_format, 95)
+    return Sample(
+        key=key,
+        image=decode_pixels("image", data, key),
+        mask=mask,
+        depth=depth,
+        depth_composed=depth_composed,
+        meta=meta | {"key": key},
+        image_file=data,
+    )
+
+
+def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width: int = 24) -> list[Sample]:
+    """Return a few samples, always the same ones."""
+    rng = np.random.default_rng(3)
+    samples = []
+    for number in range(count):
+        mask = np.zeros((height, width), np.uint8)
+        mask[4 : 8 + number, 5:20] = 255
+        codes = rng.integers(0, 4096, (height, width)).astype(np.uint16) << np.uint16(4)
+        image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        meta: Meta = {"depth_bits": 12} if depth else {}
+        both = (codes, codes[::-1].copy()) if depth else (None, None)
+        samples.append(make_sample(f"key-{number}", image, mask, both[0], meta, "jpg", both[1]))
+    return samples
+
+
+@st.composite
+def drawn_samples(draw: st.DrawFn) -> tuple[list[Sample], str]:
+    """Draw some samples of one shape with any content, and the format of their images."""
+    height, width = draw(SIDES), draw(SIDES)
+    image_format = draw(st.sampled_from(["jpg", "png"]))
+    has_depth, has_composed = draw(st.booleans()), draw(st.booleans())
+    samples = []
+    for key in draw(st.lists(KEYS, min_size=1, max_size=3, unique=True)):
+        samples.append(
+            make_sample(
+                key,
+                draw(hnp.arrays(np.uint8, (height, width, 3))),
+                draw(hnp.arrays(np.bool_, (height, width))) * np.uint8(255),
+                draw(hnp.arrays(np.uint16, (height, width))) if has_depth else None,
+                draw(st.dictionaries(st.text().filter(lambda name: name != "depth_bits"), JSON, max_size=4)),
+                image_format,
+                draw(hnp.arrays(np.uint16, (height, width))) if has_composed else None,
+            )
+        )
+    return samples, image_format
