@@ -18,7 +18,7 @@ from fgbg_data.building.forecast import estimator_calls
 from fgbg_data.building.prepare import prepare
 from fgbg_data.demo import write_demo
 from fgbg_data.sample import DEPTH_FIELDS
-from fgbg_train import config, evaluate, fit
+from fgbg_train import FitConfig, evaluate, fit
 
 METRICS = ("mask_iou", "rmse", "mae", "abs_rel", "delta1")
 
@@ -62,10 +62,10 @@ def fits(folder: Path, data: Path, schedule: str, seed: int) -> None:
     """(b)."""
     print(f"| trained on | measured by | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}")
     for trained in DEPTH_FIELDS:
-        made = config.build("small", {"schedule": schedule, "depth_field": trained, "seed": seed, "best": "rmse"})
+        made = FitConfig(schedule=schedule, depth_field=trained, seed=seed, best="rmse")
         run = fit(data, made, out=folder / f"run-{trained}")
         for measured in DEPTH_FIELDS:
-            found = evaluate(run / "best.ckpt", data, splits=["test"], options={"depth_field": measured})["test"]
+            found = evaluate(run / "best.ckpt", data, splits=["test"], depth_field=measured)["test"]
             print(f"| {trained} | {measured} | {' | '.join(f'{found[name]:.4f}' for name in METRICS)} |", flush=True)
 
 

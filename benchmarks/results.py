@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fgbg_train.run.plot import plot_runs
+from fgbg_train import plot
 
 METRICS = {
     "mask_iou": "mask IoU",
@@ -117,7 +117,7 @@ def report(options: argparse.Namespace) -> None:
     machine: dict[str, Any] = next(iter(summaries.values()))["machine"]
     lines += ["", f"{machine['cores']} cores, {machine['device']} {machine['gpu']}".rstrip() + ".", ""]
     (options.out / "results.md").write_text("\n".join(lines))
-    plot_runs([options.out / name for name in summaries], options.out / "curves.png")
+    plot([options.out / name for name in summaries], options.out / "curves.png")
 
 
 if __name__ == "__main__":

@@ -27,16 +27,16 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from fgbg_data import open_dataset
-from fgbg_train.config import FitConfig, LossConfig, build
+from fgbg_train import FitConfig, fit, losses, plan_fit
+from fgbg_train.config import LossConfig
+from fgbg_train.data.batches import BatchReader
 from fgbg_train.data.loader import Loader
-from fgbg_train.data.samples import SplitReader, StreamDataset
-from fgbg_train.data.stream import EpochOrder, Item, Segment
+from fgbg_train.data.order import EpochOrder
+from fgbg_train.data.sample_reader import SampleReader
+from fgbg_train.data.stream import Item, Segment
 from fgbg_train.devices import resolve_device
-from fgbg_train.measure import losses
 from fgbg_train.models.build import build_cascade
-from fgbg_train.prepare import prepare
 from fgbg_train.run.log import read_rows
-from fgbg_train.train import fit
 
 ROUNDS = 3
 
@@ -101,7 +101,7 @@ def compare_loaders(options: argparse.Namespace, folder: Path, count: int) -> No
         loader = DataLoader(loose, options.batch, shuffle=True, num_workers=options.workers, drop_last=True)
         rates["loose files, PIL"].append(rate(iter(loader), options.batch))
         config = quick(options, f"1@{options.size}x{options.batch},1@{options.size}x{options.batch}")
-        plan = prepare(options.shards, config, out=folder / f"loader{number}")
+        plan = plan_fit(options.shards, config, out=folder / f"loader{number}")
         for cache in plan.caches:
             cache.create()
         for name in ("first epoch, shards", "later epochs, cache"):
@@ -113,12 +113,12 @@ def compare_loaders(options: argparse.Namespace, folder: Path, count: int) -> No
     print()
 
 
-def epoch_batches(reader: SplitReader, options: argparse.Namespace, count: int) -> Iterator[Any]:
+def epoch_batches(reader: SampleReader, options: argparse.Namespace, count: int) -> Iterator[Any]:
     """One epoch of the trainer's loader."""
     order = EpochOrder(count, 0, 0).take(range(count // options.batch * options.batch))
     items = [Item("train", i, options.size, options.size) for i in order]
     batches = [items[i : i + options.batch] for i in range(0, len(items), options.batch)]
-    loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=options.workers)
+    loader = Loader(BatchReader({"train": reader}, skip_errors=False), workers=options.workers)
     return loader.read([Segment("train", frozenset({options.size}), batches)])
 
 
@@ -137,7 +137,7 @@ def rate(batches: Iterator[Any], batch: int) -> float:
 def quick(options: argparse.Namespace, schedule: str, **settings: Any) -> FitConfig:
     """The preset `small` at one size."""
     base = {"schedule": schedule, "workers": options.workers, "limit": options.samples, "model": {"start": "random"}}
-    return build("small", base, settings)
+    return FitConfig.preset("small", **base, **settings)
 
 
 def compare_loops(options: argparse.Namespace, folder: Path, count: int, device: str) -> None:

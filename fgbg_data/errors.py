@@ -40,13 +40,21 @@ def option(name: str, value: object = _UNSET) -> str:
     >>> str(error), error.for_command_line()
     ('use check=True, or fewer `jobs`', 'use --check, or fewer --jobs')
 
+    A setting in a table has a dotted name, and no option but `--set`:
+
+    >>> error = ConfigError(f"{option('augment.cutout', 2.0)}: expected 0 to 1")
+    >>> str(error), error.for_command_line()
+    ('augment.cutout=2.0: expected 0 to 1', '--set augment.cutout=2.0: expected 0 to 1')
+
     Args:
         name: the name of the argument, such as `shard_size`.
         value: its value; without one, only the name is shown.
     """
     dashed = name.replace("_", "-")
     if value is _UNSET:
-        argument, typed = f"`{name}`", f"--{dashed}"
+        argument, typed = f"`{name}`", f"`{name}`" if "." in name else f"--{dashed}"
+    elif "." in name:
+        argument, typed = f"{name}={value!r}", f"--set {name}={shlex.quote(str(value))}"
     elif isinstance(value, bool):
         argument, typed = f"{name}={value}", f"--{dashed}" if value else f"--no-{dashed}"
     else:

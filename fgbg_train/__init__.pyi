@@ -1,11 +1,29 @@
 """The public names of the package and where each one lives; the only list of them."""
 
 from .config import FitConfig
+from .errors import Stopped
 from .run.checkpoint import load_model
-from .train import fit
+from .run.plot import plot
+from .training.fit import fit
+from .training.plan import FitPlan, plan_fit
 from .use.evaluate import evaluate
+from .use.export import export
 from .use.predict import predict
+from .use.summary import LayerRow, summary
 
 __version__: str
 
-__all__ = ["FitConfig", "evaluate", "fit", "load_model", "predict"]
+__all__ = [
+    "FitConfig",
+    "FitPlan",
+    "LayerRow",
+    "Stopped",
+    "evaluate",
+    "export",
+    "fit",
+    "load_model",
+    "plan_fit",
+    "plot",
+    "predict",
+    "summary",
+]

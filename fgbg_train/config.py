@@ -1,54 +1,68 @@
-"""What a run is made of: frozen dataclasses, presets, TOML. Saved whole in every checkpoint.
+"""The configuration of a run: frozen dataclasses and presets. Every checkpoint holds all of it.
 
-    preset  <-  TOML file (--config)  <-  options of the command line
+    preset  <-  TOML file (--config)  <-  options of the command  <-  --set KEY=VALUE
 
-Everything that changes the weights is compared when a run is resumed; `RUNTIME` names what is not.
+The settings that change the weights are compared when a run is resumed; `RUNTIME` names the others.
 """
 
-import dataclasses
-import difflib
-import tomllib
-import types
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self
 
 from fgbg_data.errors import option
+from fgbg_data.options import at_least, between, one_of
 from fgbg_train.errors import ConfigError
+from fgbg_train.metric_names import METRICS
 from fgbg_train.network_names import split_name
 from fgbg_train.schedule import AUTO, Stage, parse
+from fgbg_train.settings import flatten, from_table, lay_over, to_table, to_toml
 
 TINY_ENCODER = "efficientnet_lite0"
 """The encoder of the depth estimator that is embedded in fgbg_data."""
 
 Objective = Literal["supervised", "saliency"]
+Networks = Literal["both", "mask", "depth"]
+Combine = Literal["concat", "product"]
+Start = Literal["random", "tiny", "timm"]
+Freeze = Literal["none", "mask", "depth", "both"]
+Optimizer = Literal["adamw", "adam", "sgd"]
+Precision = Literal["32", "bf16", "16"]
+DepthField = Literal["depth", "depth_composed"]
+OnError = Literal["fail", "skip"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which networks there are and how they start."""
+    """Which networks there are, and how they start.
+
+    Raises:
+        ConfigError: a network has an unknown name, or two settings exclude each other.
+    """
 
     mask_net: str = "light:efficientnet_lite0"
-    """The mask network, `FAMILY[:ENCODER]`; families are light, hu2019 and autoed, encoders timm's."""
+    """The mask network: `FAMILY` or `FAMILY:ENCODER`. Families are light, hu2019 and autoed; encoders are those of
+    timm."""
     depth_net: str = "light:efficientnet_lite0"
-    """The depth network, likewise."""
-    networks: Literal["both", "mask", "depth"] = "both"
-    """Which of the two to train; `depth` alone sees the image only."""
-    combine: Literal["concat", "product"] = "concat"
-    """How the depth network gets image and mask: as four channels, or multiplied."""
+    """The depth network, named in the same way."""
+    networks: Networks = "both"
+    """Which of the two networks to train. `depth` alone sees only the image."""
+    combine: Combine = "concat"
+    """How the depth network gets image and mask: `concat` gives four channels, `product` multiplies them."""
     objective: Objective = "supervised"
-    """`supervised`: learn the dataset's masks and depth. `saliency`: the smallest mask that keeps a depth."""
-    start: Literal["random", "tiny", "timm"] = "random"
-    """Encoder weights at the start: random, those of the embedded depth estimator, or timm's own."""
+    """`supervised` learns the masks and depth of the dataset. `saliency` learns the smallest mask that keeps the depth
+    of a trained network."""
+    start: Start = "tiny"
+    """Encoder weights at the start: `random`, those of the embedded depth estimator (`tiny`), or those of `timm`."""
     freeze_norm: bool = False
-    """Leave batch norm at the statistics it starts with."""
-    freeze_encoder: Literal["none", "mask", "depth", "both"] = "none"
-    """Of which networks the encoder stays as it starts."""
+    """Keep batch norm at the statistics with which it starts."""
+    freeze_encoder: Freeze = "none"
+    """The networks whose encoder keeps its weights."""
 
     @property
     def used(self) -> tuple[str, ...]:
-        """Names of the networks that there will be."""
+        """Names of the networks that are trained."""
         return {
             "both": (self.mask_net, self.depth_net),
             "mask": (self.mask_net,),
@@ -57,283 +71,232 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         encoders = {name: split_name(name)[1] for name in self.used}
-        odd = [name for name, encoder in encoders.items() if encoder != TINY_ENCODER]
-        if self.start == "tiny" and odd:
+        others = [name for name, encoder in encoders.items() if encoder != TINY_ENCODER]
+        if self.start == "tiny" and others:
             raise ConfigError(
-                f"start = 'tiny' has weights for the encoder {TINY_ENCODER} only, not for {odd[0]}; use random"
+                f"{option('start', 'tiny')}: has weights only for the encoder {TINY_ENCODER}, not for {others[0]}; use "
+                f"{option('start', 'random')}"
             )
         if self.freeze_encoder != "none" and self.start == "random":
             raise ConfigError(
-                f"freeze_encoder = {self.freeze_encoder!r}: an encoder that starts at random would stay so; "
+                f"{option('freeze_encoder', self.freeze_encoder)}: an encoder that starts at random would stay random; "
                 f"choose another {option('start')}, or {option('freeze_encoder', 'none')}"
             )
         if self.objective == "saliency" and self.combine != "product":
             raise ConfigError(
-                f"the saliency objective needs {option('combine', 'product')}: the mask must hide the image"
+                f"{option('objective', 'saliency')}: needs {option('combine', 'product')}, so that the mask can hide "
+                "parts of the image"
             )
         if self.objective == "saliency" and self.networks != "both":
-            raise ConfigError("the saliency objective needs both networks")
+            raise ConfigError(f"{option('objective', 'saliency')}: needs {option('networks', 'both')}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Weights of the loss terms; 0 leaves a term out."""
+    """Weights of the loss terms; 0 leaves a term out. d is predicted depth, g is the depth of the dataset."""
 
     mask_bce: float = 1.0
     """Binary cross-entropy of the mask."""
     mask_dice: float = 1.0
-    """Soft Dice loss of the mask."""
+    """One minus the soft Dice overlap of the mask."""
     depth_log: float = 1.0
     """ln(|d - g| + 0.5) of the depth."""
     depth_gradient: float = 1.0
-    """The same of its Sobel gradients."""
+    """The same of the Sobel gradients of the depth."""
     depth_normal: float = 1.0
-    """1 - cosine between surface normals."""
+    """1 - cosine between the surface normals."""
     depth_ssi: float = 0.0
-    """Scale-and-shift-invariant error."""
+    """Error of the depth after the best scale and shift of each image."""
     depth_ssim: float = 0.0
-    """(1 - SSIM) / 2."""
+    """(1 - SSIM) / 2 of the depth."""
     sparsity: float = 5.0
-    """Mean of the mask; for the saliency objective only."""
+    """Mean of the mask; only for the saliency objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
-    """How strongly training batches are varied; 0 turns a step off."""
+    """How strongly training batches are varied; 0 turns a step off.
+
+    Raises:
+        ConfigError: a value is not in [0, 1].
+    """
 
     mirror: float = 0.5
-    """Probability of a left-right flip."""
+    """Probability of a flip from left to right."""
     crop: float = 0.3
-    """Most of the area that a random resized crop may cut away."""
+    """Largest share of the area that a random resized crop cuts away; below 1."""
     colour: float = 0.2
-    """Strength of brightness, contrast and saturation jitter."""
+    """Strength of the changes of brightness, contrast and saturation."""
     background: float = 0.5
-    """Probability that the mask network sees other colours outside the mask; the depth network does not."""
+    """Probability that the mask network sees other colours outside the mask. The depth network never does."""
     blur: float = 0.1
     """Probability of a Gaussian blur."""
     noise: float = 0.02
-    """Largest standard deviation of Gaussian noise, in image range [0, 1]."""
+    """Largest standard deviation of Gaussian noise, for images in [0, 1]."""
     cutout: float = 0.25
-    """Probability that a square of the image is painted over; mask and depth stay."""
+    """Probability that a square of the image is painted over; mask and depth stay as they are."""
 
     def __post_init__(self) -> None:
         for name in ("mirror", "crop", "colour", "background", "blur", "noise", "cutout"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1 or (name == "crop" and value == 1):
-                raise ConfigError(f"augment.{name} = {value}: a number from 0 to 1 is needed")
+            between(f"augment.{name}", getattr(self, name), 0, 1)
+        if self.crop == 1:
+            raise ConfigError(f"{option('augment.crop', self.crop)}: expected less than 1")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """A training run, without its dataset."""
+    """The configuration of a training run, without its dataset. The defaults are those of the preset `small`.
 
-    preset: str = "small"
-    """The preset that the rest started from."""
+    Raises:
+        ConfigError: a value cannot work; the text names the setting.
+    """
+
+    preset_name: str = field(default="small", metadata={"key": "preset"})
+    """The preset from which this configuration was made. Tables and TOML call it `preset`."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    """The networks."""
     loss: LossConfig = field(default_factory=LossConfig)
+    """Weights of the loss terms."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """How strongly training batches are varied."""
     schedule: str = AUTO
-    """Epochs @ image size in px x batch, in order; auto: by the number of training samples."""
+    """Stages of EPOCHS@SIZExBATCH, in order; size is in pixels. `auto` chooses by the number of training samples."""
     epochs: int = 0
-    """Scale the schedule to so many epochs; 0: as it is."""
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Scale the schedule to this number of epochs; 0 leaves it as it is."""
+    optimizer: Optimizer = "adamw"
+    """The optimizer."""
     lr: float = 1e-3
     """Highest learning rate."""
     warmup: float = 0.05
-    """Share of all steps that warms up."""
-    weight_decay: float = 0.01
+    """Share of all steps during which the learning rate rises; it then falls as a cosine."""
+    weight_decay: float = 0.05
+    """Weight decay; biases and batch norm never decay."""
     clip: float = 1.0
     """Largest norm of the gradient; 0 does not clip."""
-    ema: float = 0.0
-    """Decay of a moving average of the weights, which is then what is validated; 0 keeps none."""
+    ema: float = 0.99
+    """Decay of a moving average of the weights. The average is what is validated and kept; 0 makes no average."""
     accumulate: int = 1
-    """Parts that a batch is split into, to save memory."""
-    precision: Literal["32", "bf16", "16"] = "32"
+    """Number of parts into which a batch is cut, to save memory."""
+    precision: Precision = "32"
+    """Precision of the floats in the networks."""
     compile: bool = False
-    """Compile the networks, once for every image size."""
+    """Compile the networks, once for each image size."""
     best: str = "auto"
-    """The val metric that best.ckpt is chosen by; auto: mask_iou, or rmse where no mask is trained."""
-    depth_field: Literal["depth", "depth_composed"] = "depth"
+    """The metric on val by which best.ckpt is chosen. `auto` is mask_iou, or rmse if no mask network is trained."""
+    depth_field: DepthField = "depth"
     """The field of the dataset that is learned as depth."""
     limit: int = 0
-    """Use only so many samples of every split; 0: all."""
+    """Use at most this number of samples of each split; 0 uses all."""
     depth_weights: str = ""
-    """Checkpoint whose depth network the saliency objective keeps."""
-    on_error: Literal["fail", "skip"] = "fail"
-    """What to do with a sample that cannot be read: stop, or count it and put another in its place."""
+    """Checkpoint with the depth network that the saliency objective keeps."""
+    on_error: OnError = "fail"
+    """What to do with a sample that cannot be read: `fail` stops, `skip` counts it and takes another one."""
     seed: int = 0
-    device: str = "auto"
-    """auto, cpu, cuda, or mps."""
+    """Seed of the order of samples, of augmentation and of random weights."""
+    device: Device = "auto"
+    """Where to compute; `auto` takes a GPU if there is one."""
     devices: int = 1
-    """Processes on this machine, one a device."""
+    """Number of processes on this machine, one for each device."""
     workers: int = 2
-    """Processes that decode, for each device."""
+    """Number of processes that decode samples, for each device."""
     cache_gb: float = 8.0
-    """Largest cache of resized samples on disk; 0: none."""
+    """Largest size of the cache of resized samples, in GB; 0 makes no cache."""
     save_minutes: float = 5.0
     """Minutes between checkpoints inside an epoch."""
 
     def __post_init__(self) -> None:
         stages = () if self.schedule == AUTO else parse(self.schedule)
-        for name, low in (("epochs", 0), ("accumulate", 1), ("devices", 1), ("workers", 0), ("limit", 0), ("seed", 0)):
-            if getattr(self, name) < low:
-                raise ConfigError(f"{name} = {getattr(self, name)}: at least {low} is needed")
-        for name in ("weight_decay", "clip", "warmup", "cache_gb", "save_minutes"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} = {getattr(self, name)}: a number that is not negative is needed")
-        if not 0 < self.lr < float("inf"):
-            raise ConfigError(f"lr = {self.lr}: a positive number is needed")
-        if not 0 <= self.ema < 1 or self.warmup > 1:
-            raise ConfigError(f"ema = {self.ema}, warmup = {self.warmup}: numbers from 0 to 1 are needed")
+        for name, least in (("epochs", 0), ("accumulate", 1), ("devices", 1), ("workers", 0), ("limit", 0)):
+            at_least(name, getattr(self, name), least)
+        at_least("seed", self.seed, 0)
+        for name in ("weight_decay", "clip", "cache_gb", "save_minutes"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{option(name, getattr(self, name))}: expected a number of at least 0")
+        if not 0 < self.lr < math.inf:
+            raise ConfigError(f"{option('lr', self.lr)}: expected a number above 0")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"{option('ema', self.ema)}: expected a number from 0 to below 1")
+        between("warmup", self.warmup, 0, 1)
+        one_of("best", self.best, ("auto", *METRICS))
         parts = self.accumulate * self.devices
         for stage in stages:
             if stage.batch % parts:
                 raise ConfigError(
-                    f"a batch of {stage.batch} cannot be split into {parts} equal parts "
+                    f"a batch of {stage.batch} cannot be cut into {parts} equal parts "
                     f"({option('devices', self.devices)} x {option('accumulate', self.accumulate)})"
                 )
         if (self.model.objective == "saliency") != bool(self.depth_weights):
             raise ConfigError(
-                f"{option('depth_weights')} CHECKPOINT belongs to {option('objective', 'saliency')}, which needs it"
+                f"{option('objective', 'saliency')} and {option('depth_weights')} need each other: give both or neither"
             )
+
+    @classmethod
+    def preset(cls, name: str = "small", /, **settings: Any) -> Self:
+        """Make a configuration from a preset and settings that differ from it.
+
+        >>> FitConfig.preset("eva4", lr=1e-4, model={"combine": "concat"}).model.mask_net
+        'hu2019:resnet50'
+
+        Args:
+            name: `small` or `eva4`.
+            settings: fields of this class. Tables such as `model` may be given in part, as a mapping.
+
+        Raises:
+            ConfigError: there is no such preset or setting, or a value cannot work.
+        """
+        return cls.from_tables(name, settings)
+
+    @classmethod
+    def from_tables(cls, preset: str, *tables: Mapping[str, Any]) -> Self:
+        """Make a configuration from a preset and tables that are laid over it, the last on top.
+
+        Raises:
+            ConfigError: there is no such preset or setting, or a value cannot work.
+        """
+        one_of("preset", preset, PRESETS)
+        merged: dict[str, Any] = {"preset": preset, **PRESETS[preset]}
+        for table in tables:
+            merged = lay_over(merged, table)
+        return cls.from_table(merged)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Make a configuration from a table, such as that of a checkpoint or of `to_table`.
+
+        Raises:
+            ConfigError: there is no such setting, or a value cannot work.
+        """
+        return from_table(cls, table)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the configuration as nested dicts of text, numbers and booleans."""
+        return to_table(self)
+
+    def to_toml(self) -> str:
+        """Return the configuration as TOML, which `--config` reads."""
+        return to_toml(self.to_table())
+
+    def differences(self, other: "FitConfig") -> list[str]:
+        """Return the settings, as `name (mine / other's)`, by which two configurations would give other weights."""
+        a, b = flatten(self.to_table()), flatten(other.to_table())
+        return [f"{key} ({a[key]!r} / {b[key]!r})" for key in a if key not in RUNTIME and a[key] != b[key]]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The schedule, read; of `prepare`'s configuration, where it is not auto any more."""
+        """The stages of the schedule, which must not be `auto`."""
         return parse(self.schedule)
 
 
 RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes")
-"""Fields that say how a run is computed rather than what; they may change when it is resumed."""
+"""Fields that say how a run is computed and not what it computes; they may change when a run is resumed."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "small": {"preset": "small", "model": {"start": "tiny"}, "ema": 0.99, "weight_decay": 0.05},
+    "small": {},
     "eva4": {
-        "preset": "eva4",
-        "model": {"mask_net": "hu2019:resnet50", "depth_net": "autoed", "combine": "product"},
+        "model": {"mask_net": "hu2019:resnet50", "depth_net": "autoed", "combine": "product", "start": "random"},
         "schedule": "2@38x512,2@38x256,6@48x256,2@56x256,2@64x128",
+        "weight_decay": 0.01,
+        "ema": 0.0,
     },
 }
-
-
-def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one nested table over another; values of `top` win."""
-    merged = dict(base)
-    for key, value in top.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def build(preset: str, *tables: Mapping[str, Any]) -> FitConfig:
-    """Make a configuration from a preset and the tables laid over it, the last on top.
-
-    Raises:
-        ConfigError: there is no such preset, an unknown key, or a value of the wrong type.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-    merged: dict[str, Any] = PRESETS[preset]
-    for table in tables:
-        merged = merge(merged, table)
-    return from_table(merged)
-
-
-def from_table(table: Mapping[str, Any]) -> FitConfig:
-    """Make a configuration from a nested table, such as a checkpoint's or `to_table`'s."""
-    config: FitConfig = _make(FitConfig, table, "")
-    return config
-
-
-def to_table(config: FitConfig) -> dict[str, Any]:
-    """Return the configuration as nested dicts of str, int, float and bool."""
-    return dataclasses.asdict(config)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file into a table for `build`."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from error
-
-
-def parse_setting(text: str) -> dict[str, Any]:
-    """Read one `KEY=VALUE`, dotted key and TOML value, into a table; a bare word is text.
-
-    >>> parse_setting("augment.cutout=0"), parse_setting("optimizer=sgd")
-    ({'augment': {'cutout': 0}}, {'optimizer': 'sgd'})
-    """
-    key, equals, value = text.partition("=")
-    for candidate in (text, f'{key}="{value}"'):
-        try:
-            return tomllib.loads(candidate)
-        except tomllib.TOMLDecodeError:
-            continue
-    raise ConfigError(f"{option('set', text)}: KEY=VALUE is needed, as in augment.cutout=0")
-
-
-def to_toml(config: FitConfig) -> str:
-    """Write the configuration as TOML, which `--config` reads."""
-    table = to_table(config)
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, dict)]
-    for name, section in table.items():
-        if isinstance(section, dict):
-            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
-    return "\n".join(lines) + "\n"
-
-
-def differences(one: FitConfig, other: FitConfig) -> list[str]:
-    """Name the fields, dotted, in which two configurations would give different weights."""
-    a, b = _flat(to_table(one)), _flat(to_table(other))
-    return [f"{key} ({a[key]!r} / {b[key]!r})" for key in a if key not in RUNTIME and a[key] != b[key]]
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _toml(value: str | int | float | bool) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return repr(value)
-
-
-def _make(cls: type, table: Mapping[str, Any], prefix: str) -> Any:
-    """Build dataclass `cls`, with every key and type checked."""
-    hints = get_type_hints(cls)
-    values = {}
-    for key, value in table.items():
-        name = f"{prefix}{key}"
-        if key not in hints:
-            near = difflib.get_close_matches(key, hints, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(hints)}"
-            raise ConfigError(f"unknown setting {name}; {hint}")
-        values[key] = _check(name, hints[key], value)
-    return cls(**values)
-
-
-def _check(name: str, hint: Any, value: Any) -> Any:
-    """Return `value` as the type `hint` says, or fail by name."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} = {value!r}: a table is needed")
-        return _make(hint, value, f"{name}.")
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            choices = ", ".join(map(str, get_args(hint)))
-            raise ConfigError(f"{name} = {value!r}: one of {choices} is needed")
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(hint, types.UnionType) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{name} = {value!r}: {getattr(hint, '__name__', hint)} is needed")
-    return value
+"""What each preset changes in the defaults."""

@@ -1,7 +1,7 @@
-"""Where a run computes: one code path for CPU, one GPU, several, and several machines under torchrun.
+"""Where a run computes: one code path for a CPU, one GPU, several GPUs, and several machines under torchrun.
 
-lightning-fabric was chosen over accelerate: it is thin, leaves the loop, the loader and the files to us,
-and prepares nothing behind our back (accelerate reads iterable data on one process by default).
+lightning-fabric was chosen over accelerate because it leaves the loop, the loader and the files to us, and prepares
+nothing by itself (accelerate reads iterable data on one process by default).
 """
 
 import os
@@ -12,19 +12,21 @@ import torch
 from lightning_fabric import Fabric
 
 from fgbg_data.errors import option
+from fgbg_data.options import one_of
 from fgbg_train.config import FitConfig
 from fgbg_train.errors import ConfigError
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+"""Precision of `FitConfig` -> its name in lightning-fabric."""
 
 
 def make_fabric(config: FitConfig) -> Fabric:
     """Return the fabric of a configuration, not yet launched.
 
-    Under torchrun the processes are there already, and their number wins over `devices`.
+    Under torchrun the processes exist already, and their number replaces `devices`.
 
     Raises:
-        ConfigError: the device asked for is not there.
+        ConfigError: this machine has no such device, or too few of them.
     """
     device = resolve_device(config.device)
     per_machine = int(os.environ.get("LOCAL_WORLD_SIZE", config.devices))
@@ -33,7 +35,7 @@ def make_fabric(config: FitConfig) -> Fabric:
         raise ConfigError(f"{option('devices', per_machine)}: this machine has {torch.cuda.device_count()} GPUs")
     several = per_machine * machines > 1
     if device == "mps" and several:
-        raise ConfigError("several devices work with cpu and cuda, not with mps")
+        raise ConfigError(f"{option('devices', per_machine)}: several devices work with cpu and cuda, not with mps")
     return Fabric(
         accelerator=device,
         devices=per_machine,
@@ -44,19 +46,19 @@ def make_fabric(config: FitConfig) -> Fabric:
 
 
 def resolve_device(name: str) -> str:
-    """Return cpu, cuda or mps; `auto` takes a GPU where there is one.
+    """Return cpu, cuda or mps; `auto` takes a GPU if there is one.
 
     Raises:
-        ConfigError: there is no such device here.
+        ConfigError: this machine has no such device.
     """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if name not in there:
-        raise ConfigError(f"{option('device', name)}: one of auto, {', '.join(there)} is needed")
-    if not there[name]:
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    one_of("device", name, ("auto", *available))
+    if not available[name]:
         raise ConfigError(
-            f"{option('device', name)}: there is none on this machine that torch {torch.__version__} can use"
+            f"{option('device', name)}: this machine has none that torch {torch.__version__} can use; use "
+            f"{option('device', 'cpu')}"
         )
     return name
 
@@ -71,14 +73,14 @@ def gather(fabric: Fabric, value: Any) -> list[Any]:
 
 
 def sum_over_processes(fabric: Fabric, values: torch.Tensor) -> torch.Tensor:
-    """Return the sums of a tensor's values over all processes."""
+    """Return the sum of a tensor over all processes, element by element."""
     summed = fabric.all_reduce(values, reduce_op="sum")
-    assert isinstance(summed, torch.Tensor)  # as `values` is one
+    assert isinstance(summed, torch.Tensor)  # because `values` is a tensor
     return summed
 
 
 def describe_machine(fabric: Fabric) -> dict[str, Any]:
-    """Return what a run was computed on, for its summary."""
+    """Return the hardware and platform of a run, for its summary."""
     cuda = fabric.device.type == "cuda"
     return {
         "device": fabric.device.type,

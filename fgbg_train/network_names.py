@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import NamedTuple
 
+from fgbg_data.options import nearest
 from fgbg_train.errors import ConfigError
 
 
 class Family(NamedTuple):
-    """A family of networks: where its class is, and the encoder that it has when none is named."""
+    """A family of networks, which share everything but the encoder."""
 
     target: str
+    """Where the class of the network is: `module:class`."""
     encoder: str | None
+    """The encoder if the name gives none; None for a family with an encoder of its own."""
 
 
 FAMILIES = {
     "hu2019": Family("fgbg_train.models.hu2019:Hu2019", "resnet50"),
-    "light": Family("fgbg_train.models.hu2019:Light", "efficientnet_lite0"),
+    "light": Family("fgbg_train.models.light:Light", "efficientnet_lite0"),
     "autoed": Family("fgbg_train.models.drn:AutoED", None),
 }
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """Split `FAMILY[:ENCODER]`; the family's own encoder where none is named.
+    """Split the name of a network into family and encoder; without an encoder, take the default of the family.
 
     >>> split_name("light")
     ('light', 'efficientnet_lite0')
 
     Raises:
-        ConfigError: there is no such family, or it takes no encoder.
+        ConfigError: there is no such family, or the family takes no encoder.
     """
     family, colon, encoder = name.partition(":")
     if family not in FAMILIES:
-        near = difflib.get_close_matches(family, FAMILIES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAMILIES)}"
-        raise ConfigError(f"network {name!r}: no family {family!r}; {hint}")
+        hint = nearest(family, FAMILIES) or f"; expected one of {', '.join(FAMILIES)}"
+        raise ConfigError(f"network {name!r}: there is no family {family!r}{hint}")
     default = FAMILIES[family].encoder
     if not colon:
         return family, default

@@ -1,4 +1,4 @@
-"""The schedule: which image size, batch and learning rate a step has. All of it is pure.
+"""The schedule: the image size, batch size and learning rate of each step. Everything here is pure.
 
 A schedule is written `EPOCHS@SIZExBATCH,...`, for example `2@38x512,6@64x128`: two epochs on
 38 px images in batches of 512, then six on 64 px images in batches of 128.
@@ -13,8 +13,9 @@ from fgbg_train.errors import ScheduleError
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 4096
 AUTO = "auto"
-"""In place of a schedule: the one that `automatic` makes for the dataset."""
+"""Stands for the schedule that `automatic` makes for the dataset."""
 FEW_SAMPLES = 10_000
+"""With fewer training samples than this, `automatic` chooses small batches and large images."""
 
 _STAGE = (
     ("a number of epochs", re.compile(r"\d+")),
@@ -27,22 +28,30 @@ _STAGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Some epochs that have one image size (a square's side) and one batch size."""
+    """Consecutive epochs with one image size and one batch size."""
 
     epochs: int
+    """Number of epochs."""
     size_px: int
+    """Shorter side of the images, in pixels."""
     batch: int
+    """Images in a batch of all devices together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What one step of training is: where it stands, and its size and batch."""
+    """One step of training."""
 
     index: int
+    """Its number in the whole run, from 0."""
     epoch: int
+    """The epoch that it belongs to, from 0."""
     step_in_epoch: int
+    """Its number in that epoch, from 0."""
     size_px: int
+    """Shorter side of the images, in pixels."""
     batch: int
+    """Images in its batch, of all devices together."""
 
 
 def parse(text: str) -> tuple[Stage, ...]:
@@ -60,7 +69,9 @@ def parse(text: str) -> tuple[Stage, ...]:
     def fail(expected: str, start: int, end: int) -> ScheduleError:
         found = repr(compact[start:end]) if start < len(compact) else "the end"
         pointed = f"{compact[:start]}>>>{compact[start:end]}<<<{compact[end:]}"
-        return ScheduleError(f"schedule {pointed} at character {start + 1}: expected {expected}, found {found}")
+        return ScheduleError(
+            f"{option('schedule')} {pointed} at character {start + 1}: expected {expected}, found {found}"
+        )
 
     stages = []
     while True:
@@ -89,7 +100,7 @@ def parse(text: str) -> tuple[Stage, ...]:
 
 
 def render(stages: tuple[Stage, ...]) -> str:
-    """Write a schedule the way `parse` reads it.
+    """Write a schedule as `parse` reads it.
 
     >>> render(parse("2@38x512, 6@64x128"))
     '2@38x512,6@64x128'
@@ -100,13 +111,14 @@ def render(stages: tuple[Stage, ...]) -> str:
 def automatic(num_samples: int, full_px: int, parts: int = 1) -> str:
     """Return the schedule for a number of training samples.
 
-    Few samples are seen in small batches, so that there are steps enough to learn by, and at last at 224 px, or at the
-    dataset's size if that is less. Of many samples, small images and large batches see more in the same time.
+    Few samples get small batches, so that there are enough steps to learn from, and sizes that grow to 224 px, or to
+    the size of the dataset if that is smaller. Many samples get small images and large batches, so that more of them
+    are seen in the same time.
 
     Args:
-        num_samples: of an epoch.
-        full_px: shorter side of the dataset's images.
-        parts: equal parts that every batch must be cut into.
+        num_samples: number of training samples.
+        full_px: shorter side of the images of the dataset, in pixels.
+        parts: number of equal parts into which every batch must be cut.
 
     >>> automatic(1600, 128), automatic(339_456, 224)
     ('1@64x8,3@96x8,7@128x8', '2@38x64,2@48x64,6@64x64')
@@ -122,16 +134,16 @@ def automatic(num_samples: int, full_px: int, parts: int = 1) -> str:
 
 
 def scale_epochs(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
-    """Share `epochs` among the stages in proportion to what they have; a stage left with none goes.
+    """Give the stages `epochs` epochs in all, in proportion to the epochs that they have.
 
-    Largest remainders get the epochs that rounding down leaves over, later stages first among equals,
-    because the last size is the one that counts.
+    Shares are rounded down, and the largest remainders get the epochs that are left over. Between equal remainders the
+    later stage wins, because the last size matters most. A stage that gets no epoch is dropped.
 
     >>> render(scale_epochs(parse("2@38x512,2@48x256,4@64x128"), 4))
     '1@38x512,1@48x256,2@64x128'
     """
     if epochs < 1:
-        raise ScheduleError(f"{option('epochs', epochs)}: at least 1 is needed")
+        raise ScheduleError(f"{option('epochs', epochs)}: expected at least 1")
     total = sum(s.epochs for s in stages)
     shares = [s.epochs * epochs // total for s in stages]
     remainders = [s.epochs * epochs % total for s in stages]
@@ -144,15 +156,15 @@ def scale_epochs(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
 
 
 class Schedule:
-    """Stages over a number of samples: the function *step index -> Step*.
+    """The function *step index -> Step*, for stages and a number of samples.
 
-    An epoch has as many steps as full batches fit into the samples; the few samples left over differ
-    from epoch to epoch. Fewer samples than one batch make one smaller batch.
+    An epoch has one step for each full batch; the samples that are left over differ from epoch to epoch. If there are
+    fewer samples than a batch needs, they make one smaller batch.
 
     Args:
-        stages: what `parse` read.
-        num_samples: samples of an epoch.
-        parts: equal parts that every batch must be cut into, by devices and accumulation.
+        stages: the stages, as `parse` returns them.
+        num_samples: number of training samples.
+        parts: number of equal parts into which every batch is cut, by devices and accumulation.
 
     Raises:
         ScheduleError: there are fewer samples than parts.
@@ -171,31 +183,31 @@ class Schedule:
 
     @property
     def epochs(self) -> int:
-        """Epochs of all stages."""
+        """Number of epochs of all stages."""
         return len(self._stage_of_epoch)
 
     @property
     def total_steps(self) -> int:
-        """Steps of all epochs."""
+        """Number of steps of all epochs."""
         return self._first_step[-1]
 
     @property
     def largest_px(self) -> int:
-        """The largest image size."""
+        """The largest image size, in pixels."""
         return max(stage.size_px for stage in self.stages)
 
     def first_step(self, epoch: int) -> int:
-        """Return the index of the step that an epoch begins with; of the end for `epochs`."""
+        """Return the index of the first step of an epoch; for the epoch after the last one, the number of all steps."""
         return self._first_step[epoch]
 
     def stage(self, epoch: int) -> Stage:
-        """Return the stage that an epoch belongs to."""
+        """Return the stage to which an epoch belongs."""
         return self._stage_of_epoch[epoch]
 
     def step(self, index: int) -> Step:
-        """Return what step `index` is, 0 <= index < total_steps."""
+        """Return the step with an index, 0 <= index < total_steps."""
         low, high = 0, self.epochs
-        while high - low > 1:  # the last epoch that begins at or before the step
+        while high - low > 1:  # find the last epoch that begins at or before the step
             middle = (low + high) // 2
             low, high = (middle, high) if self._first_step[middle] <= index else (low, middle)
         stage = self._stage_of_epoch[low]
@@ -208,22 +220,22 @@ class Schedule:
         )
 
     def indices(self, step: Step) -> range:
-        """Return which places of the epoch's order a step takes."""
+        """Return the positions in the order of its epoch from which a step takes its samples."""
         return range(step.step_in_epoch * step.batch, (step.step_in_epoch + 1) * step.batch)
 
 
 def learning_rate(step: int, *, total: int, peak: float, warmup_frac: float, final_frac: float = 0.01) -> float:
-    """Return the learning rate of a step: linear warm-up to `peak`, then a cosine down to its fraction.
+    """Return the learning rate of a step: a linear rise to `peak`, then a cosine down to a fraction of it.
 
     Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", eq. 5,
     without restarts.
 
     Args:
         step: 0 <= step < total.
-        total: steps of the whole run.
+        total: number of steps of the whole run.
         peak: the highest rate.
-        warmup_frac: share of the run that warms up.
-        final_frac: the last rate as a share of `peak`.
+        warmup_frac: share of the run during which the rate rises.
+        final_frac: the last rate, as a share of `peak`.
 
     >>> learning_rate(10, total=100, peak=1.0, warmup_frac=0.1)
     1.0

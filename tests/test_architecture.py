@@ -17,8 +17,8 @@ ORDER = {
         *("deriving", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],
     "fgbg_train": [
-        *("errors", "schedule", "network_names", "config", "devices", "models", "data", "measure", "run", "prepare"),
-        *("state", "use", "train", "cli", "__main__"),
+        *("errors", "schedule", "network_names", "metric_names", "settings", "config", "devices", "models"),
+        *("data", "losses", "measure", "run", "training", "use", "cli", "__main__"),
     ],
 }
 """The packages and modules of each program, along the data flow: each imports only what stands before it."""

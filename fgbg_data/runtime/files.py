@@ -35,7 +35,8 @@ def write_whole(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is none, or its folder is no folder
+            temporary.unlink()
         if is_full(error):
             raise StorageError(
                 "no space left to write it. Finished files are whole; free some space, and run the same command to "

@@ -1,4 +1,4 @@
-"""Shards to batches.
+"""Samples of a dataset become batches, in an order that follows from seed and step, and augmented on the device.
 
-In: a dataset folder and a position (seed, epoch, step). Out: batches of image, mask and depth on the device.
+In: the folder or URL of a dataset, and a schedule. Out: batches of image, mask and depth as tensors.
 """

@@ -1,12 +1,10 @@
-"""Vary training batches on the device that trains; what a sample gets depends on (seed, epoch, key) only.
+"""Vary training batches on the device that trains. What a sample gets depends only on (seed, epoch, key).
 
-So neither ranks nor workers ever repeat each other, and a batch that is split, resumed or read by other
-workers gets what it would have got. Whatever moves pixels moves image, mask and depth together; what
-changes colours, cutout included, changes the image only. Of some samples there is a second image, whose
-background has other colours.
+So ranks and workers never repeat each other, and a batch that is split, resumed or read by other workers gets the same
+variations. A step that moves pixels moves image, mask and depth together. A step that changes colours, cutout included,
+changes only the image. Some samples also get a second image, with other colours in the background.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -15,78 +13,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fgbg_train.config import AugmentConfig
-from fgbg_train.data.samples import Targets
+from fgbg_train.data.batches import Targets
+from fgbg_train.data.draws import Draws
 
-ASPECT = 4 / 3  # widest and, inverted, tallest crop, as a ratio
-CUTOUT_FRAC = (0.1, 0.4)  # side of a painted square as a share of the image's
-TINT = (0.1, 1.3)  # factors of a colour, where the background gets others
-TINT_CELLS = 3  # rows and columns of the factors of a room, between which they are interpolated
-TINTED_FRAC = 0.5  # of those backgrounds have a tinted room
-NEGATIVE_FRAC = 0.25  # of them are negatives
-THINGS = 8  # boxes in each of them that have a colour of their own
-THING_FRAC = (0.04, 0.4)  # their sides, as shares of the image's
-_WORD = 0xFFFFFFFF
-
-
-class Draws:
-    """Named random numbers of every sample in a batch.
-
-    A sample has 64 bits of its own, of which and of the name every number is a hash (the finaliser of
-    MurmurHash3, Appleby 2011) that the device computes for all samples at once.
-    """
-
-    def __init__(self, seed: int, epoch: int, keys: Sequence[str], device: torch.device) -> None:
-        pairs = [_two_words(f"{seed}|{epoch}|{key}") for key in keys]
-        self._low, self._high = torch.tensor(pairs, dtype=torch.int64, device=device).view(-1, 2).unbind(1)
-        self._device = device
-
-    def _words(self, name: str) -> Tensor:
-        """Return (B,) int64 in [0, 2**32)."""
-        low, high = _two_words(name)
-        return _mix((_mix(self._low ^ low) + (self._high ^ high)) & _WORD)
-
-    def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Return (B,) float32 in [low, high)."""
-        return low + (high - low) * ((self._words(name) >> 8).float() / 2**24)
-
-    def chosen(self, name: str, probability: float) -> Tensor:
-        """Return (B,) bool, true with `probability`."""
-        return self.uniform(name) < probability
-
-    def uniforms(self, name: str, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Return (B, *shape) float32 in [low, high)."""
-        return low + (high - low) * ((self._bits(name, shape) >> 8).float() / 2**24)
-
-    def normal(self, name: str, shape: Sequence[int]) -> Tensor:
-        """Return (B, *shape) float32, standard normal.
-
-        The two halves of 32 bits become one normal value by Box & Muller 1958, so none is beyond 4.8.
-        """
-        bits = self._bits(name, shape)
-        radius = torch.sqrt(-2 * torch.log(((bits >> 16) + 1).float() / 2**16))
-        angle = (bits & 0xFFFF).float() * (2 * math.pi / 2**16)
-        return radius * torch.cos(angle)
-
-    def _bits(self, name: str, shape: Sequence[int]) -> Tensor:
-        """Return (B, *shape) int64 in [0, 2**32)."""
-        words = self._words(name)
-        places = torch.arange(math.prod(shape), dtype=torch.int64, device=self._device)
-        return _mix(_mix(places) ^ words.unsqueeze(1)).view(len(words), *shape)
-
-
-def _two_words(text: str) -> tuple[int, int]:
-    """Return two integers in [0, 2**32) that belong to a text."""
-    digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-    return digest & _WORD, digest >> 32
-
-
-def _mix(x: Tensor) -> Tensor:
-    """Scramble int64 values in [0, 2**32) into the same range."""
-    x = x ^ (x >> 16)
-    x = (x * 0x85EBCA6B) & _WORD
-    x = x ^ (x >> 13)
-    x = (x * 0xC2B2AE35) & _WORD
-    return x ^ (x >> 16)
+ASPECT = 4 / 3
+"""Ratio of the widest crop; its inverse is the ratio of the tallest."""
+CUTOUT_FRAC = (0.1, 0.4)
+"""Range of the side of a painted square, as a share of the side of the image."""
+TINT = (0.1, 1.3)
+"""Range of the factors by which colours of a background are multiplied."""
+TINT_CELLS = 3
+"""Rows and columns of the grid of factors for a whole background; factors between them are interpolated."""
+TINTED_FRAC = 0.5
+"""Share of recoloured backgrounds that get a smooth tint as a whole."""
+NEGATIVE_FRAC = 0.25
+"""Share of recoloured backgrounds that become negatives."""
+THINGS = 8
+"""Boxes in each recoloured background that get a colour of their own."""
+THING_FRAC = (0.04, 0.4)
+"""Range of the sides of these boxes, as shares of the sides of the image."""
 
 
 def augment(targets: Targets, *, keys: Sequence[str], seed: int, epoch: int, config: AugmentConfig) -> Targets:
@@ -94,13 +39,13 @@ def augment(targets: Targets, *, keys: Sequence[str], seed: int, epoch: int, con
 
     Args:
         targets: image, mask and depth of one size.
-        keys: the samples' keys.
-        seed: of the run.
-        epoch: counted from 0.
-        config: how strongly.
+        keys: keys of the samples.
+        seed: seed of the run.
+        epoch: number of the epoch, from 0.
+        config: strength of each step.
 
     Returns:
-        New tensors of the same shapes and ranges; `recoloured` is None where `config.background` is 0.
+        New tensors with the same shapes and ranges; `recoloured` is None if `config.background` is 0.
     """
     image, mask, depth, _ = targets
     draws = Draws(seed, epoch, keys, image.device)
@@ -126,26 +71,32 @@ def augment(targets: Targets, *, keys: Sequence[str], seed: int, epoch: int, con
 
 
 def mirror(stack: Tensor, draws: Draws, probability: float) -> Tensor:
-    """Flip some samples left to right."""
+    """Flip some samples from left to right."""
     return torch.where(draws.chosen("mirror", probability).view(-1, 1, 1, 1), stack.flip(-1), stack)
 
 
 def crop(stack: Tensor, draws: Draws, most: float) -> Tensor:
-    """Cut a random box out of every sample and enlarge it to the whole (Szegedy et al. 2015)."""
+    """Cut a random box out of each sample and enlarge it to the size of the sample (Szegedy et al. 2015).
+
+    Args:
+        stack: (B, C, H, W).
+        draws: random numbers of the samples.
+        most: largest share of the area that is cut away.
+    """
     area = draws.uniform("area", 1 - most, 1)
     aspect = draws.uniform("aspect", -math.log(ASPECT), math.log(ASPECT)).exp()
-    width = (area * aspect).sqrt().clamp(max=1)  # share of the image's
+    width = (area * aspect).sqrt().clamp(max=1)  # as a share of the image's width
     height = (area / aspect).sqrt().clamp(max=1)
-    left = draws.uniform("left", -1, 1) * (1 - width)  # centre, in [-1, 1]
+    left = draws.uniform("left", -1, 1) * (1 - width)  # centre of the box, in [-1, 1]
     top = draws.uniform("top", -1, 1) * (1 - height)
-    nothing = torch.zeros_like(width)
-    rows = [torch.stack([width, nothing, left], 1), torch.stack([nothing, height, top], 1)]
+    zero = torch.zeros_like(width)
+    rows = [torch.stack([width, zero, left], 1), torch.stack([zero, height, top], 1)]
     grid = F.affine_grid(torch.stack(rows, 1), list(stack.shape), align_corners=False)  # (B, H, W, 2)
     return F.grid_sample(stack, grid, padding_mode="border", align_corners=False)
 
 
 def colour(image: Tensor, draws: Draws, strength: float) -> Tensor:
-    """Change brightness, contrast and saturation by factors of up to 1 +- strength."""
+    """Change brightness, contrast and saturation by factors between 1 - strength and 1 + strength."""
 
     def factor(name: str) -> Tensor:
         return draws.uniform(name, 1 - strength, 1 + strength).view(-1, 1, 1, 1)
@@ -169,7 +120,7 @@ def blur(image: Tensor, draws: Draws, probability: float) -> Tensor:
 def cutout(image: Tensor, draws: Draws, probability: float) -> Tensor:
     """Paint a square of some samples in one colour. Source: DeVries & Taylor 2017, "Cutout"."""
     side = draws.uniform("cutout side", *CUTOUT_FRAC).view(-1, 1, 1)
-    y, x = places(image)
+    y, x = pixel_centres(image)
     inside = (y - draws.uniform("cutout y").view(-1, 1, 1)).abs() < side / 2
     inside = inside & ((x - draws.uniform("cutout x").view(-1, 1, 1)).abs() < side / 2)
     inside = inside & draws.chosen("cutout", probability).view(-1, 1, 1)
@@ -178,13 +129,13 @@ def cutout(image: Tensor, draws: Draws, probability: float) -> Tensor:
 
 
 def recolour_background(image: Tensor, mask: Tensor, draws: Draws, probability: float) -> Tensor:
-    """Give what the mask leaves free other colours in some samples: a tint of the room, and things that have another.
+    """Give some samples other colours outside the mask: a tint of the whole background, and boxes with another tint.
 
-    Photos of one kind, pale rooms say, teach that whatever is dark or colourful was pasted. Here it was not. Colours
-    are factors of the image's, or of its negative's: a smooth field of them for the room, one for every thing, which is
-    a box with round corners.
+    Backgrounds of one kind, such as pale rooms, would teach that everything dark or colourful was pasted. Here dark and
+    colourful things are in the background too. Colours of the image, or of its negative, are multiplied by factors: by
+    a smooth field of factors for the background, and by one colour for each box, whose corners are round.
     """
-    y, x = places(image)
+    y, x = pixel_centres(image)
     cells = draws.uniforms("room", (3, TINT_CELLS, TINT_CELLS), *TINT)
     tint = F.interpolate(cells, image.shape[-2:], mode="bicubic", align_corners=True)  # (B, 3, H, W)
     tint = torch.where(draws.chosen("tinted room", TINTED_FRAC).view(-1, 1, 1, 1), tint, 1)
@@ -199,8 +150,15 @@ def recolour_background(image: Tensor, mask: Tensor, draws: Draws, probability: 
     return torch.lerp(image, recoloured, (1 - mask) * chosen)
 
 
-def places(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the centres of an image's pixels as shares of it: (1, H, 1) down and (1, 1, W) to the right."""
+def pixel_centres(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the centres of the pixels of an image as shares of its height and width.
+
+    Args:
+        image: (B, C, H, W).
+
+    Returns:
+        (1, H, 1) distances from the top, and (1, 1, W) distances from the left, in (0, 1).
+    """
     height, width = image.shape[-2:]
     y = (torch.arange(height, device=image.device).view(1, -1, 1) + 0.5) / height
     x = (torch.arange(width, device=image.device).view(1, 1, -1) + 0.5) / width

@@ -1,14 +1,14 @@
-"""Resized samples on disk, so that second and later epochs at a size decode nothing.
+"""Resized samples on disk, so that the second and later epochs at a size decode nothing.
 
-One file per split and size holds rows of equal length, memory-mapped: image, mask and depth after one
-another. A second file holds a checksum for every row. A row counts only when its checksum is there and
-right, and the checksum is written after the row, so that a run may be killed at any moment.
+One file for each split and size holds rows of equal length, which are memory-mapped. A row is the image, the mask and
+the depth of one sample, one after the other. A second file holds a checksum for each row. A row counts only if its
+checksum is there and is right. The checksum is written after the row, so a run may be killed at any moment.
 """
 
 import contextlib
 import os
-import shutil
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fgbg_data.runtime.files import free_bytes
+
 
 class Pixels(NamedTuple):
     """One sample at some size."""
@@ -24,31 +26,28 @@ class Pixels(NamedTuple):
     image: npt.NDArray[np.uint8]
     """(H, W, 3) RGB."""
     mask: npt.NDArray[np.uint8]
-    """(H, W), 0 or 255."""
+    """(H, W): 255 x the share of the pixel that the mask covers."""
     depth: npt.NDArray[np.uint16] | None
-    """(H, W), 65535 x relative inverse depth."""
+    """(H, W): 65535 x relative inverse depth."""
 
 
 def row_bytes(size: tuple[int, int], *, depth: bool) -> int:
-    """Return the bytes of one sample of (height, width)."""
+    """Return the bytes of one sample of (height, width), with or without depth."""
     return size[0] * size[1] * (6 if depth else 4)
 
 
 @dataclass
 class SizeCache:
-    """The cache of one split at one size; picklable, and opens its files on first use.
-
-    Args:
-        path: of the rows; the checksums lie beside it.
-        num_samples: rows.
-        size: (height, width).
-        depth: whether samples have depth.
-    """
+    """The cache of one split at one size. It can be pickled, and opens its files when they are first used."""
 
     path: Path
+    """File of the rows; the file of the checksums lies beside it."""
     num_samples: int
+    """Number of rows."""
     size: tuple[int, int]
+    """(height, width) in pixels."""
     depth: bool
+    """Whether samples have depth."""
 
     def __post_init__(self) -> None:
         self._rows: npt.NDArray[np.uint8] | None = None
@@ -58,7 +57,7 @@ class SizeCache:
         return {**self.__dict__, "_rows": None, "_sums": None}
 
     def create(self) -> None:
-        """Make the files, which take space only as rows are written; rows that are there stay."""
+        """Make the files; rows that are already there stay. The files take space only as rows are written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for path, size in ((self.path, self._row_bytes * self.num_samples), (self._sums_path, 4 * self.num_samples)):
             if not path.exists() or path.stat().st_size != size:
@@ -66,7 +65,7 @@ class SizeCache:
                     stream.truncate(size)
 
     def read(self, index: int) -> Pixels | None:
-        """Return a copy of a row, or None where there is none, or a damaged one."""
+        """Return a copy of a row, or None if it is missing or damaged."""
         rows, sums = self._open()
         row = rows[index].copy()
         if _checksum(row) != sums[index]:
@@ -81,9 +80,9 @@ class SizeCache:
         return float(np.count_nonzero(self._open()[1]) / self.num_samples)
 
     def write(self, index: int, pixels: Pixels) -> None:
-        """Write a row, then its checksum; where that fails, on a full disk, say, there is no such row.
+        """Write a row, then its checksum. If that fails, on a full disk for example, the row stays missing.
 
-        Not through the memory map: there, a full disk would kill the process (SIGBUS).
+        It is not written through the memory map, because there a full disk would kill the process (SIGBUS).
         """
         parts = [pixels.image.reshape(-1), pixels.mask.reshape(-1)]
         if pixels.depth is not None:
@@ -110,22 +109,32 @@ class SizeCache:
 
 
 def _checksum(row: npt.NDArray[np.uint8]) -> int:
-    """CRC-32, with 0 kept for 'not written'."""
+    """Return the CRC-32 of a row; never 0, which stands for a row that is not written."""
     return zlib.crc32(row.data) or 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """A split at a size that a run reads more than once."""
+    """What caching a split at a size would save and cost."""
 
     split: str
+    """Name of the split."""
     size_px: int
+    """Shorter side of its samples, in pixels."""
     reads: int
+    """Number of times that a run reads each sample at this size."""
     bytes: int
+    """Size of the cache."""
 
 
-def plan_caches(demands: list[Demand], *, budget_bytes: float, folder: Path) -> list[Demand]:
-    """Choose what to cache: what is read most often first, as long as it fits budget and half the free disk."""
+def plan_caches(demands: Sequence[Demand], *, budget_bytes: float, folder: Path) -> list[Demand]:
+    """Choose what to cache: the most frequently read first, while it fits into the budget and half of the free disk.
+
+    Args:
+        demands: what a run reads.
+        budget_bytes: largest size of all caches.
+        folder: where the caches will be.
+    """
     left = min(budget_bytes, free_bytes(folder) / 2)
     chosen = []
     for demand in sorted(demands, key=lambda d: (-d.reads, d.bytes, d.split)):
@@ -133,10 +142,3 @@ def plan_caches(demands: list[Demand], *, budget_bytes: float, folder: Path) -> 
             chosen.append(demand)
             left -= demand.bytes
     return chosen
-
-
-def free_bytes(folder: Path) -> int:
-    """Return the free space where `folder` is, or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

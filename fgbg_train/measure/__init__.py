@@ -1,4 +1,4 @@
-"""How good a prediction is.
+"""How good predictions are: metrics of a model on a split, beside what guessing without a model gives.
 
-In: predictions and targets. Out: loss terms, metrics, and the scores of trivial baselines.
+In: a model and batches. Out: metrics by name, pooled over pixels and as means over images.
 """

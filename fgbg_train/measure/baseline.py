@@ -1,4 +1,7 @@
-"""What a model must beat to have learnt anything: the mean depth map of train, and a mask that is all foreground."""
+"""What guessing without a model gives: a mask that is all foreground, and the mean depth map of train.
+
+A model that does not beat both guesses has learned nothing.
+"""
 
 import math
 from collections.abc import Iterator
@@ -6,38 +9,47 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from fgbg_train.data.samples import FULL_SIZE, SplitReader, StreamDataset, Targets, to_device
-from fgbg_train.data.stream import Item, val_batches
-from fgbg_train.errors import DataError
+from fgbg_train.data.batches import BatchReader, Targets, to_device
+from fgbg_train.data.sample_reader import SampleReader
+from fgbg_train.data.stream import Item, cut
 
 MOST_SAMPLES = 2000
-"""Of a split that are looked at. The order of a split is a permutation, so that its first samples are a fair subset."""
+"""Number of samples of a split that are used. The order of a split is a permutation, so its first samples are a fair
+subset."""
 BATCH = 64
+"""Images in one batch."""
 
 
-def mean_depth(train: SplitReader, *, skip_errors: bool = False) -> Tensor | None:
-    """Return the mean inverse depth of each pixel: (1, H, W) float64 in [0, 1]; None where there is no depth."""
+def mean_depth(train: SampleReader, *, skip_errors: bool = False) -> Tensor | None:
+    """Return the mean inverse depth of each pixel: (1, H, W) float64 in [0, 1]; None if the split has no depth.
+
+    Raises:
+        DataError: a sample cannot be read.
+    """
     if not train.has_depth:
         return None
     total, count = torch.zeros(1, *train.full, dtype=torch.float64), 0
     for targets in read(train, skip_errors=skip_errors):
-        assert targets.depth is not None  # as the split has it
+        assert targets.depth is not None  # because the split has depth
         total += targets.depth.double().sum(0)
         count += len(targets.depth)
     return total / count
 
 
-def measure(split: SplitReader, mean: Tensor | None, *, skip_errors: bool = False) -> dict[str, float]:
-    """Measure both guesses on a split, pooled over pixels at the dataset's size.
+def measure(split: SampleReader, mean: Tensor | None, *, skip_errors: bool = False) -> dict[str, float]:
+    """Measure both guesses on a split, pooled over pixels at the size of the dataset.
 
     Args:
-        split: of the dataset that `mean` is of.
-        mean: what `mean_depth` returned.
-        skip_errors: put other samples in the place of those that cannot be read.
+        split: a split of the dataset.
+        mean: what `mean_depth` returned for train of that dataset.
+        skip_errors: replace samples that cannot be read.
 
     Returns:
-        `baseline_mask_iou`: of a mask that is foreground everywhere; `baseline_rmse`: of the mean depth map. Each
-        only where the dataset has the field.
+        `baseline_mask_iou`, for a mask that is foreground everywhere, and `baseline_rmse`, for the mean depth map. Each
+        is left out if the dataset lacks the field.
+
+    Raises:
+        DataError: a sample cannot be read.
     """
     foreground = squares = 0.0
     pixels = 0
@@ -52,15 +64,13 @@ def measure(split: SplitReader, mean: Tensor | None, *, skip_errors: bool = Fals
     return found
 
 
-def read(split: SplitReader, *, skip_errors: bool) -> Iterator[Targets]:
-    """Give the first samples of a split, in batches at the dataset's size.
+def read(split: SampleReader, *, skip_errors: bool) -> Iterator[Targets]:
+    """Yield the first samples of a split, in batches at the size of the dataset.
 
     Raises:
-        DataError: one cannot be read.
+        DataError: a sample cannot be read.
     """
-    dataset = StreamDataset({split.split: split}, skip_errors=skip_errors)
-    for places in val_batches(min(split.num_samples, MOST_SAMPLES), BATCH):
-        batch = dataset.__getitems__([Item(split.split, i, FULL_SIZE, FULL_SIZE) for i in places])
-        if batch.error:
-            raise DataError(batch.error)
+    reader = BatchReader({split.split: split}, skip_errors=skip_errors)
+    for indices in cut(min(split.num_samples, MOST_SAMPLES), BATCH):
+        batch = reader.read([Item(split.split, index, None, None) for index in indices])
         yield to_device(batch, torch.device("cpu"))

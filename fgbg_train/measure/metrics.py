@@ -1,14 +1,14 @@
 """Metrics as sums that can be merged: of batches, of workers, of machines.
 
-Every metric comes twice: pooled over all pixels, and with the suffix `_img` as the mean over images of
-the metric of each image. Both are in float64.
+Each metric has two variants: pooled over all pixels, and, with the suffix `_img`, the mean over images of the metric of
+each image. Both are computed in float64.
 
-Depth is compared twice as well. `mse`, `rmse` and `mae` are of v, the relative inverse depth clipped to
-[0, 1]. `abs_rel`, `lg10` and `delta1` to `delta3` need positive depth, which is taken as
-z = 1 / (0.1 + 0.9 v), so that the nearest point is at 1 and the farthest at 10.
+Depth is compared in two forms. `mse`, `rmse` and `mae` are errors of v, the relative inverse depth clipped to [0, 1].
+`abs_rel`, `lg10` and `delta1` to `delta3` need positive depth. It is z = 1 / (0.1 + 0.9 v), so that the nearest point
+is at 1 and the farthest at 10.
 
-Source: Eigen, Puhrsch, Fergus 2014, "Depth Map Prediction from a Single Image", for abs_rel and the
-strict `<` of the deltas (Hu et al.'s code has `<=`); Laina et al. 2016 for lg10.
+Source: Eigen, Puhrsch, Fergus 2014, "Depth Map Prediction from a Single Image", for abs_rel and the strict `<` of the
+deltas (the code of Hu et al. has `<=`); Laina et al. 2016 for lg10.
 
 Masks are cut at 0.5. Two empty masks agree perfectly: 1. Dice and F1 are the same number.
 """
@@ -19,40 +19,49 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-DEPTH_METRICS = ("mse", "rmse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")
-MASK_METRICS = ("mask_iou", "mask_dice", "mask_f1")
+from fgbg_train.metric_names import MASK_METRICS, METRICS, PER_IMAGE
+
 HIGHER_IS_BETTER = frozenset({"delta1", "delta2", "delta3", *MASK_METRICS})
+"""Metrics of which a higher value is better; of all others a lower one is."""
 
 NEAREST, FARTHEST = 1.0, 10.0
-_SUMMED = ("mse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")  # means over pixels
+"""Range of positive depth."""
+_SUMMED = ("mse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")
+"""Metrics that are means over pixels."""
 
 
 def positive_depth(v: Tensor) -> Tensor:
-    """Turn inverse depth v in [0, 1] into positive depth z in [1, 10], larger = farther."""
+    """Return positive depth z in [1, 10], larger = farther, of inverse depth v in [0, 1]."""
     near, far = 1 / NEAREST, 1 / FARTHEST
     return 1 / (far + (near - far) * v)
 
 
 def better(name: str, value: float, than: float | None) -> bool:
-    """Say whether `value` of a metric, with or without `_img`, is better than another (None: none yet)."""
+    """Return whether a value of a metric is better than another one. If there is no other one (None), it is.
+
+    Args:
+        name: the metric, with or without `_img`.
+        value: the value.
+        than: the other value.
+    """
     if than is None:
         return True
-    return value > than if name.removesuffix("_img") in HIGHER_IS_BETTER else value < than
+    return value > than if name.removesuffix(PER_IMAGE) in HIGHER_IS_BETTER else value < than
 
 
 @dataclass
 class MetricSums:
-    """Sums from which every metric follows; `a.merge(b)` is the sums of both."""
+    """Sums from which every metric follows; `a.merge(b)` gives the sums of both."""
 
     sums: dict[str, float] = field(default_factory=dict)
-    """Float64; pixels and images are counted separately for depth and mask."""
+    """Sums in float64, with the numbers of pixels and images, which are counted separately for depth and mask."""
 
     def update(self, *, depth: tuple[Tensor, Tensor] | None, mask: tuple[Tensor, Tensor] | None) -> None:
         """Add a batch of (prediction, target) pairs.
 
         Args:
-            depth: two (B, 1, H, W) of finite inverse depth; clipped to [0, 1] here.
-            mask: two (B, 1, H, W) in [0, 1]; both are cut at 0.5.
+            depth: two tensors (B, 1, H, W) of finite inverse depth, which is clipped to [0, 1]; or None.
+            mask: two tensors (B, 1, H, W) in [0, 1], which are cut at 0.5; or None.
         """
         if depth is not None:
             self._add(_depth_sums(*depth))
@@ -66,7 +75,7 @@ class MetricSums:
         return merged
 
     def compute(self) -> dict[str, float]:
-        """Return every metric that there are samples for."""
+        """Return each metric for which samples were added, in the order of `METRICS`."""
         s, found = self.sums, {}
         if s.get("depth_images"):
             for name in _SUMMED:
@@ -81,8 +90,7 @@ class MetricSums:
             found |= {"mask_iou": iou, "mask_dice": dice, "mask_f1": dice}
             found["mask_iou_img"] = s["mask_iou_img"] / s["mask_images"]
             found |= {"mask_dice_img": dice_img, "mask_f1_img": dice_img}
-        order = [m + suffix for m in (*MASK_METRICS, *DEPTH_METRICS) for suffix in ("", "_img")]
-        return {name: found[name] for name in order if name in found}
+        return {name: found[name] for name in METRICS if name in found}
 
     def _add(self, sums: dict[str, float]) -> None:
         for name, value in sums.items():
@@ -90,13 +98,13 @@ class MetricSums:
 
 
 def _double(x: Tensor) -> Tensor:
-    """(B, 1, H, W) of any float -> (B, H * W) float64; on the CPU where the device has no float64."""
+    """Return (B, 1, H, W) floats as (B, H * W) float64; on the CPU if the device has no float64."""
     x = x.detach()
     return (x.cpu() if x.device.type == "mps" else x).double().flatten(1)
 
 
 def _named(values: dict[str, Tensor]) -> dict[str, float]:
-    """Bring scalars to the host in one transfer."""
+    """Bring scalar tensors to the host in one transfer."""
     return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
 
@@ -121,7 +129,7 @@ def _mask_sums(prediction: Tensor, target: Tensor) -> dict[str, float]:
     p, g = (_double(x) >= 0.5 for x in (prediction, target))  # (B, P) bool
     both = (p & g).sum(1).double()  # (B,)
     either = (p | g).sum(1).double()
-    total = both + either  # as many as are in p and in g, counted separately
+    total = both + either  # pixels of p plus pixels of g
     one = torch.ones_like(both)
     sums = {
         "both": both.sum(),

@@ -1,4 +1,4 @@
-"""Pieces that several networks share. Every network maps (B, C, H, W) float to (B, 1, H, W) logits."""
+"""Building blocks that several networks share. Each network turns (B, C, H, W) floats into (B, 1, H, W) logits."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, h, w) to `size` = (height, width), bilinear; pixel centres keep their place."""
+    """Resize (B, C, h, w) to `size` = (height, width), bilinearly; the edges of the image stay aligned."""
     if not torch.compiler.is_exporting() and x.shape[-2:] == size:  # an exported program takes any size
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
@@ -18,7 +18,7 @@ def height_width(x: Tensor) -> tuple[int, int]:
 
 
 def conv_norm(in_channels: int, out_channels: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Sequential:
-    """Build a convolution that keeps the size (at stride 1), without bias, and its batch norm."""
+    """Build a convolution without bias and its batch norm; at stride 1 it keeps the size."""
     return nn.Sequential(
         nn.Conv2d(
             in_channels,
@@ -34,10 +34,10 @@ def conv_norm(in_channels: int, out_channels: int, kernel: int, dilation: int = 
 
 
 class UpProjection(nn.Module):
-    """Enlarge, then refine in a residual branch beside a projected shortcut.
+    """Enlarges features, then refines them in a residual branch beside a projected shortcut.
 
-    Source: Laina et al. 2016, "Deeper Depth Prediction with Fully Convolutional Residual Networks",
-    with bilinear enlargement and 5x5 kernels as in Hu et al. 2019.
+    Source: Laina et al. 2016, "Deeper Depth Prediction with Fully Convolutional Residual Networks", with bilinear
+    enlargement and 5x5 kernels as in Hu et al. 2019.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int = 5) -> None:
@@ -47,6 +47,6 @@ class UpProjection(nn.Module):
         self.shortcut = conv_norm(in_channels, out_channels, kernel)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """(B, in, h, w) -> (B, out, *size), not negative."""
+        """Turn (B, in, h, w) into (B, out, *size), not negative."""
         x = resize(x, size)
         return F.relu(self.refine(F.relu(self.enter(x))) + self.shortcut(x))

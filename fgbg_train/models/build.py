@@ -1,4 +1,4 @@
-"""Networks from their names, and the cascade from its configuration."""
+"""Builds networks from their names, and the cascade from its configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 def build_network(name: str, *, in_channels: int = 3, pretrained: bool = False) -> nn.Module:
-    """Build one network, which maps (B, in_channels, H, W) float to (B, 1, H, W) logits."""
+    """Build one network, which turns (B, in_channels, H, W) floats into (B, 1, H, W) logits.
+
+    Args:
+        name: `FAMILY` or `FAMILY:ENCODER`.
+        in_channels: number of channels of the images.
+        pretrained: load the weights of timm into the encoder.
+
+    Raises:
+        ConfigError: there is no such network, or its weights cannot be loaded.
+    """
     family, encoder = split_name(name)
     module, _, attribute = FAMILIES[family].target.partition(":")
     network: type[nn.Module] = getattr(importlib.import_module(module), attribute)
@@ -28,11 +37,14 @@ def build_cascade(config: ModelConfig, *, initial: bool = True) -> Cascade:
     """Build the cascade that a configuration describes.
 
     Args:
-        config: which networks.
-        initial: start the encoders as the configuration says; not needed where weights are loaded anyway.
+        config: names of the networks, and how they are joined.
+        initial: give encoders the weights at the start of a run; not needed if weights are loaded afterwards.
+
+    Raises:
+        ConfigError: there is no such network, or its weights cannot be loaded.
     """
     from fgbg_train.models.cascade import Cascade, depth_channels
-    from fgbg_train.models.tiny_encoder import start_from_tiny
+    from fgbg_train.models.encoders import start_from_tiny
 
     timm_weights = initial and config.start == "timm"
     mask_net = depth_net = None

@@ -1,26 +1,26 @@
 """The cascade: a mask network sees the image, a depth network sees the image and the mask."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
-STD = (0.229, 0.224, 0.225)
+from fgbg_train.config import Combine, Freeze
 
-Combine = Literal["concat", "product"]
-Freeze = Literal["none", "mask", "depth", "both"]
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet, RGB in [0, 1]."""
 
 
 class Prediction(NamedTuple):
-    """What a cascade makes of a batch; None where it has no such network."""
+    """What a cascade predicts for a batch; a map is None if the cascade has no network for it."""
 
     mask_logits: Tensor | None
-    """(B, 1, H, W): the mask's probability is their sigmoid."""
+    """(B, 1, H, W): their sigmoid is the probability of the mask."""
     depth: Tensor | None
     """(B, 1, H, W) in [0, 1]: relative inverse depth, unitless, larger = nearer."""
     reference: Tensor | None = None
-    """(B, 1, H, W) in [0, 1]: depth of the whole image; only for the saliency objective."""
+    """(B, 1, H, W) in [0, 1]: the depth of the image without a mask; only for the saliency objective."""
 
 
 class Cascade(nn.Module):
@@ -29,12 +29,12 @@ class Cascade(nn.Module):
     Args:
         mask_net: (B, 3, H, W) -> (B, 1, H, W) logits.
         depth_net: (B, C, H, W) -> (B, 1, H, W) logits, C = `depth_channels`.
-        combine: `concat` gives the depth network image and mask as four channels; `product`, the
-            published recipe, multiplies them, so that the network sees the mean colour outside the mask.
-        saliency: freeze the depth network, let its gradient reach the mask, and also return the
-            depth of the whole image. Otherwise the mask network learns from masks alone.
-        freeze_norm: leave batch norm at the statistics it has.
-        freeze_encoder: of which networks the encoder keeps its weights and statistics.
+        combine: `concat` gives the depth network image and mask as four channels. `product`, the published recipe,
+            multiplies them, so that the network sees the mean colour outside the mask.
+        saliency: freeze the depth network, let its gradient reach the mask, and also return the depth of the image
+            without a mask. Otherwise the mask network learns only from masks.
+        freeze_norm: keep batch norm at its statistics.
+        freeze_encoder: the networks whose encoder keeps its weights and statistics.
     """
 
     mean: Tensor
@@ -66,10 +66,12 @@ class Cascade(nn.Module):
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor, recoloured: Tensor | None = None) -> Prediction:
-        """(B, 3, H, W) float RGB in [0, 1] -> mask logits and depth at the same size.
+        """Predict mask logits and depth of the size of the image.
 
-        A second image of the same things in other colours is for the mask network, in training: masks stay true
-        whatever the colours are, but depth labels were guessed from the colours that there were.
+        Args:
+            image: (B, 3, H, W) float RGB in [0, 1].
+            recoloured: the same with other colours, for the mask network in training. Masks are true for any colours,
+                but the depth labels were made from the colours of `image`.
         """
         x = (image - self.mean) / self.std
         seen = x if recoloured is None or self.saliency else (recoloured - self.mean) / self.std
@@ -90,7 +92,7 @@ class Cascade(nn.Module):
         return Prediction(logits, depth, reference)
 
     def train(self, mode: bool = True) -> "Cascade":
-        """Set the mode, but keep what is frozen in evaluation mode."""
+        """Set training or evaluation mode, but keep frozen parts in evaluation mode."""
         super().train(mode)
         for frozen in self._frozen:
             frozen.eval()
@@ -102,5 +104,5 @@ class Cascade(nn.Module):
 
 
 def depth_channels(combine: Combine, *, alone: bool) -> int:
-    """Return how many channels the depth network reads; `alone` means that there is no mask network."""
+    """Return the number of channels that the depth network reads; `alone` means that there is no mask network."""
     return 4 if combine == "concat" and not alone else 3

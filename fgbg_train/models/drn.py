@@ -1,10 +1,11 @@
-"""DRN-D-22 and the auto-encoder-decoder that Hu et al. build around it to predict masks.
+"""DRN-D-22, and the auto-encoder-decoder that Hu et al. build around it to predict masks.
 
-Source: Yu, Koltun, Funkhouser 2017, "Dilated Residual Networks" (architecture D, 22 layers): the
-last stride is 8, and dilation takes the place of further strides; two convolutions without shortcut
-at the end remove the gridding that dilation leaves. With the 1000-class head it has 16,393,752
-parameters. AutoED: Hu, Zhang, Okatani 2019, "Visualization of Convolutional Neural Networks for
-Monocular Depth Estimation"; 25,259,761 parameters.
+Source: Yu, Koltun, Funkhouser 2017, "Dilated Residual Networks" (architecture D, 22 layers). The last stride is 8, and
+dilation replaces further strides. Two convolutions without shortcut at the end remove the gridding that dilation
+leaves. With its head for 1000 classes DRN-D-22 has 16,393,752 parameters.
+
+AutoED: Hu, Zhang, Okatani 2019, "Visualization of Convolutional Neural Networks for Monocular Depth Estimation". It has
+25,259,761 parameters.
 """
 
 import math
@@ -17,13 +18,18 @@ from fgbg_train.models.blocks import UpProjection, conv_norm, height_width
 
 
 class Level(NamedTuple):
-    """One level of the network: how many plain convolutions or residual blocks, of which shape."""
+    """One level of the network: plain convolutions, or residual blocks."""
 
     kind: Literal["plain", "residual"]
+    """Which of the two."""
     channels: int
+    """Number of channels."""
     repeats: int
+    """Number of convolutions or blocks."""
     stride: int = 1
+    """Stride of the first one."""
     dilation: int = 1
+    """Dilation of all of them."""
 
 
 DRN_D_22 = (
@@ -39,7 +45,7 @@ DRN_D_22 = (
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, which is projected where the shape changes."""
+    """Two 3x3 convolutions beside a shortcut, which is projected if the shape changes."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, dilation: int) -> None:
         super().__init__()
@@ -49,7 +55,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else conv_norm(in_channels, out_channels, 1, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in, h, w) -> (B, out, h / stride, w / stride), not negative."""
+        """Turn (B, in, h, w) into (B, out, h / stride, w / stride), not negative."""
         return F.relu(self.refine(F.relu(self.enter(x))) + self.shortcut(x))
 
 
@@ -67,7 +73,7 @@ def build_level(in_channels: int, level: Level) -> nn.Sequential:
 
 
 class DilatedResidualNet(nn.Module):
-    """DRN-D-22 without a head: the nine groups of layers, finest first."""
+    """DRN-D-22 without a head: nine groups of layers, finest first."""
 
     out_channels = DRN_D_22[-1].channels
 
@@ -83,7 +89,7 @@ class DilatedResidualNet(nn.Module):
                 nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """(B, C, H, W) -> the nine groups' features, at strides 1, 1, 2, 4, 8, 8, 8, 8, 8."""
+        """Turn (B, C, H, W) into the features of the nine groups, at strides 1, 1, 2, 4, 8, 8, 8, 8, 8."""
         features = []
         x = image
         for level in self.levels:
@@ -93,7 +99,7 @@ class DilatedResidualNet(nn.Module):
 
 
 class DRNClassifier(nn.Module):
-    """DRN-D-22 as published, with its classifier; what the parameter count is checked on."""
+    """DRN-D-22 as published, with its classifier. Its parameters are counted to check the trunk."""
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
@@ -101,13 +107,13 @@ class DRNClassifier(nn.Module):
         self.head = nn.Conv2d(self.trunk.out_channels, num_classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, classes) logits."""
+        """Turn (B, 3, H, W) into (B, classes) logits."""
         pooled = F.adaptive_avg_pool2d(self.trunk(image)[-1], 1)
         return self.head(pooled).flatten(1)  # type: ignore[no-any-return]
 
 
 class AutoED(nn.Module):
-    """DRN-D-22 as encoder, three up-projections as decoder, from stride 8 back to the input's size."""
+    """DRN-D-22 as encoder, and three up-projections as decoder, from stride 8 back to the size of the image."""
 
     def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
@@ -117,7 +123,7 @@ class AutoED(nn.Module):
         self.predict = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, 1, H, W) logits; the published sigmoid is left to the caller."""
+        """Turn (B, C, H, W) into (B, 1, H, W) logits; the published network ends with their sigmoid."""
         features = self.encoder(image)
         sizes = [height_width(features[3]), height_width(features[2]), height_width(image)]
         x = features[-1]  # (B, 512, H/8, W/8)

@@ -1,17 +1,22 @@
-"""How fast a run goes, and how much of the time it waits for data."""
+"""Measures how fast a run is, and how long it waits for data."""
 
 import time
 from collections.abc import Iterable
 
-from fgbg_train.data.samples import Batch
+from fgbg_train.data.batches import Batch
 
 
-class Timed:
-    """An iterator that knows how long it was waited for."""
+class TimedBatches:
+    """An iterator that measures how long its caller waits for batches.
+
+    Args:
+        batches: what it yields.
+    """
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
         self.waited_s = 0.0
+        """Seconds that the caller has waited."""
 
     def __next__(self) -> Batch:
         started = time.monotonic()
@@ -21,20 +26,25 @@ class Timed:
 
 
 class Clock:
-    """Measures speed from its making on."""
+    """Measures speed from the moment that it is made.
 
-    def __init__(self, batches: Timed) -> None:
+    Args:
+        batches: where the data comes from.
+    """
+
+    def __init__(self, batches: TimedBatches) -> None:
         self._batches = batches
         self._started = time.monotonic()
         self._waited_before_s = batches.waited_s
         self.samples = 0
+        """Number of samples since the start; the caller counts them."""
 
     def seconds(self) -> float:
-        """Return the time since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def speed(self) -> dict[str, float]:
-        """Return samples a second, and the share of time that data was waited for."""
+        """Return samples per second, and the share of the time that was spent waiting for data."""
         seconds = max(self.seconds(), 1e-9)
         waited = self._batches.waited_s - self._waited_before_s
         return {"samples_per_s": self.samples / seconds, "waiting_frac": waited / seconds}

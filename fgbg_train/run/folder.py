@@ -1,28 +1,37 @@
-"""The folder of a run: chosen, checked against what is asked for, and described when the run is over."""
+"""The folder of a run: it is chosen, checked against what is asked for, and described when the run is over."""
 
 import importlib.metadata
 import json
-import os
 import platform
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from fgbg_data.errors import option
-from fgbg_train.config import FitConfig, differences, to_toml
+from fgbg_data.runtime.files import write_text
+from fgbg_train.config import FitConfig
 from fgbg_train.errors import CheckpointError, ResumeError
 from fgbg_train.run import checkpoint
 
 Resume = Literal["auto", "none"]
 
 LAST, BEST, CONFIG, SUMMARY, CACHE = "last.ckpt", "best.ckpt", "config.toml", "summary.json", "cache"
+LOG, CURVES, SAMPLES = "log.csv", "curves.png", "samples"
+"""Names in the folder."""
 PACKAGES = ("torch", "timm", "numpy", "lightning-fabric", "opencv-python-headless")
+"""Packages whose versions the summary holds."""
 
 
 def choose_folder(out: Path | None, config: FitConfig, fingerprint: str, resume: Resume) -> Path:
-    """Return the folder of a run: `out`, or one named by preset and dataset; a new one to start afresh."""
-    folder = out or Path("runs") / f"{config.preset}-{fingerprint[:8]}"
+    """Return the folder of a run.
+
+    Args:
+        out: the folder asked for; None names it after preset and dataset.
+        config: the configuration of the run.
+        fingerprint: the fingerprint of the dataset.
+        resume: `none` takes a new folder if this one exists, with a number at its end.
+    """
+    folder = out or Path("runs") / f"{config.preset_name}-{fingerprint[:8]}"
     if resume == "auto":
         return folder
     number, chosen = 2, folder
@@ -33,58 +42,55 @@ def choose_folder(out: Path | None, config: FitConfig, fingerprint: str, resume:
 
 
 def load_last(folder: Path, config: FitConfig, fingerprint: str, samples: Mapping[str, int]) -> dict[str, Any] | None:
-    """Return the checkpoint that a run goes on from, or None to start.
+    """Return the checkpoint from which a run resumes, or None for a new run.
 
     Args:
-        folder: of the run.
-        config: asked for.
-        fingerprint: of the dataset.
-        samples: how many of each split the run would use.
+        folder: the folder of the run.
+        config: the configuration asked for.
+        fingerprint: the fingerprint of the dataset.
+        samples: split -> number of samples that the run would use.
 
     Raises:
-        ResumeError: the folder holds another run, or something else.
+        ResumeError: the folder holds another run, or something that is no run.
     """
     last = folder / LAST
     if not last.exists():
         if folder.exists() and any(folder.iterdir()) and not (folder / CONFIG).exists():
-            raise ResumeError(f"{folder}: not empty and not a run; give another {option('out')}")
+            raise ResumeError(f"is not empty, and holds no run; choose another {option('out')}", where=folder)
         return None
     state = checkpoint.load(last)
-    way_out = f"Give another {option('out')}, or {option('resume', 'none')} to start afresh in a new folder"
+    way_out = f"Choose another {option('out')}, or use {option('resume', 'none')} to start afresh in a new folder"
     if state["fingerprint"] != fingerprint:
         raise ResumeError(
-            f"{folder}: holds a run on another dataset "
-            f"(fingerprint {state['fingerprint'][:8]}, this one has {fingerprint[:8]}). {way_out}"
+            f"holds a run on another dataset (fingerprint {state['fingerprint'][:8]}, this one has "
+            f"{fingerprint[:8]}). {way_out}",
+            where=folder,
         )
     try:
-        changed = differences(checkpoint.load_config(last, state), config)
+        changed = checkpoint.load_config(last, state).differences(config)
     except CheckpointError as error:
-        raise ResumeError(f"{error}. {way_out}") from error
+        raise ResumeError(f"{error.problem}. {way_out}", where=error.where) from error
     if changed:
-        raise ResumeError(f"{folder}: holds a run with other settings (there / here): {', '.join(changed)}. {way_out}")
+        raise ResumeError(
+            f"holds a run with other settings (there / here): {', '.join(changed)}. {way_out}", where=folder
+        )
     if state["samples"] != samples:
         raise ResumeError(
-            f"{folder}: holds a run on {state['samples']} samples of this dataset, which now has {dict(samples)}: "
-            f"its build went on. {way_out}"
+            f"holds a run on {state['samples']} samples of this dataset, which now has {dict(samples)}, because its "
+            f"build went on. {way_out}",
+            where=folder,
         )
     return state
 
 
 def write_config(folder: Path, config: FitConfig) -> None:
-    """Write config.toml, which marks the folder as a run's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / CONFIG, to_toml(config))
+    """Write config.toml, which marks the folder as the folder of a run."""
+    write_text(folder / CONFIG, config.to_toml())
 
 
 def write_summary(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write summary.json: what came out, of what, on what."""
+    """Write summary.json: the facts about a finished run, and the versions of the packages."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         versions[package] = importlib.metadata.version(package)
-    _write_text(folder / SUMMARY, json.dumps({**facts, "versions": versions}, indent=2) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{checkpoint.PARTIAL}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(folder / SUMMARY, json.dumps({**facts, "versions": versions}, indent=2) + "\n")

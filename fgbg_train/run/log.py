@@ -1,15 +1,15 @@
-"""What a run writes down about itself: log.csv and TensorBoard events, cut back when it is resumed."""
+"""The log of a run: log.csv and TensorBoard events, which are cut back to the checkpoint when the run resumes."""
 
 import csv
 import dataclasses
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fgbg_data.runtime.files import write_whole
 from fgbg_train.config import LossConfig
-from fgbg_train.measure.metrics import DEPTH_METRICS, MASK_METRICS
+from fgbg_train.metric_names import METRICS
+from fgbg_train.run.folder import LOG
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -25,49 +25,46 @@ COLUMNS = (
     "lr",
     "loss",
     *(f"loss_{f.name}" for f in dataclasses.fields(LossConfig)),
-    *(name + suffix for name in (*MASK_METRICS, *DEPTH_METRICS) for suffix in ("", "_img")),
+    *METRICS,
     "samples_per_s",
     "waiting_frac",
     "seconds",
 )
+"""Columns of log.csv."""
 
 DURING = ("train", "val")
-"""Splits that are measured while a run goes on; the others are measured, once more if need be, at its end."""
+"""Splits that are measured in each epoch. All others are measured at the end of the run, again if it resumes there."""
 
 
 class Log:
-    """A log that keeps nothing: for every process but the first."""
+    """A log that keeps nothing, for every process but the first."""
 
     def add(self, row: Mapping[str, Value]) -> None:
-        """Take one row: epoch, step, split, and any of the other columns."""
+        """Add one row: epoch, step, split, and any of the other columns."""
 
     def close(self) -> None:
-        """Finish."""
+        """Close the log."""
 
 
 class RunLog(Log):
-    """`log.csv`, one row for every epoch and split, and the same numbers for TensorBoard.
+    """`log.csv` with one row for each epoch and split, and the same numbers as TensorBoard events.
 
     Args:
-        folder: the run's.
-        step: steps that the checkpoint has finished; whatever was logged after it is dropped.
+        folder: the folder of the run.
+        step: number of steps that the checkpoint has finished; rows that were logged after it are dropped.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._path = folder / "log.csv"
+        self._path = folder / LOG
         rows = [r for r in read_rows(self._path) if int(r["step"]) <= step and r["split"] in DURING]
-        partial = self._path.with_name(f"log.csv.{uuid.uuid4().hex[:12]}.partial")
-        with partial.open("w", newline="", encoding="utf-8") as stream:
+        with write_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, self._path)
         self._events = _open_events(folder / "tensorboard", step)
 
     def add(self, row: Mapping[str, Value]) -> None:
-        """Append one row and flush it."""
+        """Append one row, and flush it."""
         with self._path.open("a", newline="", encoding="utf-8") as stream:
             csv.DictWriter(stream, COLUMNS).writerow(row)
         for name, value in row.items():
@@ -81,7 +78,7 @@ class RunLog(Log):
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read the rows of a log, without a last one that a killed run left half written."""
+    """Read the rows of a log. A last row that a killed run left half written is dropped."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")

@@ -1,106 +1,105 @@
-"""Shows how a run goes: a bar on a terminal, plain lines elsewhere."""
+"""Reports how a run goes: loss, IoU and RMSE at each step, and a line for each epoch and each tested split."""
 
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
-
+from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_train.measure.tally import Tally
 from fgbg_train.schedule import Stage
 
-LINE_EVERY_S = 30.0
 SHOWN = ("loss", "mask_iou", "rmse")
+"""The numbers that are shown, as far as a run has them."""
+GUESSES = {"mask_iou": "all foreground", "rmse": "the mean depth map of train"}
+"""Metric -> the guess without a model that it is compared with."""
 
 
-class Progress:
-    """Progress of a run, while the context is open.
+class RunProgress:
+    """Reports the epochs of a run while its context is open.
 
     Args:
-        console: where to show it; None shows nothing.
+        shown: where to report.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(quiet=True)
-        self._bar: RichProgress | None = None
-        self._task = TaskID(0)
-        self._prefix = ""
-        self._total = 0
+    def __init__(self, shown: ProgressReporter) -> None:
+        self._shown = shown
+        self._epoch = ""
         self._done = 0
-        self._last_line = time.monotonic()
+        self._open = False
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._console.quiet:
-            self._bar = RichProgress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[numbers]}"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._task = self._bar.add_task("", total=1, numbers="")
-            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._end()
 
     def note(self, text: str) -> None:
-        """Say something once."""
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+        """Show a line of text."""
+        self._shown.message(text)
 
-    def start_epoch(self, epoch: int, epochs: int, stage: Stage, *, done: int, total: int) -> None:
-        """Begin an epoch that has `done` of its `total` steps behind it."""
-        self._prefix = f"epoch {epoch + 1}/{epochs} {stage.size_px} px"
-        self._done, self._total = done, total
-        if self._bar is not None:
-            self._bar.reset(self._task, total=total, completed=done, description=self._prefix)
+    def begin_epoch(self, epoch: int, epochs: int, stage: Stage, *, done: int, total: int) -> None:
+        """Begin an epoch.
+
+        Args:
+            epoch: its number, from 0.
+            epochs: number of epochs.
+            stage: the stage to which it belongs.
+            done: number of its steps that are finished already.
+            total: number of its steps.
+        """
+        self._epoch, self._done, self._open = f"epoch {epoch + 1}/{epochs} {stage.size_px} px", done, True
+        self._shown.begin(self._epoch, total, "steps", done)
 
     def step(self, tally: Tally, samples_per_s: float, waiting_frac: float) -> None:
-        """Take one finished step; `tally` is of the epoch so far."""
+        """Report a finished step.
+
+        Args:
+            tally: losses and metrics of the epoch so far.
+            samples_per_s: speed of the epoch so far.
+            waiting_frac: share of the time that was spent waiting for data.
+        """
         self._done += 1
-        now = time.monotonic()
-        due = self._bar is not None or now - self._last_line > LINE_EVERY_S
-        if not due or self._console.quiet:
-            return
-        text = f"{_numbers(tally.compute())}  {samples_per_s:.0f} samples/s, {waiting_frac:.0%} waiting"
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, numbers=text)
-        else:
-            self.note(f"{self._prefix}  {self._done}/{self._total}  {text}")
-            self._last_line = now
+        self._shown.update(self._done, f"{_numbers(tally.compute())}  {_speed(samples_per_s, waiting_frac)}")
 
     def end_epoch(
         self, trained: Mapping[str, float], measured: Mapping[str, float], speed: Mapping[str, float]
     ) -> None:
-        """Print the line of a finished epoch."""
-        parts = [self._prefix, f"train {_numbers(trained)}"]
+        """Show the line of a finished epoch.
+
+        Args:
+            trained: losses and metrics of training.
+            measured: losses and metrics on val; empty without val.
+            speed: `samples_per_s` and `waiting_frac`.
+        """
+        self._end()
+        parts = [self._epoch, f"train {_numbers(trained)}"]
         if measured:
             parts.append(f"val {_numbers(measured)}")
-        parts.append(f"{speed['samples_per_s']:.0f} samples/s, {speed['waiting_frac']:.0%} waiting")
+        parts.append(_speed(speed["samples_per_s"], speed["waiting_frac"]))
         self.note("  ".join(parts))
-        self._last_line = time.monotonic()
 
     def end_split(self, split: str, images: int, measured: Mapping[str, float]) -> None:
-        """Print the line of a split that was tested, beside what guessing gives."""
+        """Show the lines of a split that was tested: its metrics, and what guessing gives."""
         self.note(f"{split} ({images} samples)  {_numbers(measured)}")
-        guesses = {"mask_iou": "all foreground", "rmse": "the mean depth map of train"}
-        told = [
+        guesses = [
             f"{name} {measured[f'baseline_{name}']:.4f} by {guess}"
-            for name, guess in guesses.items()
+            for name, guess in GUESSES.items()
             if name in measured and f"baseline_{name}" in measured
         ]
-        if told:
-            self.note(f"  guessing would give {', '.join(told)}")
+        if guesses:
+            self.note(f"  guessing would give {', '.join(guesses)}")
+
+    def _end(self) -> None:
+        if self._open:
+            self._shown.end()
+            self._open = False
 
 
 def _numbers(values: Mapping[str, float]) -> str:
     return " ".join(f"{name} {values[name]:.4f}" for name in SHOWN if name in values)
+
+
+def _speed(samples_per_s: float, waiting_frac: float) -> str:
+    return f"{samples_per_s:.0f} samples/s, {waiting_frac:.0%} waiting"

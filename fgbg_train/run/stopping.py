@@ -1,4 +1,4 @@
-"""Stop between two steps, with everything saved, when the user or the machine asks."""
+"""Notices that the user or the machine asks a run to stop, so that it can stop between two steps."""
 
 import signal
 from types import FrameType, TracebackType
@@ -7,26 +7,20 @@ from typing import Any, Self
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopped(Exception):
-    """A run was interrupted and saved; the same command goes on with it."""
-
-    def __init__(self, step: int, of: int) -> None:
-        super().__init__(f"stopped after step {step} of {of}; run the same command to go on")
-
-
 class StopSignal:
-    """Notes Ctrl-C and SIGTERM while the context is open, unless they are ignored; a second Ctrl-C stops at once.
+    """Notices Ctrl-C and SIGTERM while its context is open, unless they are ignored. A second Ctrl-C stops at once.
 
-    Outside the main thread, where signals cannot be caught, it never notes any.
+    Outside the main thread, where signals cannot be caught, it notices nothing.
     """
 
     def __init__(self) -> None:
         self.received = False
+        """Whether a signal has come."""
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
-            if signal.getsignal(number) is signal.SIG_IGN:  # as a shell starts what runs in the background
+            if signal.getsignal(number) is signal.SIG_IGN:  # a shell starts background programs like this
                 continue
             try:
                 self._before[number] = signal.signal(number, self._note)

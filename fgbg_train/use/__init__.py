@@ -1,4 +1,4 @@
-"""What is done with a trained checkpoint.
+"""What a trained model is used for: to measure it, to predict, to export it, to count its parameters.
 
-In: a checkpoint or run folder. Out: scores, predictions, exported networks, a summary.
+In: a checkpoint, or a configuration. Out: metrics, pictures of masks and depth, files for other programs, tables.
 """

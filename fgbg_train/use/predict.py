@@ -1,81 +1,108 @@
-"""Predict mask and depth of pictures, at the pictures' own size."""
+"""Predicts mask and depth of pictures, at the size of each picture."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from fgbg_data.errors import option
-from fgbg_train.data.samples import height_width
+from fgbg_data.drawing.sheets import save_sheet
+from fgbg_data.errors import SourceError, option
+from fgbg_data.options import at_least
+from fgbg_data.pictures import find_named, load_rgb, quiet
+from fgbg_data.runtime.progress import Progress, activity, reporter
+from fgbg_train.config import Device
+from fgbg_train.data.sample_reader import size_at
 from fgbg_train.devices import resolve_device
 from fgbg_train.errors import DataError
 from fgbg_train.models.blocks import resize
 from fgbg_train.models.cascade import Cascade
-from fgbg_train.run import checkpoint
-from fgbg_train.run.panels import colour_depth, grey, write_picture
+from fgbg_train.run.checkpoint import load, model_of
+from fgbg_train.run.panels import depth_picture, grey
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-PREVIEW_PX = 320  # shorter side of the pictures in a preview
+PREVIEW_PX = 320
+"""Shorter side of the pictures in a preview."""
+SUFFIXES = (".mask.png", ".depth.png", ".preview.png")
+"""Suffixes of the files for each picture."""
+
+Picture = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
 
 
-def find_pictures(inputs: Sequence[Path]) -> list[Path]:
-    """Return the pictures named, and those in the folders named, in order.
+def predict(
+    checkpoint: Path | str,
+    pictures: Sequence[Path | str] | Path | str,
+    out: Path | str,
+    *,
+    size_px: int | None = None,
+    device: Device = "auto",
+    progress: Progress = None,
+) -> list[Path]:
+    """Predict pictures, and write NAME.mask.png, NAME.depth.png and NAME.preview.png for each.
+
+    Masks are 0 or 255. Depth has 16 bits: 65535 x relative inverse depth, so larger is nearer. Everything is checked
+    before the first file is written, and nothing is overwritten.
+
+    >>> predict("runs/demo/best.ckpt", "photos/", "predicted/")  # doctest: +SKIP
+    [PosixPath('photos/garden.jpg')]
+
+    Args:
+        checkpoint: a checkpoint, or the `.safetensors` file of `export`.
+        pictures: a picture or folder, or several. Folders are searched with their subfolders.
+        out: folder for the results; NAME is the name of the picture without suffix, with its subfolder.
+        size_px: shorter side of the images that the networks see, in pixels; None is that of the training.
+        device: where to compute; `auto` takes a GPU if there is one.
+        progress: how progress is shown; see `fgbg_data.runtime.progress`.
+
+    Returns:
+        The pictures, in the order in which they were predicted.
 
     Raises:
-        DataError: something is not there, a folder has no pictures, or two would get the same name.
+        FgbgError: a picture cannot be read, a result exists already, or the checkpoint cannot be used.
     """
-    found = []
-    for path in inputs:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
-            if not inside:
-                raise DataError(f"{path}: no pictures in it ({', '.join(sorted(ENDINGS))})")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise DataError(f"{path}: no such picture or folder")
-    by_name: dict[str, Path] = {}
-    for path in found:
-        if path.stem in by_name:
-            raise DataError(f"{by_name[path.stem]} and {path} would give results of the same name")
-        by_name[path.stem] = path
-    return found
-
-
-def load_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a picture as (H, W, 3) uint8 RGB, the way up that its camera noted.
-
-    Raises:
-        DataError: it is no picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise DataError(f"{path}: cannot be read as a picture") from error
+    if size_px is not None:
+        at_least("size_px", size_px, 1)
+    names = find_named([pictures] if isinstance(pictures, Path | str) else pictures)
+    folder = Path(out)
+    with quiet():
+        _check_results(names, folder)
+        _check_pictures(names)
+        path = Path(checkpoint)
+        state = load(path)
+        used = torch.device(resolve_device(device))
+        model = model_of(path, state).to(used)
+        model.saliency = False  # the second pass of this objective is only for training
+        shown = reporter(progress)
+        with activity(shown, "predict", len(names), "pictures"):
+            for done, (picture, name) in enumerate(names.items(), start=1):
+                image = np.asarray(load_rgb(picture))
+                mask, depth = predict_picture(model, image, size_px or state["size_px"], used)
+                write_results(folder / name, image, mask, depth)
+                shown.update(done)
+    return list(names)
 
 
 @torch.no_grad()
 def predict_picture(
-    model: Cascade, image: npt.NDArray[np.uint8], size_px: int, device: torch.device
-) -> tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]:
-    """Predict one picture; the networks see it with its shorter side at `size_px`.
+    model: Cascade, image: Picture, size_px: int, device: torch.device
+) -> tuple[Plane | None, Plane | None]:
+    """Predict one picture; the networks see it with a shorter side of `size_px`.
 
     Args:
         model: in evaluation mode, on `device`.
         image: (H, W, 3) uint8 RGB.
-        size_px: what the networks were trained at, or near.
-        device: to compute on.
+        size_px: the size of the training, or near to it.
+        device: where to compute.
 
     Returns:
-        Mask probability and inverse depth, (H, W) float32 in [0, 1], or None for what the model has not.
+        Probability of the mask, and inverse depth: (H, W) float32 in [0, 1], or None if the model has no such network.
     """
     full = image.shape[0], image.shape[1]
-    small = np.asarray(_shrink(image, height_width(full, size_px)))
+    small = shrunk(image, size_at(full, size_px))
     x = torch.from_numpy(small.copy()).to(device).permute(2, 0, 1).unsqueeze(0).float() / 255  # (1, 3, h, w)
     prediction = model(x)
     logits, depth = prediction.mask_logits, prediction.depth
@@ -83,75 +110,62 @@ def predict_picture(
     return mask, None if depth is None else resize(depth, full)[0, 0].cpu().numpy()
 
 
-def predict(
-    weights: Path | str,
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    size_px: int = 0,
-    device: str = "auto",
-) -> Iterator[Path]:
-    """Predict pictures, one after another, and write NAME.mask.png, NAME.depth.png (16 bit), NAME.preview.png.
-
-    Everything is checked before the first is written; nothing is overwritten.
+def write_results(stem: Path, image: Picture, mask: Plane | None, depth: Plane | None) -> None:
+    """Write mask, depth and preview of a picture.
 
     Args:
-        weights: a checkpoint.
-        inputs: pictures and folders of pictures.
-        out: folder for the results.
-        size_px: shorter side of what the networks see; 0: as in training.
-        device: auto, cpu, cuda or mps.
-
-    Yields:
-        Each picture when it is done.
-
-    Raises:
-        FgbgError: an input, or what is in the way of the results, is named.
+        stem: path of the files without their suffixes.
+        image: (H, W, 3) uint8 RGB.
+        mask: probability of the mask, or None.
+        depth: inverse depth, or None.
     """
-    pictures = find_pictures(inputs)
-    there = [p for path in pictures for p in results_of(path, out) if p.exists()]
-    if there:
-        raise DataError(
-            f"{there[0]}: already there ({len(there)} results would be overwritten); give another {option('out')}"
-        )
-    bad = [path for path in pictures if not _is_picture(path)]
-    if bad:
-        raise DataError(f"not pictures: {', '.join(map(str, bad))}")
-    place = torch.device(resolve_device(device))
-    state = checkpoint.load(Path(weights))
-    model = checkpoint.model_of(Path(weights), state).to(place)
-    model.saliency = False  # its second pass is for training
-    out.mkdir(parents=True, exist_ok=True)
-    for path in pictures:
-        image = load_picture(path)
-        mask, depth = predict_picture(model, image, size_px or state["size_px"], place)
-        mask_path, depth_path, preview_path = results_of(path, out)
-        if mask is not None:
-            write_picture(mask_path, (mask >= 0.5).astype(np.uint8) * np.uint8(255))
-        if depth is not None:
-            write_picture(depth_path, np.round(np.clip(depth, 0, 1) * 65535).astype(np.uint16))
-        size = height_width((image.shape[0], image.shape[1]), min(PREVIEW_PX, *image.shape[:2]))
-        cells = [image, *(() if mask is None else (grey(mask),)), *(() if depth is None else (colour_depth(depth),))]
-        write_picture(preview_path, np.concatenate([_shrink(cell, size) for cell in cells], axis=1))
-        yield path
+    mask_path, depth_path, preview_path = results_of(stem)
+    cells = [image]
+    if mask is not None:
+        save_sheet(Image.fromarray((mask >= 0.5).astype(np.uint8) * np.uint8(255)), mask_path)
+        cells.append(grey(mask))
+    if depth is not None:
+        save_sheet(Image.fromarray(np.round(depth.clip(0, 1) * 65535).astype(np.uint16)), depth_path)
+        cells.append(depth_picture(depth))
+    height, width = image.shape[:2]
+    size = size_at((height, width), min(PREVIEW_PX, height, width))
+    save_sheet(Image.fromarray(np.concatenate([shrunk(cell, size) for cell in cells], axis=1)), preview_path)
 
 
-def results_of(picture: Path, out: Path) -> tuple[Path, Path, Path]:
-    """Return the paths of a picture's mask, depth and preview."""
-    return out / f"{picture.stem}.mask.png", out / f"{picture.stem}.depth.png", out / f"{picture.stem}.preview.png"
+def results_of(stem: Path) -> tuple[Path, Path, Path]:
+    """Return the paths of the mask, the depth and the preview of a picture."""
+    mask, depth, preview = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
+    return mask, depth, preview
 
 
-def _is_picture(path: Path) -> bool:
-    try:
-        with Image.open(path) as picture:
-            picture.verify()
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError):
-        return False
-    return True
-
-
-def _shrink(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Bring (H, W, 3) to (height, width) by area."""
+def shrunk(image: Picture, size: tuple[int, int]) -> Picture:
+    """Resize (H, W, 3) to (height, width), each pixel being the mean of the area that it covers."""
     if image.shape[:2] == size:
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BOX))
+
+
+def _check_results(names: dict[Path, str], folder: Path) -> None:
+    """Refuse to overwrite results."""
+    existing = [path for name in names.values() for path in results_of(folder / name) if path.exists()]
+    if existing:
+        raise DataError(
+            f"exists already ({len(existing)} results would be overwritten); choose another {option('out')}",
+            where=existing[0],
+        )
+
+
+def _check_pictures(names: dict[Path, str]) -> None:
+    """Refuse pictures that cannot be read, all at once. They are decoded by threads, outside the lock of Python."""
+
+    def problem(picture: Path) -> str | None:
+        try:
+            load_rgb(picture)
+        except SourceError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        bad = [text for text in threads.map(problem, names) if text is not None]
+    if bad:
+        raise DataError(f"{len(bad)} of {len(names)} pictures cannot be read: {'; '.join(bad)}")

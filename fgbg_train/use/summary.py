@@ -4,49 +4,77 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-from fgbg_train.config import ModelConfig
+from fgbg_data.options import at_least
+from fgbg_train.config import FitConfig
 from fgbg_train.models.build import build_network
 from fgbg_train.models.cascade import depth_channels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One part of a network, its own parts included."""
+class LayerRow:
+    """One part of a network, with everything inside it."""
 
     name: str
+    """`mask` or `depth`, and the path of the part in that network."""
     kind: str
+    """Name of its class."""
     output: str
-    """Channels x height x width of what it gives."""
+    """Channels x height x width of what it returns."""
     parameters: int
+    """Number of parameters."""
     multiply_adds: int
-    """For one image; convolutions and linear layers only."""
+    """Number of multiply-adds for one image, of convolutions and linear layers only."""
 
 
-def multiply_adds(module: nn.Module, out: Tensor) -> int:
-    """Return the multiply-adds that a convolution or linear layer needs for `out`; 0 for other modules."""
-    if isinstance(module, nn.Conv2d):
-        per_value = module.kernel_size[0] * module.kernel_size[1] * module.in_channels // module.groups
-        return out.numel() * per_value
-    if isinstance(module, nn.Linear):
-        return out.numel() * module.in_features
-    return 0
+def summary(config: FitConfig | None = None, *, size_px: int = 64, levels: int = 1) -> dict[str, list[LayerRow]]:
+    """Describe the networks of a configuration.
 
-
-def trace(network: nn.Module, channels: int, size_px: int, *, name: str, levels: int) -> list[Row]:
-    """Describe a network, of the meta device, on one square image; its own row comes first.
+    >>> summary(FitConfig.preset("eva4"))["mask"][0].parameters
+    67569473
 
     Args:
-        network: maps (1, channels, size_px, size_px) to logits.
-        channels: what it reads.
+        config: the configuration; None is that of the preset `small`.
+        size_px: side of the square image for which multiply-adds are counted, in pixels.
+        levels: how many levels of the parts of parts are listed.
+
+    Returns:
+        `mask` and `depth`, as far as they are trained -> the network itself, and then its parts.
+
+    Raises:
+        ConfigError: a network cannot be built.
+    """
+    at_least("size_px", size_px, 1)
+    at_least("levels", levels, 0)
+    model = (config or FitConfig()).model
+    roles = {
+        "mask": (model.mask_net, 3),
+        "depth": (model.depth_net, depth_channels(model.combine, alone=model.networks == "depth")),
+    }
+    tables = {}
+    for role, (name, channels) in roles.items():
+        if model.networks in ("both", role):
+            with torch.device("meta"):
+                network = build_network(name, in_channels=channels)
+            tables[role] = trace(network, channels, size_px, name=role, levels=levels)
+    return tables
+
+
+def trace(network: nn.Module, channels: int, size_px: int, *, name: str, levels: int) -> list[LayerRow]:
+    """Describe a network on the meta device by passing one square image through it; its own row comes first.
+
+    Args:
+        network: turns (1, channels, size_px, size_px) into logits.
+        channels: number of channels that it reads.
         size_px: side of the image.
-        name: what the network is called in the rows.
-        levels: how many levels of its parts are listed.
+        name: name of the network in the rows.
+        levels: how many levels of the parts of parts are listed.
     """
     outputs: dict[str, Tensor] = {}
     costs: dict[str, int] = {}
 
-    def remember(path: str) -> "torch.utils.hooks.RemovableHandle":
+    def remember(path: str) -> RemovableHandle:
         def hook(module: nn.Module, _inputs: object, out: object) -> None:
             if isinstance(out, Tensor):
                 outputs[path] = out
@@ -67,10 +95,10 @@ def trace(network: nn.Module, channels: int, size_px: int, *, name: str, levels:
         parameters = sum(p.numel() for p in module.parameters())
         if path and (path.count(".") >= levels or not parameters):
             continue
-        inside = [c for p, c in costs.items() if p == path or not path or p.startswith(f"{path}.")]
+        inside = [cost for p, cost in costs.items() if p == path or not path or p.startswith(f"{path}.")]
         shape = "x".join(map(str, outputs[path].shape[1:])) if path in outputs else ""
         rows.append(
-            Row(
+            LayerRow(
                 name=f"{name}.{path}" if path else name,
                 kind=type(module).__name__,
                 output=shape,
@@ -81,17 +109,11 @@ def trace(network: nn.Module, channels: int, size_px: int, *, name: str, levels:
     return rows
 
 
-def describe(model: ModelConfig, size_px: int, levels: int = 1) -> list[list[Row]]:
-    """Describe every network of a configuration at an image size."""
-    tables = []
-    alone = model.networks == "depth"
-    roles = {
-        "mask": (model.mask_net, 3),
-        "depth": (model.depth_net, depth_channels(model.combine, alone=alone)),
-    }
-    for role, (name, channels) in roles.items():
-        if model.networks in ("both", role):
-            with torch.device("meta"):
-                network = build_network(name, in_channels=channels)
-            tables.append(trace(network, channels, size_px, name=role, levels=levels))
-    return tables
+def multiply_adds(module: nn.Module, out: Tensor) -> int:
+    """Return the multiply-adds that a convolution or linear layer needs for `out`; 0 for other modules."""
+    if isinstance(module, nn.Conv2d):
+        per_value = module.kernel_size[0] * module.kernel_size[1] * module.in_channels // module.groups
+        return out.numel() * per_value
+    if isinstance(module, nn.Linear):
+        return out.numel() * module.in_features
+    return 0

@@ -1,4 +1,4 @@
-"""What trainer tests share: configurations that train in moments, small datasets, and runs that get killed."""
+"""What tests of the trainer share: small datasets, configurations that train in moments, and runs that get killed."""
 
 import multiprocessing
 import os
@@ -14,7 +14,8 @@ import psutil
 import torch
 
 from fgbg_data.building.build import build as build_dataset
-from fgbg_train.config import FitConfig, build
+from fgbg_train.config import FitConfig
+from fgbg_train.settings import lay_over
 from helpers.datasets import config_for
 from helpers.source_pictures import draw_pictures
 
@@ -26,20 +27,55 @@ QUICK: dict[str, Any] = {
     "device": "cpu",
     "save_minutes": 0.0,
 }
-"""24 training samples: 4 steps an epoch, 12 in all; a checkpoint after every step."""
+"""Settings of a quick run: 24 training samples make 4 steps in an epoch and 12 in all; each writes a checkpoint."""
 
-PRELOAD = ["fgbg_train.train", "matplotlib.figure", "matplotlib.backends.backend_agg", "torch.utils.tensorboard"]
-"""What the server that killed runs are forked from imports once for all of them."""
+PRELOAD = [
+    "fgbg_train.training.fit",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "torch.utils.tensorboard",
+]
+"""What the fork server imports once for all runs that get killed."""
+
+AUGMENTATION_OFF = {
+    "mirror": 0.0,
+    "crop": 0.0,
+    "colour": 0.0,
+    "background": 0.0,
+    "blur": 0.0,
+    "noise": 0.0,
+    "cutout": 0.0,
+}
 
 
-def quick(**options: Any) -> FitConfig:
-    """A configuration that trains in moments; options are laid over it."""
-    return build("small", QUICK, options)
+def quick_config(**settings: Any) -> FitConfig:
+    """A configuration that trains in moments; settings are laid over it."""
+    return FitConfig.preset("small", **lay_over(QUICK, settings))
+
+
+def build_small_dataset(folder: Path, **options: Any) -> Path:
+    """Build a dataset of 48 samples of 48 px."""
+    build_dataset(config_for(draw_pictures(folder), folder / "shards", **options))
+    torch.set_num_threads(1)  # a build in this process has set the number that is best for it
+    return folder / "shards"
+
+
+def trained_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The weights of the model in a checkpoint, without averaging."""
+    state: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["model"]
+    return state
+
+
+def differing_weights(one: Path, other: Path) -> list[str]:
+    """Names of the weights in two checkpoints that are not equal to the bit."""
+    a, b = trained_weights(one), trained_weights(other)
+    assert a.keys() == b.keys()
+    return [name for name in a if not torch.equal(a[name], b[name])]
 
 
 @contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes, as on a disk that is full."""
+def file_size_limit(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -48,44 +84,26 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def make_shards(folder: Path, **options: Any) -> Path:
-    """Build a dataset of 48 samples of 48 px."""
-    build_dataset(config_for(draw_pictures(folder), folder / "shards", **options))
-    torch.set_num_threads(1)  # a build in this process has set what is best for it
-    return folder / "shards"
-
-
-def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The weights in a checkpoint."""
-    state: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["model"]
-    return state
-
-
-def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[str]:
-    """Names of weights that are not equal to the bit."""
-    assert one.keys() == other.keys()
-    return [name for name in one if not torch.equal(one[name], other[name])]
-
-
-def fit_killed(data: Path, config: FitConfig, out: Path, *, at: str, count: int) -> None:
-    """Run `fit` in a process of its own that is killed the moment that it calls something for the count-th time.
+def fit_and_get_killed(data: Path, config: FitConfig, out: Path, *, at: str, count: int) -> None:
+    """Run `fit` in a process of its own, which is killed when it does something for the count-th time.
 
     Args:
         data: the dataset.
-        config: of the run.
-        out: the run's folder.
-        at: `step`: before the optimizer's step; `save`: a checkpoint is written but not yet in its place;
+        config: the configuration of the run.
+        out: the folder of the run.
+        at: `step`: before the optimizer steps; `save`: a checkpoint is written, but has not replaced the old one;
             `log`: a row is half written.
         count: 1 is the first time.
     """
-    process = multiprocessing.get_context("forkserver").Process(target=_fit_killed, args=(data, config, out, at, count))
+    arguments = (data, config, out, at, count)
+    process = multiprocessing.get_context("forkserver").Process(target=_fit_and_get_killed, args=arguments)
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
 
 
-def workers_left(out: Path, patience_s: float) -> list[int]:
-    """Processes that decoded for a killed run and are still there after a while."""
+def workers_left_over(out: Path, patience_s: float) -> list[int]:
+    """Ids of the processes that decoded for a killed run and still exist after a while."""
     pids = [int(pid) for pid in out.with_suffix(".workers").read_text().split()]
     until = time.monotonic() + patience_s
     while (left := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < until:
@@ -93,14 +111,14 @@ def workers_left(out: Path, patience_s: float) -> list[int]:
     return left
 
 
-def _fit_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -> None:
+def _fit_and_get_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -> None:
     torch.set_num_threads(1)
-    from fgbg_train import train
-    from fgbg_train.run import checkpoint, log
+    from fgbg_train.run import log
+    from fgbg_train.training.fit import fit
 
     left = count
 
-    def die_when_due(*_args: Any, **_kwargs: Any) -> None:
+    def die_when_due() -> None:
         nonlocal left
         left -= 1
         if not left:
@@ -112,16 +130,13 @@ def _fit_killed(data: Path, config: FitConfig, out: Path, at: str, count: int) -
             os.kill(os.getpid(), signal.SIGKILL)
 
     owner: Any
-    owner, name = {
-        "step": (torch.optim.AdamW, "step"),
-        "save": (checkpoint.os, "fsync"),
-        "log": (log.RunLog, "add"),
-    }[at]
+    owner, name = {"step": (torch.optim.AdamW, "step"), "save": (os, "replace"), "log": (log.RunLog, "add")}[at]
     original = getattr(owner, name)
 
     def replacement(*args: Any, **kwargs: Any) -> Any:
-        die_when_due()
+        if at != "save" or Path(args[1]).suffix == ".ckpt":
+            die_when_due()
         return original(*args, **kwargs)
 
     setattr(owner, name, replacement)
-    train.fit(data, config, out=out)
+    fit(data, config, out=out)

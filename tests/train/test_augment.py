@@ -1,13 +1,16 @@
+"""Augmentation: what each step changes, and that it depends only on seed, epoch and key."""
+
 import pytest
 import torch
+from helpers.training import AUGMENTATION_OFF as OFF
 from torch import Tensor
 
 from fgbg_train.config import AugmentConfig
-from fgbg_train.data.augment import Draws, augment
-from fgbg_train.data.samples import Targets
+from fgbg_train.data.augment import augment
+from fgbg_train.data.batches import Targets
+from fgbg_train.data.draws import Draws
 
 CPU = torch.device("cpu")
-OFF = {"mirror": 0.0, "crop": 0.0, "colour": 0.0, "background": 0.0, "blur": 0.0, "noise": 0.0, "cutout": 0.0}
 
 
 def batch(count: int = 24, height: int = 16, width: int = 20) -> tuple[Tensor, Tensor, Tensor, list[str]]:
@@ -28,14 +31,14 @@ def seen_by_mask_net(targets: Targets) -> Tensor:
     return targets.image if targets.recoloured is None else targets.recoloured
 
 
-def test_nothing_on_changes_nothing() -> None:
+def test_with_all_steps_off_nothing_changes() -> None:
     *after, recoloured = varied()
     for before, now in zip(batch()[:3], after, strict=True):
         assert torch.equal(before, now)
     assert recoloured is None
 
 
-def test_a_sample_gets_the_same_alone_and_in_any_batch() -> None:
+def test_a_sample_gets_the_same_variations_alone_and_in_any_batch() -> None:
     image, mask, depth, keys = batch()
     options = {"seed": 3, "epoch": 2, "config": AugmentConfig(noise=0.1, cutout=1.0, blur=1.0, background=1.0)}
     whole = augment(Targets(image, mask, depth), keys=keys, **options)  # type: ignore[arg-type]
@@ -61,14 +64,14 @@ def test_every_step_differs_between_keys_and_epochs_and_seeds(name: str) -> None
     assert len({tuple(row.tolist()) for row in changes}) > 1
 
 
-def test_mirror_flips_all_three_exactly() -> None:
+def test_mirror_flips_image_mask_and_depth_exactly() -> None:
     *after, _ = varied(mirror=1.0)
     for before, now in zip(batch()[:3], after, strict=True):
         assert now is not None
         assert torch.equal(before.flip(-1), now)
 
 
-def test_crop_moves_all_three_together() -> None:
+def test_crop_moves_image_mask_and_depth_together() -> None:
     image, _, _, keys = batch()
     plane = image[:, :1]
     config = AugmentConfig(**{**OFF, "crop": 0.6, "mirror": 0.5})
@@ -82,14 +85,14 @@ def test_crop_moves_all_three_together() -> None:
 
 
 @pytest.mark.parametrize("name", ["colour", "background", "blur", "noise", "cutout"])
-def test_what_changes_colours_leaves_mask_and_depth(name: str) -> None:
+def test_steps_that_change_colours_leave_mask_and_depth(name: str) -> None:
     after = varied(**{name: 1.0})
     assert after.depth is not None
     assert torch.equal(after.mask, batch()[1])
     assert torch.equal(after.depth, batch()[2])
 
 
-def test_a_background_gets_other_colours_for_the_mask_network_alone() -> None:
+def test_only_the_mask_network_sees_other_colours_of_the_background() -> None:
     image, mask, _, _ = batch()
     after = varied(background=1.0)
     assert after.recoloured is not None
@@ -101,7 +104,7 @@ def test_a_background_gets_other_colours_for_the_mask_network_alone() -> None:
     assert changed.sum() > 0.5 * (~inside).sum()
 
 
-def test_some_backgrounds_are_recoloured() -> None:
+def test_backgrounds_are_recoloured_with_the_probability_asked_for() -> None:
     image, mask, depth, _ = batch(400, 4, 4)
     keys = [f"key{i}" for i in range(len(image))]
     config = AugmentConfig(**{**OFF, "background": 0.3})
@@ -111,7 +114,7 @@ def test_some_backgrounds_are_recoloured() -> None:
     assert share == pytest.approx(0.3, abs=0.08)
 
 
-def test_cutout_paints_one_colour() -> None:
+def test_cutout_paints_less_than_a_quarter_in_one_colour() -> None:
     image, painted = batch()[0], varied(cutout=1.0)[0]
     for before, after in zip(image, painted, strict=True):
         changed = (before != after).any(0)
@@ -119,7 +122,7 @@ def test_cutout_paints_one_colour() -> None:
         assert len(torch.unique(after[:, changed], dim=1).T) == 1
 
 
-def test_without_depth() -> None:
+def test_a_batch_without_depth_stays_without() -> None:
     image, mask, _, keys = batch()
     assert augment(Targets(image, mask, None), keys=keys, seed=0, epoch=0, config=AugmentConfig()).depth is None
 

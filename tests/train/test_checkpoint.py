@@ -1,19 +1,23 @@
+"""Checkpoints are written whole or not at all, and refused by name if they cannot be used."""
+
 import io
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.training import largest_file
+from helpers.training import file_size_limit
 from torch import nn
 
+from fgbg_data.errors import StorageError
 from fgbg_train.errors import CheckpointError
 from fgbg_train.run import checkpoint
 from fgbg_train.run.stopping import StopSignal
 
 
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+def test_a_saved_state_can_be_loaded(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "last.ckpt", {"step": 3, "model": {"w": torch.ones(2)}, "names": ["a"], "none": None})
     state = checkpoint.load(tmp_path / "last.ckpt")
     assert state["step"] == 3
@@ -21,31 +25,31 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_an_error_while_saving_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_saving_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "last.ckpt"
     checkpoint.save(path, {"step": 1})
 
     def full(_fd: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="last.ckpt: cannot be written .*no space left"):
         checkpoint.save(path, {"step": 2})
     assert checkpoint.load(path)["step"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_a_full_disk_is_named_and_leaves_the_old_one(tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     checkpoint.save(path, {"step": 1})
-    with largest_file(200_000), pytest.raises(OSError, match=r"File too large: '.*/last.ckpt'$"):
+    with file_size_limit(200_000), pytest.raises(StorageError, match=r"last.ckpt: no space left to write it"):
         checkpoint.save(path, {"step": 2, "model": {"w": torch.ones(1_000_000)}})
     assert checkpoint.load(path)["step"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 class Signalled(io.FileIO):
-    """A file whose third write is met by SIGTERM, as a write of many bytes may be."""
+    """A file during whose third write SIGTERM arrives, as it may during a long write."""
 
     writes = 0
 
@@ -56,7 +60,7 @@ class Signalled(io.FileIO):
         return super().write(data)
 
 
-def test_a_second_signal_while_saving_stops_at_once_and_leaves_the_old_one(
+def test_a_second_signal_while_saving_stops_at_once_and_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "last.ckpt"
@@ -72,22 +76,22 @@ def test_a_second_signal_while_saving_stops_at_once_and_leaves_the_old_one(
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_files_that_are_no_checkpoint_are_named(tmp_path: Path) -> None:
+def test_files_that_are_no_checkpoint_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
-    with pytest.raises(CheckpointError, match=r"x.ckpt: no such checkpoint"):
+    with pytest.raises(CheckpointError, match=r"x.ckpt: there is no such checkpoint"):
         checkpoint.load(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(CheckpointError, match=r"x.ckpt: no checkpoint, or a damaged one"):
+    with pytest.raises(CheckpointError, match=r"x.ckpt: is no checkpoint, or is damaged"):
         checkpoint.load(path)
     torch.save({"state_dict": {}}, path)
-    with pytest.raises(CheckpointError, match=r"x.ckpt: not a checkpoint of fgbg-train"):
+    with pytest.raises(CheckpointError, match=r"x.ckpt: is no checkpoint of fgbg-train"):
         checkpoint.load(path)
     torch.save({"format": checkpoint.FORMAT, "version": 9}, path)
-    with pytest.raises(CheckpointError, match=r"of version 9; this program reads version 1"):
+    with pytest.raises(CheckpointError, match=r"has version 9; this program reads version 1"):
         checkpoint.load(path)
     checkpoint.save(path, {"model": {"w": torch.ones(1000)}})
     path.write_bytes(path.read_bytes()[:-700])
-    with pytest.raises(CheckpointError, match=r"damaged one"):
+    with pytest.raises(CheckpointError, match="is damaged"):
         checkpoint.load(path)
 
 
@@ -97,15 +101,15 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
             return print, ("run",)
 
     torch.save({"format": checkpoint.FORMAT, "version": 1, "x": Evil()}, tmp_path / "x.ckpt")
-    with pytest.raises(CheckpointError, match="damaged one"):
+    with pytest.raises(CheckpointError, match="is damaged"):
         checkpoint.load(tmp_path / "x.ckpt")
 
 
-def test_another_architecture_is_refused_by_name() -> None:
+def test_weights_of_another_architecture_are_refused_with_the_differences() -> None:
     weights = {"weight": torch.zeros(3, 3), "scale": torch.zeros(1)}
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load_weights(nn.Linear(2, 3), weights, Path("x.ckpt"))
     assert str(caught.value) == (
-        "x.ckpt: weights of another architecture "
-        "(1 missing, such as bias; 1 unknown, such as scale; 1 of another shape, such as weight)"
+        "x.ckpt: its weights belong to another architecture "
+        "(1 missing, such as bias; 1 unknown, such as scale; 1 with another shape, such as weight)"
     )

@@ -1,4 +1,4 @@
-"""Two processes give what one gives, for the same global batch."""
+"""Where a run computes: missing devices are named, and two processes give what one gives for the same batch."""
 
 import os
 import subprocess
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.training import TINY_NET, weights
+from helpers.training import TINY_NET, trained_weights
 
-from fgbg_train.config import build
+from fgbg_train.config import FitConfig
 from fgbg_train.devices import make_fabric, resolve_device
 from fgbg_train.errors import ConfigError
 from fgbg_train.run.log import read_rows
@@ -35,19 +35,19 @@ def test_two_processes_give_the_loss_curve_of_one(shards: Path, tmp_path: Path) 
     for a, b in zip(*rows, strict=True):
         for name in ("loss", "loss_mask_dice", "mask_iou_img", "rmse", "rmse_img", "delta1"):
             assert float(a[name]) == pytest.approx(float(b[name]), rel=1e-4, abs=1e-4), name
-    a, b = weights(one / "last.ckpt"), weights(two / "last.ckpt")
+    a, b = trained_weights(one / "last.ckpt"), trained_weights(two / "last.ckpt")
     assert all(torch.allclose(a[name], b[name], atol=1e-5) for name in a)
 
 
-def test_devices_that_are_not_there() -> None:
+def test_an_unknown_device_is_named() -> None:
     assert resolve_device("cpu") == "cpu"
-    with pytest.raises(ConfigError, match="device='gpu': one of auto, cpu, cuda, mps is needed"):
+    with pytest.raises(ConfigError, match="device='gpu': expected one of auto, cpu, cuda, mps; did you mean 'cpu'?"):
         resolve_device("gpu")
 
 
-def test_under_torchrun_its_processes_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_torchrun_the_number_of_its_processes_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
-    fabric = make_fabric(build("small", {"device": "cpu"}))
+    fabric = make_fabric(FitConfig(device="cpu"))
     assert fabric._connector._num_nodes_flag == 2
     assert fabric.strategy.num_processes == 3

@@ -1,34 +1,56 @@
-"""Batches of the stream: with workers, and without where all is cached."""
+"""Batches of a stream: from workers, and from this process once everything is cached."""
 
 import multiprocessing
 from pathlib import Path
 
+import pytest
 import torch
 
+from fgbg_train.data.batches import Batch, BatchReader
 from fgbg_train.data.cache import SizeCache
 from fgbg_train.data.loader import Loader
-from fgbg_train.data.samples import FULL_SIZE, Batch, SplitReader, StreamDataset
+from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.data.stream import Item, Segment
+from fgbg_train.errors import DataError
+
+BATCHES = [[Item("train", i, 16, 16) for i in range(first, first + 6)] for first in range(0, 24, 6)]
 
 
-def test_what_is_cached_is_read_without_workers(shards: Path, tmp_path: Path) -> None:
-    reader = SplitReader(str(shards), "train")
+def read_all(loader: Loader) -> list[Batch]:
+    return list(loader.read([Segment("train", frozenset({16}), BATCHES)]))
+
+
+def test_cached_samples_are_read_without_workers(shards: Path, tmp_path: Path) -> None:
+    reader = SampleReader(str(shards), "train")
     reader.caches[16] = SizeCache(tmp_path / "train-16px.rows", reader.num_samples, (16, 16), depth=True)
     reader.caches[16].create()
-    loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=1)
-    batches = [[Item("train", i, 16, 16) for i in range(first, first + 6)] for first in range(0, 24, 6)]
-
-    def read() -> list[Batch]:
-        return list(loader.read([Segment("train", frozenset({16}), batches)]))
-
+    loader = Loader(BatchReader({"train": reader}, skip_errors=False), workers=1)
     assert not reader.is_cached({16})
-    cold = read()
+    cold = read_all(loader)
     assert len(multiprocessing.active_children()) == 1
     assert reader.is_cached({16})
-    assert not reader.is_cached({16, FULL_SIZE})
-    loader._loader = None  # ends its worker, without which the rest must do
+    assert not reader.is_cached({16, None})
+    loader.close()
     assert multiprocessing.active_children() == []
-    for one, other in zip(cold, read(), strict=True):
+    for one, other in zip(cold, read_all(loader), strict=True):
         assert one.keys == other.keys
         assert all(torch.equal(a, b) for a, b in zip(one[1:4], other[1:4], strict=True))
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_sample_is_the_same_error_with_and_without_workers(
+    workers: int, shards: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "train"
+    damaged.mkdir()
+    tar = (shards / "train" / "fgbg-train-000000.tar").read_bytes()
+    start_of_jpeg = b"\xff\xd8\xff"
+    at = tar.index(start_of_jpeg, tar.index(start_of_jpeg) + 1)  # in the second sample
+    (damaged / "x.tar").write_bytes(tar[:at] + bytes(200) + tar[at + 200 :])
+    reader = BatchReader({"train": SampleReader(str(damaged / "x.tar"), "train")}, skip_errors=False)
+    loader = Loader(reader, workers=workers)
+    with pytest.raises(DataError, match=r"x.tar: .*on_error='skip' goes on without such samples") as caught:
+        list(loader.read([Segment("train", frozenset({16}), [[Item("train", 1, 16, 16)]])]))
+    assert "Traceback" not in str(caught.value)
+    loader.close()

@@ -1,11 +1,13 @@
+"""Loss terms against values worked out by hand."""
+
 import math
 
 import pytest
 import torch
 from torch import Tensor
 
+from fgbg_train import losses
 from fgbg_train.config import LossConfig
-from fgbg_train.measure import losses
 from fgbg_train.models.cascade import Prediction
 
 

@@ -1,3 +1,5 @@
+"""Metrics against plain NumPy, and the merging of their sums."""
+
 import math
 
 import numpy as np

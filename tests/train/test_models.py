@@ -1,3 +1,5 @@
+"""The networks and the cascade: sizes, parameter counts, and which network learns from what."""
+
 import copy
 
 import pytest
@@ -16,7 +18,7 @@ def num_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def test_published_parameter_counts() -> None:
+def test_networks_have_the_published_numbers_of_parameters() -> None:
     with torch.device("meta"):
         assert num_parameters(build_network("hu2019:resnet50")) == 67_569_473
         assert num_parameters(build_network("autoed")) == 25_259_761
@@ -41,8 +43,8 @@ def test_gradient_reaches_every_parameter() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("hu2018", "network 'hu2018': no family 'hu2018'; did you mean hu2019?"),
-        ("zebra", "network 'zebra': no family 'zebra'; there are hu2019, light, autoed"),
+        ("hu2018", "network 'hu2018': there is no family 'hu2018'; did you mean 'hu2019'?"),
+        ("zebra", "network 'zebra': there is no family 'zebra'; expected one of hu2019, light, autoed"),
         ("autoed:resnet50", "network 'autoed:resnet50': autoed has its own encoder; write 'autoed'"),
         ("light:", "network 'light:': an encoder is missing after the colon"),
     ],
@@ -54,12 +56,12 @@ def test_a_wrong_name_says_what_would_be_right(name: str, message: str) -> None:
 
 
 def test_an_unknown_encoder_names_near_ones() -> None:
-    with pytest.raises(ConfigError, match="'resnet5' is no timm encoder. Did you mean"):
+    with pytest.raises(ConfigError, match="'resnet5' is no encoder of timm; did you mean"):
         build_network("hu2019:resnet5")
 
 
 def test_an_encoder_with_other_strides_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"has features at strides .*are needed at its end"):
+    with pytest.raises(ConfigError, match=r"has features at strides .*; expected \[2, 4, 8, 16, 32\] at the end"):
         build_network("light:convnext_atto")  # has nothing at stride 2
 
 
@@ -90,7 +92,7 @@ def test_concat_gives_the_mask_as_fourth_channel() -> None:
     assert torch.equal(depth_net.seen[:, 3:], torch.sigmoid(logits))
 
 
-def test_depth_does_not_teach_the_mask_unless_it_is_to() -> None:
+def test_depth_teaches_the_mask_network_only_for_saliency() -> None:
     mask_net, depth_net = Constant(1.0), Constant(1.0)
     Cascade(mask_net, depth_net, "product")(torch.rand(2, 3, 4, 4)).depth.sum().backward()
     assert mask_net.value.grad is None
@@ -106,7 +108,7 @@ def test_depth_does_not_teach_the_mask_unless_it_is_to() -> None:
     assert not depth_net.training
 
 
-def test_frozen_norm_stays_in_evaluation_mode() -> None:
+def test_frozen_batch_norm_stays_in_evaluation_mode() -> None:
     cascade = Cascade(Constant(1.0), None, "concat", freeze_norm=True).train()
     assert cascade.training
     assert not any(m.training for m in cascade.modules() if isinstance(m, nn.BatchNorm2d))
@@ -139,7 +141,7 @@ def test_the_mask_reaches_a_light_network_beside_its_encoder() -> None:
 @pytest.mark.parametrize("networks", ["both", "mask", "depth"])
 def test_cascade_has_the_networks_asked_for(networks: str) -> None:
     with torch.device("meta"):
-        cascade = build_cascade(ModelConfig(networks=networks)).eval()
+        cascade = build_cascade(ModelConfig(networks=networks), initial=False).eval()
         prediction = cascade(torch.empty(1, 3, 32, 32))
     assert (prediction.mask_logits is not None) == (networks != "depth")
     assert (prediction.depth is not None) == (networks != "mask")

@@ -1,3 +1,5 @@
+"""Schedules: reading and writing them, scaling, and the size, batch and learning rate of each step."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_render_then_parse_gives_the_same_stages(given_stages: tuple[Stage, ...]
     assert parse(render(given_stages)) == given_stages
 
 
-def test_classic_schedule() -> None:
+def test_the_published_schedule_has_fourteen_epochs_at_growing_sizes() -> None:
     parsed = parse(CLASSIC)
     assert sum(s.epochs for s in parsed) == 14
     assert [s.size_px for s in parsed] == [38, 38, 48, 56, 64]
@@ -33,13 +35,13 @@ def test_classic_schedule() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "schedule >>><<< at character 1: expected a number of epochs, found the end"),
-        ("2@38", "schedule 2@38>>><<< at character 5: expected 'x', found the end"),
-        ("2@38x512,x@4", "schedule 2@38x512,>>>x<<<@4 at character 10: expected a number of epochs, found 'x'"),
-        ("2@38x512;", "schedule 2@38x512>>>;<<< at character 9: expected ',' or the end, found ';'"),
-        ("0@38x5", "schedule >>>0<<<@38x5 at character 1: expected at least 1 epoch, found '0'"),
-        ("1@7x5", "schedule 1@>>>7<<<x5 at character 3: expected an image size of 8 to 4096 px, found '7'"),
-        ("1@38x0", "schedule 1@38x>>>0<<< at character 6: expected a batch of at least 1, found '0'"),
+        ("", "`schedule` >>><<< at character 1: expected a number of epochs, found the end"),
+        ("2@38", "`schedule` 2@38>>><<< at character 5: expected 'x', found the end"),
+        ("2@38x512,x@4", "`schedule` 2@38x512,>>>x<<<@4 at character 10: expected a number of epochs, found 'x'"),
+        ("2@38x512;", "`schedule` 2@38x512>>>;<<< at character 9: expected ',' or the end, found ';'"),
+        ("0@38x5", "`schedule` >>>0<<<@38x5 at character 1: expected at least 1 epoch, found '0'"),
+        ("1@7x5", "`schedule` 1@>>>7<<<x5 at character 3: expected an image size of 8 to 4096 px, found '7'"),
+        ("1@38x0", "`schedule` 1@38x>>>0<<< at character 6: expected a batch of at least 1, found '0'"),
     ],
 )
 def test_a_mistake_is_pointed_at(text: str, message: str) -> None:
@@ -76,9 +78,9 @@ def test_steps_walk_through_epochs_in_order(given_stages: tuple[Stage, ...], num
     steps = [schedule.step(i) for i in range(schedule.total_steps)]
     assert [(s.epoch, s.step_in_epoch, s.size_px) for s in steps] == walked
     for step in steps:
-        places = schedule.indices(step)
-        assert len(places) == step.batch
-        assert places.stop <= num_samples
+        positions = schedule.indices(step)
+        assert len(positions) == step.batch
+        assert positions.stop <= num_samples
 
 
 @given(st.integers(1, 500), st.floats(0, 1))

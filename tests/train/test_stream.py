@@ -1,9 +1,10 @@
-"""The order in which a run reads its samples."""
+"""The order in which a run reads its samples, from any step and for any number of processes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgbg_train.data.stream import EpochOrder, Item, Part, Stream
+from fgbg_train.data.order import EpochOrder
+from fgbg_train.data.stream import Item, Part, Stream
 from fgbg_train.schedule import Schedule, parse
 
 
@@ -13,7 +14,7 @@ def test_an_epoch_visits_every_sample_once(count: int, seed: int, epoch: int) ->
 
 
 @given(st.integers(0, 9999), st.integers(0, 9999))
-def test_any_place_can_be_reached_alone(a: int, b: int) -> None:
+def test_any_position_can_be_reached_alone(a: int, b: int) -> None:
     whole = EpochOrder(10_000, 1, 2).take(range(10_000))
     order = EpochOrder(10_000, 1, 2)
     assert order.take(range(a, a + 1)) == [whole[a]]
@@ -51,4 +52,4 @@ def test_parts_of_a_batch_are_the_batch() -> None:
 
 def test_val_is_scored_at_the_largest_training_size() -> None:
     val = [item for items in stream() for item in items if item.split == "val"]
-    assert {(item.size_px, item.target_px) for item in val} == {(16, 24), (24, 24)}
+    assert {(item.side_px, item.target_px) for item in val} == {(16, 24), (24, 24)}

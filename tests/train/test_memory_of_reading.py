@@ -1,4 +1,4 @@
-"""Peak memory does not grow with the number of samples."""
+"""Reading takes no more memory for more samples."""
 
 import subprocess
 import sys
@@ -14,19 +14,20 @@ READ = """
 import sys
 import torch
 torch.set_num_threads(1)
-from fgbg_train.data.samples import SplitReader, StreamDataset
+from fgbg_train.data.batches import BatchReader
+from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.data.loader import Loader
 from fgbg_train.data.stream import Stream
 from fgbg_train.data.cache import SizeCache
 from fgbg_train.schedule import Schedule, parse
 from pathlib import Path
 data, folder, cached, leak = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "cache", sys.argv[4] == "leak"
-reader = SplitReader(data, "train")
+reader = SampleReader(data, "train")
 if cached:
     reader.caches[48] = SizeCache(folder / "rows", reader.num_samples, (48, 48), depth=False)
     reader.caches[48].create()
 stream = Stream(schedule=Schedule(parse("2@48x16"), reader.num_samples), seed=0, num_val=0)
-loader = Loader(StreamDataset({"train": reader}, skip_errors=False), workers=0)
+loader = Loader(BatchReader({"train": reader}, skip_errors=False), workers=0)
 kept, peak = [], 0
 for batch in loader.read(stream):
     if leak:
@@ -36,7 +37,7 @@ for batch in loader.read(stream):
 print(peak)
 """
 FEW, MANY = 600, 2400
-"""Samples of 7 kB at 48 px: to keep each, two epochs long, would take 25 MB more for MANY."""
+"""Numbers of samples of 7 kB at 48 px. Keeping each of them for two epochs would take 25 MB more for MANY."""
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +57,10 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {samples: folder / str(samples) for samples in (FEW, MANY)}
 
 
-def peak(data: Path, folder: Path, *, cached: bool, leak: bool = False) -> int:
-    """Most bytes that a process has of its own while it reads two epochs.
+def peak_bytes(data: Path, folder: Path, *, cached: bool, leak: bool = False) -> int:
+    """The most bytes that a process has of its own while it reads two epochs.
 
-    Pages of files that it maps are not its own: the system takes them back when it needs them.
+    Pages of mapped files do not count, because the system takes them back when it needs them.
     """
     folder.mkdir()
     arguments = [str(data), str(folder), "cache" if cached else "none", "leak" if leak else "sound"]
@@ -67,20 +68,20 @@ def peak(data: Path, folder: Path, *, cached: bool, leak: bool = False) -> int:
 
 
 LINUX = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="Linux tells what of its memory is a process's own"
+    not Path("/proc/self/status").exists(), reason="only Linux tells which memory is a process's own"
 )
 
 
 @LINUX
-@pytest.mark.slow  # two datasets are built, and each is read by processes of their own
+@pytest.mark.slow  # two datasets are built, and each is read by a process of its own
 @pytest.mark.parametrize("cached", [False, True])
 def test_reading_takes_no_more_memory_for_more_samples(datasets: dict[int, Path], tmp_path: Path, cached: bool) -> None:
-    few, many = (peak(datasets[n], tmp_path / str(n), cached=cached) for n in (FEW, MANY))
+    few, many = (peak_bytes(datasets[n], tmp_path / str(n), cached=cached) for n in (FEW, MANY))
     assert many - few < 10e6
 
 
 @LINUX
 @pytest.mark.slow
-def test_keeping_samples_would_show(datasets: dict[int, Path], tmp_path: Path) -> None:
-    few, many = (peak(datasets[n], tmp_path / str(n), cached=False, leak=True) for n in (FEW, MANY))
+def test_a_leak_of_samples_would_be_noticed(datasets: dict[int, Path], tmp_path: Path) -> None:
+    few, many = (peak_bytes(datasets[n], tmp_path / str(n), cached=False, leak=True) for n in (FEW, MANY))
     assert many - few > 10e6

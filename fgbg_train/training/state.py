@@ -1,4 +1,4 @@
-"""What changes while a run goes on: built, saved and brought back whole."""
+"""What changes while a run goes on: it is built at the start, saved in checkpoints, and restored from them."""
 
 import copy
 from dataclasses import dataclass, field
@@ -9,32 +9,37 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from fgbg_train.config import FitConfig, to_table
-from fgbg_train.devices import gather
+from fgbg_train.config import FitConfig
 from fgbg_train.measure.tally import Tally
 from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
-from fgbg_train.prepare import Plan
 from fgbg_train.run import checkpoint
 from fgbg_train.run.folder import LAST
+from fgbg_train.training.plan import FitPlan
 
 
 @dataclass(kw_only=True)
 class State:
-    """All that changes while a run goes on, and nothing else: what a checkpoint holds."""
+    """Everything that changes while a run goes on, and so everything that a checkpoint holds."""
 
     model: Cascade
+    """The networks that are trained."""
     ema: Cascade | None
-    """The averaged model, if one is kept."""
+    """The networks with averaged weights, or None if the run does not average."""
     optimizer: torch.optim.Optimizer
+    """The optimizer, with its moments."""
+    network: Any
+    """The model to call in training: compiled, and wrapped by fabric."""
+    stepper: Any
+    """The optimizer to step, wrapped by fabric."""
     step: int = 0
-    """Steps that are finished."""
+    """Number of finished steps."""
     tally: Tally = field(default_factory=Tally)
-    """Of this process's training batches so far in this epoch."""
+    """Sums over the training batches of this process in the current epoch."""
     best: dict[str, Any] = field(default_factory=dict)
-    """Metric, value, epoch and image size of best.ckpt."""
+    """Metric, value, epoch and image size of best.ckpt; empty before there is one."""
     skipped: int = 0
-    """Samples that could not be read and were replaced."""
+    """Number of samples that could not be read and were replaced."""
 
     @property
     def measured(self) -> Cascade:
@@ -42,12 +47,8 @@ class State:
         return self.ema or self.model
 
 
-def build_state(plan: Plan, fabric: Fabric) -> tuple[State, Any, Any]:
-    """Build model and optimizer at the start of a run, or as the checkpoint has them.
-
-    Returns:
-        The state, and the network to call and the optimizer to step as `fabric` wraps them.
-    """
+def build_state(plan: FitPlan, fabric: Fabric) -> State:
+    """Build the state at the start of a run, or restore it from the checkpoint of the plan."""
     config, last = plan.config, plan.checkpoint
     torch.manual_seed(config.seed)
     model: Any = build_cascade(config.model, initial=last is None)
@@ -64,7 +65,7 @@ def build_state(plan: Plan, fabric: Fabric) -> tuple[State, Any, Any]:
     optimizer = make_optimizer(model, config)
     compiled: Any = torch.compile(model, dynamic=False) if config.compile else model
     network, stepper = fabric.setup(compiled, optimizer)
-    state = State(model=model, ema=ema, optimizer=optimizer)
+    state = State(model=model, ema=ema, optimizer=optimizer, network=network, stepper=stepper)
     if last is not None:
         optimizer.load_state_dict(last["optimizer"])
         if ema is not None:
@@ -72,31 +73,39 @@ def build_state(plan: Plan, fabric: Fabric) -> tuple[State, Any, Any]:
         if last["scaler"] is not None:
             fabric.strategy.precision.load_state_dict(last["scaler"])
         state.step, state.best, state.skipped = last["step"], last["best"], last["skipped"]
-        if fabric.is_global_zero:  # the sums of all processes were saved together
+        if fabric.is_global_zero:  # the checkpoint holds the sums of all processes together
             state.tally = Tally.from_state(last["tally"])
-    return state, network, stepper
+    return state
 
 
 def make_optimizer(model: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
-    """Make the optimizer; biases and batch norm do not decay."""
+    """Make the optimizer; biases and batch norm get no weight decay."""
     learned = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in learned if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    fused = config.precision != "16"  # the gradient scaler cannot clip for fused ones
+    fused = config.precision != "16"  # the gradient scaler cannot clip for fused optimizers
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.lr, fused=fused)
 
 
-def save(path: Path, state: State, plan: Plan, fabric: Fabric, *, weights_only: bool = False) -> None:
-    """Write a checkpoint from the first process; every process must call it.
+def save(path: Path, state: State, plan: FitPlan, fabric: Fabric, *, weights_only: bool = False) -> None:
+    """Write a checkpoint from the first process; every process must call this.
 
-    With `weights_only`, what only resuming needs is left out.
+    Args:
+        path: the file.
+        state: what is saved.
+        plan: the plan of the run.
+        fabric: the launched fabric.
+        weights_only: leave out what only resuming needs.
+
+    Raises:
+        StorageError: the file cannot be written.
     """
-    tally = merged(state.tally, fabric)
+    tally = state.tally.over_processes(fabric)
     if not fabric.is_global_zero:
         return
     resuming = {
@@ -108,7 +117,7 @@ def save(path: Path, state: State, plan: Plan, fabric: Fabric, *, weights_only: 
     checkpoint.save(
         path,
         {
-            "config": to_table(plan.config),
+            "config": plan.config.to_table(),
             "fingerprint": plan.fingerprint,
             "samples": {name: reader.num_samples for name, reader in plan.readers.items()},
             "size_px": plan.schedule.stage(epoch).size_px,
@@ -123,19 +132,17 @@ def save(path: Path, state: State, plan: Plan, fabric: Fabric, *, weights_only: 
     )
 
 
-def merged(tally: Tally, fabric: Fabric) -> Tally:
-    """Return the sums of all processes."""
-    total = Tally()
-    for part in gather(fabric, tally.state()):
-        total = total.merge(Tally.from_state(part))
-    return total
-
-
 @torch.no_grad()
-def average(ema: Cascade, model: Cascade, decay: float, step: int) -> None:
-    """Move the averaged weights towards the model's; in the first steps faster, so that they forget the start.
+def average(ema: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights towards those of the model; faster in the first steps, so that the start is forgotten.
 
-    Source: Polyak & Juditsky 1992; warm-up as in TensorFlow's ExponentialMovingAverage.
+    Source: Polyak & Juditsky 1992; warm-up as in ExponentialMovingAverage of TensorFlow.
+
+    Args:
+        ema: has the averaged weights.
+        model: has the current weights.
+        decay: share of the average that stays, after the first steps.
+        step: number of the step, from 0.
     """
     share = 1 - min(decay, (1 + step) / (10 + step))
     for old, new in zip(ema.state_dict().values(), model.state_dict().values(), strict=True):

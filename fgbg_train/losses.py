@@ -1,7 +1,10 @@
-"""Loss terms: pure functions of tensors, each a mean over images, so that a batch may be split.
+"""The loss: weighted terms, each a pure function of tensors and a mean over images, so that a batch may be split.
 
-Masks are (B, 1, H, W) in [0, 1], depth is (B, 1, H, W) relative inverse depth in [0, 1].
+Masks are (B, 1, H, W) in [0, 1]; the logits of predicted masks are (B, 1, H, W). Depth is (B, 1, H, W) relative inverse
+depth in [0, 1]: `d` is predicted, `g` is that of the dataset.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,18 +13,20 @@ from torch.nn import functional as F
 from fgbg_train.config import LossConfig
 from fgbg_train.models.cascade import Prediction
 
-OFFSET = 0.5  # alpha of Hu et al. 2019
+OFFSET = 0.5
+"""alpha of Hu et al. 2019."""
 SSIM_WINDOW_PX = 7
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
+"""The constants of Wang et al. 2004 for values in [0, 1]."""
 
 
 def mask_bce(logits: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy; `mask` may hold shares of covered area."""
+    """Return the binary cross-entropy; `mask` may hold shares of covered area."""
     return F.binary_cross_entropy_with_logits(logits, mask)
 
 
 def mask_dice(logits: Tensor, mask: Tensor) -> Tensor:
-    """One minus the soft Dice overlap of every image, with one pixel added so that empty masks work.
+    """Return one minus the soft Dice overlap of each image, with one pixel added so that empty masks work.
 
     Source: Milletari et al. 2016, "V-Net", with plain sums in the denominator.
     """
@@ -31,7 +36,7 @@ def mask_dice(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def sobel(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the Sobel gradients of (B, 1, H, W) to the right and down; edges are repeated."""
+    """Return the Sobel gradients of (B, 1, H, W), to the right and down. Pixels at the edges are repeated."""
     right = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=x.device, dtype=x.dtype)
     kernels = torch.stack([right, right.T]).unsqueeze(1)  # (2, 1, 3, 3)
     gradients = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernels)  # (B, 2, H, W)
@@ -39,19 +44,19 @@ def sobel(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def log_error(d: Tensor, g: Tensor) -> Tensor:
-    """Mean of ln(|d - g| + 0.5). Source: Hu et al. 2019, eq. 3."""
+    """Return the mean of ln(|d - g| + 0.5). Source: Hu et al. 2019, eq. 3."""
     return torch.log((d - g).abs() + OFFSET).mean()
 
 
 def depth_gradient(d: Tensor, g: Tensor) -> Tensor:
-    """Log error of both Sobel gradients, added. Source: Hu et al. 2019, eq. 4."""
+    """Return the sum of the log errors of both Sobel gradients. Source: Hu et al. 2019, eq. 4."""
     dx, dy = sobel(d)
     gx, gy = sobel(g)
     return log_error(dx, gx) + log_error(dy, gy)
 
 
 def depth_normal(d: Tensor, g: Tensor) -> Tensor:
-    """One minus the cosine between surface normals (-dx, -dy, 1). Source: Hu et al. 2019, eq. 5."""
+    """Return one minus the cosine between the surface normals (-dx, -dy, 1). Source: Hu et al. 2019, eq. 5."""
     dx, dy = sobel(d)
     gx, gy = sobel(g)
     product = dx * gx + dy * gy + 1
@@ -60,10 +65,10 @@ def depth_normal(d: Tensor, g: Tensor) -> Tensor:
 
 
 def depth_ssi(d: Tensor, g: Tensor) -> Tensor:
-    """Half the mean squared error after the scale and shift of `d` that fit each image best.
+    """Return half the mean squared error, after the scale and shift of `d` that fit each image best.
 
-    Source: Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation", eq. 1 to 4. A constant
-    prediction is left with scale 0.
+    Source: Ranftl et al. 2020, "Towards Robust Monocular Depth Estimation", eq. 1 to 4. A constant prediction gets the
+    scale 0.
     """
     d, g = d.flatten(1), g.flatten(1)
     d_centred = d - d.mean(1, keepdim=True)
@@ -73,7 +78,7 @@ def depth_ssi(d: Tensor, g: Tensor) -> Tensor:
 
 
 def depth_ssim(d: Tensor, g: Tensor) -> Tensor:
-    """Mean of (1 - SSIM) / 2 over 7x7 windows that lie inside.
+    """Return the mean of (1 - SSIM) / 2 over all 7x7 windows inside the image.
 
     Source: Wang et al. 2004, "Image Quality Assessment", eq. 13, with uniform windows and range 1.
     """
@@ -90,22 +95,30 @@ def depth_ssim(d: Tensor, g: Tensor) -> Tensor:
     return ((1 - above / below) / 2).mean()
 
 
-DEPTH_TERMS = {
+DEPTH_TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "depth_log": log_error,
     "depth_gradient": depth_gradient,
     "depth_normal": depth_normal,
     "depth_ssi": depth_ssi,
     "depth_ssim": depth_ssim,
 }
-MASK_TERMS = {"mask_bce": mask_bce, "mask_dice": mask_dice}
+"""Name in `LossConfig` -> term of predicted depth and depth."""
+MASK_TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mask_bce": mask_bce, "mask_dice": mask_dice}
+"""Name in `LossConfig` -> term of logits and mask."""
 
 
 def terms(prediction: Prediction, mask: Tensor, depth: Tensor | None, weights: LossConfig) -> dict[str, Tensor]:
-    """Return the weighted terms of a batch; the loss is their sum.
+    """Return the weighted terms of a batch, by name; the loss is their sum.
 
-    A prediction with a `reference` is of the saliency objective: its mask is made small and its depth
-    is held to the reference (Hu, Zhang, Okatani 2019, eq. 2). Otherwise mask and depth are those of the
+    A prediction with a `reference` belongs to the saliency objective: its mask is made small, and its depth is kept
+    close to the reference (Hu, Zhang, Okatani 2019, eq. 2). Otherwise mask and depth are compared with those of the
     dataset.
+
+    Args:
+        prediction: maps of the size of `mask`.
+        mask: masks of the dataset.
+        depth: depth of the dataset, or None if it has none.
+        weights: weight of each term; terms with weight 0 are left out.
     """
     found = {}
     logits, d = prediction.mask_logits, prediction.depth

@@ -1,0 +1,42 @@
+"""What the commands of `fgbg-train` share: options, and the way to show errors."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import click
+
+from fgbg_data import command_line
+from fgbg_data.command_line import Choice
+from fgbg_train import config as configuration
+
+user_errors = command_line.user_errors("fgbg-train")
+
+Decorator = Callable[..., Any]
+
+
+def option(*names: str, **settings: Any) -> Decorator:
+    """Make an option without a default, because the function that the command calls has the default."""
+    return click.option(*names, default=None, **settings)
+
+
+def choices(of: Any) -> Choice:
+    """Return the choices of an option, from the type of its setting."""
+    return Choice(list(get_args(of)))
+
+
+DEVICE = option("--device", type=choices(configuration.Device), help="Compute here; auto takes a GPU if any.  [auto]")
+WORKERS = option("--workers", "-j", type=int, help="Decode samples in this many processes for each device.  [2]")
+LIMIT = option("--limit", type=int, help="Use at most this many samples of each split.  [all]")
+ON_ERROR = option(
+    "--on-error",
+    type=choices(configuration.OnError),
+    help="Stop at a sample that cannot be read, or skip it and take another one.  [fail]",
+)
+SIZE = option(
+    "--size",
+    "size_px",
+    type=click.IntRange(min=1),
+    help="Resize the shorter side of images to this many px for the networks.  [as in training]",
+)
+SIZE_ALIASES = {"--img-size": "--size", "--batch-size": "--batch"}
+"""Names that timm has for options of `eval` and `predict`."""

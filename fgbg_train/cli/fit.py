@@ -1,0 +1,206 @@
+"""The command `fit`."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fgbg_data.command_line import Choice, Command
+from fgbg_data.options import load_toml
+from fgbg_train import config as configuration
+from fgbg_train.cli.common import DEVICE, LIMIT, ON_ERROR, WORKERS, choices, option, user_errors
+from fgbg_train.config import PRESETS, FitConfig, ModelConfig
+from fgbg_train.errors import ConfigError, FgbgError, Stopped, TrainError
+from fgbg_train.metric_names import METRICS
+from fgbg_train.settings import parse_setting
+
+if TYPE_CHECKING:
+    from fgbg_data.runtime.progress import ProgressReporter
+
+SECTIONS = {
+    "Configuration": ("preset", "toml", "settings", "print_config", "dry_run"),
+    "Networks": (
+        *("objective", "depth_weights", "mask_net", "depth_net", "networks", "combine", "start", "pretrained"),
+        *("freeze_norm", "freeze_encoder"),
+    ),
+    "Schedule and optimiser": (
+        *("schedule", "epochs", "optimizer", "lr", "warmup", "weight_decay", "clip", "ema", "accumulate"),
+    ),
+    "Data": ("depth_field", "limit", "on_error", "seed"),
+    "Where it runs": ("device", "devices", "precision", "compile", "workers", "cache_gb"),
+    "Folder of the run": ("out", "resume", "best", "save_minutes"),
+}
+"""Sections of the help: title -> options."""
+
+ALIASES = {
+    "--opt": "--optimizer",
+    "--clip-grad": "--clip",
+    "--model-ema-decay": "--ema",
+    "--grad-accum-steps": "--accumulate",
+    "--eval-metric": "--best",
+}
+"""Names that timm has for the same options."""
+
+
+@click.command(
+    cls=Command, sections=SECTIONS, aliases=ALIASES, short_help="Train on a dataset, or resume a run that was stopped."
+)
+@click.argument("data")
+@option("--preset", type=Choice(list(PRESETS)), help="Start from this preset.  [small]")
+@click.option(
+    "--config", "toml", type=click.Path(path_type=Path), help="Lay this TOML file over the preset; options win."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any setting, such as augment.cutout=0."
+)
+@click.option("--print-config", is_flag=True, help="Print the configuration as TOML and stop.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop.")
+@option(
+    "--objective",
+    type=choices(configuration.Objective),
+    help="Learn masks and depth of the dataset, or the smallest mask that keeps a depth.  [supervised]",
+)
+@option("--depth-weights", type=click.Path(), help="Take the depth that saliency keeps from this checkpoint.")
+@option(
+    "--mask-net",
+    metavar="FAMILY[:ENCODER]",
+    help="Choose the mask network: light, hu2019 or autoed, with an encoder of timm.  [light:efficientnet_lite0]",
+)
+@option("--depth-net", metavar="FAMILY[:ENCODER]", help="Choose the depth network.  [light:efficientnet_lite0]")
+@option("--networks", type=choices(configuration.Networks), help="Train these networks.  [both]")
+@option(
+    "--combine",
+    type=choices(configuration.Combine),
+    help="Give the depth network image and mask as four channels, or multiplied.  [concat]",
+)
+@option(
+    "--start",
+    type=choices(configuration.Start),
+    help="Start encoders at random, or with weights of the embedded estimator (tiny) or of timm.  [tiny]",
+)
+@click.option("--pretrained", is_flag=True, help="Start encoders with weights of timm from a hub: --start timm.")
+@option("--freeze-norm/--no-freeze-norm", help="Keep batch norm at the statistics with which it starts.  [off]")
+@option(
+    "--freeze-encoder",
+    type=choices(configuration.Freeze),
+    help="Keep the encoders of these networks as they start; depth suits labels by `tiny`.  [none]",
+)
+@option(
+    "--schedule",
+    metavar="E@SxB,...",
+    help="Train E epochs at S px in batches of B, then the next stage.  [by the number of samples]",
+)
+@option("--epochs", type=click.IntRange(min=1), help="Scale the schedule to this many epochs.  [as scheduled]")
+@option("--optimizer", type=choices(configuration.Optimizer), help="Step with this optimizer.  [adamw]")
+@option("--lr", type=float, help="Set the highest learning rate.  [0.001]")
+@option("--warmup", type=float, help="Raise the rate over this share of all steps, then lower it.  [0.05]")
+@option("--weight-decay", type=float, help="Decay weights, but not biases and batch norm.  [0.05]")
+@option("--clip", type=float, help="Clip the gradient to this norm; 0 does not clip.  [1]")
+@option("--ema", type=float, help="Average weights with this decay, and keep the average; 0 does not.  [0.99]")
+@option("--accumulate", type=int, help="Cut each batch into this many parts, to save memory.  [1]")
+@option(
+    "--depth-field",
+    type=choices(configuration.DepthField),
+    help="Learn this field as depth, if the dataset has both.  [depth]",
+)
+@LIMIT
+@ON_ERROR
+@option("--seed", type=int, help="Draw order, augmentation and random weights from this seed.  [0]")
+@DEVICE
+@option("--devices", type=int, help="Start this many processes on this machine, one for each device.  [1]")
+@option("--precision", type=choices(configuration.Precision), help="Compute in this precision.  [32]")
+@option("--compile/--no-compile", help="Compile the networks, once for each image size.  [off]")
+@WORKERS
+@option("--cache-gb", type=float, help="Keep resized samples in a cache of at most this many GB.  [8]")
+@option("--out", "-o", type=click.Path(path_type=Path), help="Write the run to this folder.  [runs/PRESET-DATASET]")
+@click.option(
+    "--resume",
+    type=Choice(["auto", "none"]),
+    default="auto",
+    help="Resume the run in the folder, or start afresh in a new folder.  [auto]",
+)
+@option(
+    "--best",
+    type=Choice(["auto", *METRICS]),
+    metavar="METRIC",
+    help="Choose best.ckpt by this metric on val; auto is mask_iou, or rmse for depth alone.  [auto]",
+)
+@option("--save-minutes", type=float, help="Save a checkpoint every this many minutes inside an epoch.  [5]")
+@user_errors
+def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: bool, **options: Any) -> None:
+    """Train on the dataset DATA, or resume a run that was stopped.
+
+    The same command resumes a run that was stopped or killed, and ends with the same weights. The folder of the run
+    gets log.csv, curves.png, samples/, last.ckpt, best.ckpt, config.toml, summary.json and TensorBoard events.
+    Defaults of the preset `small` stand in brackets.
+
+    \b
+      fgbg-train fit shards/ --dry-run
+      fgbg-train fit shards/ --epochs 20 --out runs/long
+      fgbg-train fit shards/ --schedule 4@48x64,8@96x32 --set augment.cutout=0
+    """
+    config = configured(**options)
+    if print_config:
+        click.echo(config.to_toml(), nl=False)
+        return
+    if dry_run:
+        from fgbg_train import plan_fit
+
+        click.echo(plan_fit(data, config, out=out, resume=resume))  # type: ignore[arg-type]
+        return
+    from fgbg_train import fit as train
+
+    try:
+        folder = train(data, config, out=out, resume=resume, progress=to_standard_output())  # type: ignore[arg-type]
+    except Stopped as stopped:
+        click.echo(f"fgbg-train: {stopped}", err=True)
+        sys.exit(130)
+    except FgbgError:
+        raise
+    except OSError as error:  # such as a full disk, or a folder that is gone
+        raise TrainError(
+            f"{error}. Everything that was saved before is whole; mend that, and run the same command to go on"
+        ) from error
+    click.echo(f"see {folder}")
+
+
+def configured(
+    *,
+    preset: str | None = None,
+    toml: Path | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
+    pretrained: bool = False,
+    settings: tuple[str, ...] = (),
+    **options: Any,
+) -> FitConfig:
+    """Make the configuration from the options of `fit`; an option that is None was not given."""
+    if schedule is not None and epochs is not None:
+        raise ConfigError("--epochs scales the schedule of a preset, and cannot go with --schedule")
+    table = load_toml(toml) if toml else {}
+    given = {"schedule": schedule, "epochs": epochs, **options} | ({"start": "timm"} if pretrained else {})
+    given = {name: value for name, value in given.items() if value is not None}
+    in_model = {field.name for field in dataclasses.fields(ModelConfig)}
+    model = {name: given.pop(name) for name in in_model & given.keys()}
+    tables = [table, given, {"model": model} if model else {}, *(parse_setting(text) for text in settings)]
+    chosen = preset or table.get("preset", "small")
+    return FitConfig.from_tables(chosen, *tables, {"preset": preset} if preset else {})
+
+
+def to_standard_output() -> "ProgressReporter":
+    """Return what shows progress on standard output: a bar on a terminal, lines elsewhere.
+
+    The losses of an epoch are results, so `fgbg-train fit ... | tee log` should get them.
+    """
+    from fgbg_data.runtime.progress import LineProgress, TerminalProgress
+
+    if not sys.stdout.isatty():
+        return LineProgress(sys.stdout)
+    from rich.console import Console
+
+    return TerminalProgress(Console())
+
+
+COMMANDS = (fit,)

@@ -1,0 +1,175 @@
+"""The commands that use what was trained: eval, predict, export, plot and summary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fgbg_data.command_line import Choice, Command
+from fgbg_data.options import load_toml
+from fgbg_data.text import counted
+from fgbg_train import config as configuration
+from fgbg_train.cli.common import (
+    DEVICE,
+    LIMIT,
+    ON_ERROR,
+    SIZE,
+    SIZE_ALIASES,
+    WORKERS,
+    choices,
+    option,
+    user_errors,
+)
+from fgbg_train.config import PRESETS, FitConfig
+
+
+@click.command("eval", cls=Command, aliases=SIZE_ALIASES, short_help="Measure a checkpoint on the splits of a dataset.")
+@click.argument("checkpoint")
+@click.argument("data")
+@click.option("--split", "splits", multiple=True, help="Measure on this split; may be repeated.  [all but train]")
+@SIZE
+@option("--batch", "-b", type=click.IntRange(min=1), help="Put this many images into a batch.  [64]")
+@option("--precision", type=choices(configuration.Precision), help="Compute in this precision.  [as in training]")
+@option(
+    "--depth-field",
+    type=choices(configuration.DepthField),
+    help="Compare depth with this field.  [as in training]",
+)
+@LIMIT
+@ON_ERROR
+@DEVICE
+@WORKERS
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@user_errors
+def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Measure CHECKPOINT on the dataset DATA: print a table with a column for each split.
+
+    Predictions are enlarged to the size of the dataset. Metrics are pooled over all pixels; with the suffix _img they
+    are means over images. The last rows are what guessing gives: a mask that is all foreground, and the mean depth map
+    of the first 2,000 samples of train.
+
+    \b
+      fgbg-train eval runs/NAME/best.ckpt shards/
+      fgbg-train eval runs/NAME/best.ckpt other/ --split train --json
+    """
+    from fgbg_train import evaluate as measure
+
+    given = {name: value for name, value in options.items() if value is not None}
+    found = measure(checkpoint, data, splits=splits, **given)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric")
+    for split in found:
+        table.add_column(split, justify="right")
+    for name in next(iter(found.values())):
+        values = (row.get(name) for row in found.values())
+        table.add_row(name, *("" if v is None else f"{v:.0f}" if name == "samples" else f"{v:.4f}" for v in values))
+    Console().print(table)
+
+
+@click.command(cls=Command, aliases={"--img-size": "--size"}, short_help="Predict mask and depth of pictures.")
+@click.argument("checkpoint")
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the results to this folder.")
+@SIZE
+@DEVICE
+@user_errors
+def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: Any) -> None:
+    """Predict mask and depth of pictures with CHECKPOINT, at the size of each picture.
+
+    For each picture, NAME.mask.png (0 or 255), NAME.depth.png (16 bit; 65535 is nearest) and NAME.preview.png are
+    written.
+
+    \b
+      fgbg-train predict runs/NAME/best.ckpt photos/ --out predicted/
+    """
+    from fgbg_train import predict as predict_pictures
+
+    given = {name: value for name, value in options.items() if value is not None}
+    done = predict_pictures(checkpoint, pictures, out, **given)
+    click.echo(f"{counted(len(done), 'picture')} done, see {out}")
+
+
+@click.command(short_help="Write a model as safetensors, torch.export program or ONNX.")
+@click.argument("checkpoint")
+@click.argument("out", type=click.Path(path_type=Path))
+@user_errors
+def export(checkpoint: str, out: Path) -> None:
+    """Write the model of CHECKPOINT for other programs, in the format that the suffix of OUT names.
+
+    \b
+    .safetensors   weights and configuration; eval and predict read it too
+    .pt2           a program of torch.export, for any batch and size
+    .onnx          a program for ONNX Runtime and others; needs the extra `onnx`
+
+    A program is kept only if it gives the numbers of the model.
+
+    \b
+      fgbg-train export runs/NAME/best.ckpt model.onnx
+    """
+    from fgbg_train import export as write
+
+    worst = write(checkpoint, out)
+    checked = "" if worst is None else f"; largest difference from the model: {worst:.1e}"
+    click.echo(f"wrote {out}{checked}")
+
+
+@click.command(short_help="Draw the curves of runs into one picture.")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("curves.png"),
+    help="Write this picture: .png, .svg or .pdf.  [curves.png]",
+)
+@user_errors
+def plot(runs: tuple[Path, ...], out: Path) -> None:
+    """Draw the curves of one run or of several into one picture, from their log.csv.
+
+    \b
+      fgbg-train plot runs/A runs/B --out curves.svg
+    """
+    from fgbg_train import plot as draw
+
+    click.echo(f"wrote {draw(runs, out)}")
+
+
+@click.command(short_help="List layers, parameters and multiply-adds of the networks.")
+@option("--preset", type=Choice(list(PRESETS)), help="Describe the networks of this preset.  [small]")
+@click.option("--config", "toml", type=click.Path(path_type=Path), help="Lay this TOML file over the preset.")
+@click.option(
+    "--size", "size_px", type=click.IntRange(min=1), default=64, help="Count costs for images of this many px.  [64]"
+)
+@click.option("--levels", type=click.IntRange(min=0), default=1, help="List this many levels of parts.  [1]")
+@user_errors
+def summary(preset: str | None, toml: Path | None, size_px: int, levels: int) -> None:
+    """List the layers, parameters and multiply-adds of the networks.
+
+    Multiply-adds are those of convolutions and linear layers, for one image.
+
+    \b
+      fgbg-train summary --preset eva4
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from fgbg_train import summary as describe
+
+    table = load_toml(toml) if toml else {}
+    config = FitConfig.from_tables(preset or table.get("preset", "small"), table)
+    for rows in describe(config, size_px=size_px, levels=levels).values():
+        shown = Table("layer", "kind", "output")
+        shown.add_column("parameters", justify="right")
+        shown.add_column("multiply-adds", justify="right")
+        for row in rows:
+            shown.add_row(row.name, row.kind, row.output, f"{row.parameters:,}", f"{row.multiply_adds:,}")
+        Console().print(shown)
+
+
+COMMANDS = (evaluate, predict, export, plot, summary)

@@ -1,0 +1,164 @@
+"""The loop of training, to be read from top to bottom."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from fgbg_data.drawing.sheets import save_sheet
+from fgbg_data.runtime.files import clear_partials
+from fgbg_data.runtime.progress import Progress, Silence, reporter
+from fgbg_train.config import FitConfig
+from fgbg_train.data.batches import Batch, BatchReader
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.stream import Part, Stream, cut
+from fgbg_train.devices import make_fabric
+from fgbg_train.errors import Stopped
+from fgbg_train.measure.metrics import better
+from fgbg_train.measure.score import score
+from fgbg_train.measure.tally import Tally
+from fgbg_train.run.clock import Clock, TimedBatches
+from fgbg_train.run.folder import BEST, CURVES, LAST, SAMPLES, SUMMARY, Resume, write_config
+from fgbg_train.run.log import Log, RunLog
+from fgbg_train.run.panels import panel
+from fgbg_train.run.plot import plot
+from fgbg_train.run.progress import RunProgress
+from fgbg_train.run.stopping import StopSignal
+from fgbg_train.schedule import learning_rate
+from fgbg_train.training.finish import finish
+from fgbg_train.training.plan import FitPlan, plan_fit
+from fgbg_train.training.state import build_state, save
+from fgbg_train.training.step import Flags, Learner
+
+NUM_PICTURES = 8
+"""Samples of val in the picture of an epoch."""
+
+
+def fit(
+    data: Path | str,
+    config: FitConfig | None = None,
+    *,
+    out: Path | str | None = None,
+    resume: Resume = "auto",
+    progress: Progress = None,
+) -> Path:
+    """Train on a dataset, or resume a run that was stopped, and return the folder of the run.
+
+    A run that was killed at any step and is started again ends with the same weights, to the bit on one CPU, as a run
+    that was never killed.
+
+    >>> run = fit("shards/", FitConfig.preset("small", epochs=5), out="runs/short")  # doctest: +SKIP
+
+    Args:
+        data: folder or URL of the dataset.
+        config: the configuration; None is that of the preset `small`.
+        out: the folder of the run; None names it after preset and dataset, below `runs/`.
+        resume: `auto` resumes the run in the folder, `none` starts a new run in a new folder.
+        progress: how progress is shown; see `fgbg_data.runtime.progress`.
+
+    Raises:
+        FgbgError: the dataset, the configuration or the folder of the run cannot be used as asked.
+        Stopped: the user interrupted the run. It is saved, and the same call resumes it.
+    """
+    # Plan the run, and return at once if it is finished already.
+    plan = plan_fit(data, config, out=out, resume=resume)
+    config, schedule, folder = plan.config, plan.schedule, plan.folder
+    fabric = make_fabric(config)
+    fabric.launch()
+    main = fabric.is_global_zero
+    shown = RunProgress(reporter(progress) if main else Silence())
+    if plan.checkpoint and plan.checkpoint["step"] == schedule.total_steps and (folder / SUMMARY).exists():
+        shown.note(f"{folder} is finished")
+        return folder
+    for note in plan.notes:
+        shown.note(note)
+
+    # Build the networks or restore them, prepare the folder, and open the stream of batches.
+    torch.backends.cudnn.benchmark = fabric.device.type == "cuda"  # sizes change only with the stage
+    state = build_state(plan, fabric)
+    learner = Learner(config=config, fabric=fabric, state=state)
+    if main:
+        write_config(folder, config)
+        clear_partials(folder)
+        for cache in plan.caches:
+            cache.create()
+    fabric.barrier()
+    batches = TimedBatches(open_stream(plan, state.step, fabric))
+    log = RunLog(folder, state.step) if main else Log()
+    saved = time.monotonic()
+
+    with StopSignal() as signal, shown:
+        while state.step < schedule.total_steps:
+            # An epoch begins, or goes on where a run was stopped.
+            epoch = schedule.step(state.step).epoch
+            stage, first, end = schedule.stage(epoch), schedule.first_step(epoch), schedule.first_step(epoch + 1)
+            shown.begin_epoch(epoch, schedule.epochs, stage, done=state.step - first, total=end - first)
+            clock = Clock(batches)
+            flags = Flags()
+
+            # Take its steps. Inside an epoch, save every few minutes, and stop when the user asks.
+            while state.step < end:
+                step = schedule.step(state.step)
+                lr = learning_rate(step.index, total=schedule.total_steps, peak=config.lr, warmup_frac=config.warmup)
+                batch = next(batches)
+                due = main and time.monotonic() - saved > 60 * config.save_minutes
+                flags = learner.take(step, batch, lr=lr, flags=Flags(stop=signal.received, save=due))
+                clock.samples += step.batch
+                shown.step(state.tally, **clock.speed())
+                if (flags.save or flags.stop) and state.step < end:
+                    save(folder / LAST, state, plan, fabric)
+                    saved = time.monotonic()
+                    if flags.stop:
+                        raise Stopped(state.step, schedule.total_steps)
+
+            # Log what was trained.
+            row = {"epoch": epoch, "step": state.step, "size_px": stage.size_px, "batch": stage.batch, "lr": lr}
+            speed = {**clock.speed(), "seconds": clock.seconds()}
+            trained = state.tally.over_processes(fabric).compute()
+            state.tally = Tally()
+            log.add({**row, "split": "train", **trained, **speed})
+
+            # Validate, and draw the first samples of val and the curves.
+            measured: dict[str, float] = {}
+            if plan.num_val:
+                clock = Clock(batches)
+                parts = (next(batches) for _ in cut(plan.num_val, stage.batch))
+                found = score(state.measured, parts, fabric, config.loss)
+                measured = found.tally.compute()
+                log.add({**row, "split": "val", **measured, "seconds": clock.seconds()})
+                if main and found.first is not None:
+                    picture = panel(*found.first, samples=NUM_PICTURES)
+                    save_sheet(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
+            if main:
+                plot(folder, folder / CURVES)
+            shown.end_epoch(trained, measured, speed)
+
+            # Keep the best weights, and save.
+            metric = plan.best_metric
+            if metric in measured and better(metric, measured[metric], state.best.get("value")):
+                state.best = {"metric": metric, "value": measured[metric], "epoch": epoch, "size_px": stage.size_px}
+                save(folder / BEST, state, plan, fabric, weights_only=True)
+            save(folder / LAST, state, plan, fabric)
+            saved = time.monotonic()
+            if flags.stop and state.step < schedule.total_steps:
+                raise Stopped(state.step, schedule.total_steps)
+
+    # Test the best weights, and write the summary.
+    finish(plan, state, fabric, log, shown)
+    return folder
+
+
+def open_stream(plan: FitPlan, start_step: int, fabric: Fabric) -> Iterable[Batch]:
+    """Return all batches of this process from `start_step` to the end of the run."""
+    config = plan.config
+    stream = Stream(
+        schedule=plan.schedule,
+        seed=config.seed,
+        num_val=plan.num_val,
+        start_step=start_step,
+        part=Part(rank=fabric.global_rank, world=fabric.world_size),
+    )
+    reader = BatchReader(plan.readers, skip_errors=config.on_error == "skip")
+    return Loader(reader, workers=config.workers, pin=fabric.device.type == "cuda").read(stream)

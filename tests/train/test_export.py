@@ -1,0 +1,38 @@
+"""`export`: a model written for other programs gives the same numbers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fgbg_train import export, load_model
+from fgbg_train.errors import CheckpointError, ConfigError
+
+
+def test_safetensors_are_a_checkpoint_too(finished_run: Path, tmp_path: Path) -> None:
+    assert export(finished_run / "best.ckpt", tmp_path / "model.safetensors") is None
+    image = torch.rand(1, 3, 40, 32, generator=torch.Generator().manual_seed(0))
+    one, other = (load_model(p)(image) for p in (finished_run / "best.ckpt", tmp_path / "model.safetensors"))
+    assert torch.equal(one.mask_logits, other.mask_logits)
+    assert torch.equal(one.depth, other.depth)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # torch's own
+@pytest.mark.parametrize("suffix", ["pt2", "onnx"])
+def test_programs_take_any_size_and_give_the_numbers_of_the_model(
+    suffix: str, finished_run: Path, tmp_path: Path
+) -> None:
+    worst = export(finished_run / "best.ckpt", tmp_path / f"model.{suffix}")
+    assert worst is not None
+    assert worst < 1e-4
+    assert [p.name for p in tmp_path.iterdir()] == [f"model.{suffix}"]
+
+
+def test_unknown_suffixes_and_damaged_files_are_refused(finished_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="model.pb: has an unknown suffix; expected one of .safetensors,"):
+        export(finished_run / "best.ckpt", tmp_path / "model.pb")
+    (tmp_path / "x.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="is no safetensors file, or is damaged"):
+        load_model(tmp_path / "x.safetensors")
