@@ -23,6 +23,7 @@ def run(command: list[str], folder: Path) -> str:
     """Run a program in a folder, with no network, and return what it prints; it must succeed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     caches = {"HF_HOME": str(folder / "hf"), "XDG_CACHE_HOME": str(folder / "cache"), "PATH": programs}
+    caches["OMP_WAIT_POLICY"] = "passive"  # threads that wait leave the cores to others, on a busy machine
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(command, cwd=folder, env=os.environ | caches | offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
