@@ -59,6 +59,13 @@ def test_links_lead_to_files(path: Path) -> None:
 
 
 @page
+def test_files_of_the_repository_exist(path: Path) -> None:
+    named = r"`((?:fgbg_data|fgbg_train|tests|benchmarks|tools|examples)/[\w./]+)`"
+    for file in re.findall(named, path.read_text(encoding="utf-8")):
+        assert (ROOT / file).exists(), file
+
+
+@page
 def test_make_targets_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     text = path.read_text(encoding="utf-8")
