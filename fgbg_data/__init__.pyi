@@ -13,6 +13,8 @@ from .dataset.manifest import Manifest
 from .dataset.reading import Dataset, open_dataset
 from .dataset.record import Record
 from .dataset.webdataset_decoder import webdataset_decoder
+from .demo import write_demo
+from .depth.catalogue import EstimatorInfo, EstimatorSpeed, list_estimators, measure_estimator
 from .depth.estimator import DepthEstimator
 from .depth.registry import Family, load_estimator, register_estimator
 from .deriving.convert import convert
@@ -33,6 +35,8 @@ __all__ = [
     "BuildPlan",
     "Dataset",
     "DepthEstimator",
+    "EstimatorInfo",
+    "EstimatorSpeed",
     "Family",
     "FgbgError",
     "FieldStats",
@@ -52,7 +56,9 @@ __all__ = [
     "export_page",
     "info",
     "label_pictures",
+    "list_estimators",
     "load_estimator",
+    "measure_estimator",
     "merge",
     "open_dataset",
     "plan_build",
@@ -63,4 +69,5 @@ __all__ = [
     "verify",
     "view",
     "webdataset_decoder",
+    "write_demo",
 ]

@@ -56,9 +56,9 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int 
     val         40
     >>> print(text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]], width=12))
     train
-      samples 1,200
+      samples: 1,200
     val
-      samples 40
+      samples: 40
     """
     columns = list(zip(header, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
@@ -75,16 +75,17 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int 
     )
 
 
-_NUMERIC = {*"0123456789-", ""}
-"""How the cells of a column of numbers begin; `-` and the empty cell mean that there is no number."""
+_NO_VALUE = ("", "-")
+_NUMERIC = {*"0123456789", *_NO_VALUE}
+"""How the cells of a column of numbers begin."""
 _KEPT_SPACE = "\u00a0"
 """A space at which no line is broken."""
 
 
 def _paragraph(header: Sequence[str], row: Sequence[str], width: int) -> str:
     """Return a row of a table as its first cell, and below it the others with the names of their columns."""
-    named = [f"{name} {cell}".replace(" ", _KEPT_SPACE) for name, cell in zip(header[1:], row[1:], strict=True) if cell]
-    text = wrapped(", ".join(named), width, indent=2)
+    named = [f"{name}: {cell}" for name, cell in zip(header[1:], row[1:], strict=True) if cell not in _NO_VALUE]
+    text = wrapped(", ".join(pair.replace(" ", _KEPT_SPACE) for pair in named), width, indent=2)
     return f"{row[0]}\n{text}".replace(_KEPT_SPACE, " ").rstrip()
 
 

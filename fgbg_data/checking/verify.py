@@ -48,7 +48,7 @@ class Report:
         samples: how many were checked.
         shards: likewise.
         bad_shards: (split, index) of shards that the build can make again.
-        condemned: records that were removed.
+        discarded: records that were removed.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class Report:
     samples: int = 0
     shards: int = 0
     bad_shards: set[tuple[str, int]] = field(default_factory=set)
-    condemned: list[Path] = field(default_factory=list)
+    discarded: list[Path] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -79,7 +79,7 @@ def verify(
     bg: str | Path | None = None,
     fg: str | Path | None = None,
     seed: int = 0,
-    condemn: bool = False,
+    discard_bad: bool = False,
     jobs: int = 0,
     progress: Progress = None,
 ) -> Report:
@@ -92,7 +92,7 @@ def verify(
         bg: folder of the backgrounds, for `rerender`.
         fg: folder of the foregrounds.
         seed: which samples `rerender` takes.
-        condemn: remove the records of bad shards, so that the same build makes those again.
+        discard_bad: remove the records of bad shards, so that the same build makes those again.
         jobs: processes; 0 is one a core.
         progress: see `build`.
 
@@ -131,8 +131,8 @@ def verify(
         raise ConfigError(
             f"{root}: holds no {MANIFEST}, so samples cannot be rendered again; leave out {option('rerender')}"
         )
-    if condemn and report.bad_shards:
-        _condemn(root, report)
+    if discard_bad and report.bad_shards:
+        _discard(root, report)
     report.problems.sort()
     return report
 
@@ -286,7 +286,7 @@ def _holds_shards(folder: Path) -> bool:
     return any(shard_stem_of(path.name) for path in folder.iterdir())
 
 
-def _condemn(root: Path, report: Report) -> None:
+def _discard(root: Path, report: Report) -> None:
     """Remove the records of bad shards; nothing else is touched.
 
     Raises:
@@ -299,4 +299,4 @@ def _condemn(root: Path, report: Report) -> None:
             path = record_path(root, split, index)
             if path.is_file():
                 path.unlink()
-                report.condemned.append(path)
+                report.discarded.append(path)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli.common import DEVICES, make_dataset, print_made, user_errors
+from fgbg_data.cli.common import (
+    DEVICES,
+    JOBS_ALIAS,
+    format_channels,
+    format_shape,
+    print_made,
+    print_table,
+    resumable,
+    user_errors,
+)
 from fgbg_data.command_line import Choice, Command
 
 if TYPE_CHECKING:
@@ -18,12 +27,12 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(path_type=Path))
 @user_errors
 def demo(folder: Path) -> None:
-    """Draw a dozen demo backgrounds and a dozen cut-outs in FOLDER/bg and FOLDER/fg.
+    """Draw demo backgrounds in FOLDER/bg and demo cut-outs in FOLDER/fg.
 
     \b
       fgbg-data demo demo/
     """
-    from fgbg_data.demo import write_demo
+    from fgbg_data import write_demo
 
     paths = write_demo(folder)
     click.echo(f"wrote {paths.backgrounds} and {paths.foregrounds}; next:")
@@ -31,17 +40,22 @@ def demo(folder: Path) -> None:
 
 
 def _option(*names: str, **kwargs: Any) -> Callable[..., Any]:
-    """Make an option without a default: the configuration has the defaults, and TOML may give other ones."""
+    """Return an option without a default, because the defaults are those of the configuration."""
     return click.option(*names, default=None, **kwargs)
 
 
 def _text(shown: str) -> dict[str, Any]:
-    """Describe an option of text that the configuration checks."""
+    """Return the settings of an option of text, which the configuration checks; the help shows `shown`."""
     return {"metavar": shown}
 
 
-ALIASES = {"--num-samples": "--samples", "--workers": "--jobs", "--batch-size": "--estimator-batch"}
-"""Other spellings of options of `build`."""
+ALIASES = JOBS_ALIAS | {
+    "--num-samples": "--samples",
+    "--batch-size": "--estimator-batch",
+    "--max-cropped": "--truncate",
+    "--background-fit": "--fit",
+}
+"""Other spellings of options of `build`. The help lists the names that a TOML file and `BuildConfig` have too."""
 
 SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
@@ -61,11 +75,14 @@ SECTIONS = {
 @_option("--fg", type=click.Path(path_type=Path), help="Take cut-outs with transparency from this folder.  [required]")
 @_option("--out", "-o", type=click.Path(path_type=Path), help="Write the dataset to this folder.  [required]")
 @click.option(
-    "--config", "toml", type=click.Path(path_type=Path), help="Read options from this TOML file; given options win."
+    "--config",
+    "toml",
+    type=click.Path(path_type=Path),
+    help="Read options from this TOML file; options on the command line win.",
 )
 @_option("--skip-bad/--no-skip-bad", help="Leave unusable pictures out, and record them.")
 @_option("--overwrite/--no-overwrite", help="Replace another dataset in --out; delete only the files that it names.")
-@_option("--positions", type=int, help="Place every foreground this often on every background.  [20]")
+@_option("--positions", type=int, help="Place each cut-out this many times on each background.  [20]")
 @_option("--mirror/--no-mirror", help="Also make each placement with the cut-out flipped.  [mirror]")
 @_option("--samples", "-n", type=int, help="Make this many samples in all: a fair subset of the plan.  [all]")
 @_option("--size", **_text("SIDE|WxH"), help="Set the size of the images in pixels: 224, or 320x240.  [224]")
@@ -87,29 +104,29 @@ SECTIONS = {
     help="Choose the depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, "
     "densedepth:FILE.h5; `fgbg-data estimators` lists all.  [tiny]",
 )
-@_option("--device", type=DEVICES, help="Run the estimator here.  [auto]")
+@_option("--device", type=DEVICES, help="Run the estimator on this device.  [auto]")
 @_option(
     "--depth-mode",
     type=Choice(["infer", "compose", "both"]),
-    help="Ask the estimator about every composite; or ask it once about every source, and compose.  [infer]",
+    help="Estimate the depth of every composite (infer), or of every source once, and compose it (compose).  [infer]",
 )
 @_option(
     "--stand",
     type=Choice(["floor", "drawn"]),
-    help="In composed depth, stand a cut-out on the floor under it, or at a random depth in front of it.  [floor]",
+    help="In composed depth, stand each cut-out on the floor under it, or at a random depth in front of that.  [floor]",
 )
 @_option(
     "--relief",
     type=float,
-    help="In composed depth, give a cut-out's own relief this share of the way from the farthest background to "
-    "it.  [0.2]",
+    help="In composed depth, let a cut-out's own relief take this share of the way to it from the farthest "
+    "background.  [0.2]",
 )
 @_option("--depth-bits", type=int, help="Store 2 to this power levels of depth.  [12]")
 @_option("--depth-size", **_text("full|half|WxH"), help="Store depth at this size.  [full]")
 @_option(
     "--estimator-batch",
     type=int,
-    help="Put this many pictures in one estimator call; depth depends on it in its last bits.  [the estimator's own]",
+    help="Put this many pictures in one estimator call; it changes the last bits of depth.  [the estimator's own]",
 )
 @_option("--val", type=float, help="Hold this share of the sources (see --holdout) out for val.  [0.1]")
 @_option("--test", type=float, help="Hold this share of the sources out for test.  [0.1]")
@@ -120,7 +137,7 @@ SECTIONS = {
 )
 @_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
 @_option("--shard-size", type=int, help="Put this many samples in a shard.  [1000]")
-@_option("--image-format", type=Choice(["jpg", "png"]), help="Encode images so.  [jpg]")
+@_option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [jpg]")
 @_option("--quality", type=int, help="Set the JPEG quality.  [95]")
 @_option(
     "--hdf5-layout",
@@ -149,33 +166,40 @@ def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
         return
     from fgbg_data import build as build_dataset
 
-    manifest = make_dataset(config.out, lambda: build_dataset(config, progress=True))
+    with resumable(config.out):
+        manifest = build_dataset(config, progress=True)
     _print_fields(manifest)
     print_made(config.out, manifest)
     click.echo(f"look at {config.out / 'preview.png'}; {config.out / 'README.md'} says what the dataset is")
 
 
 def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":
-    from fgbg_data.config import BuildConfig, read_toml
-    from fgbg_data.errors import ConfigError
+    """Return the configuration in a TOML file and in options, which win."""
+    from fgbg_data import BuildConfig
+    from fgbg_data.config import read_toml
+    from fgbg_data.errors import ConfigError, option
 
     values = (read_toml(toml) if toml else {}) | options
-    missing = [f"--{name}" for name in ("bg", "fg", "out") if name not in values]
+    missing = [option(name) for name in ("bg", "fg", "out") if name not in values]
     if missing:
-        raise ConfigError(f"{' and '.join(missing)} missing: say where the folder is; see fgbg-data build --help")
+        raise ConfigError(f"{' and '.join(missing)} missing: name the folder; see fgbg-data build --help")
     return BuildConfig(**values)
 
 
 def _print_fields(manifest: "Manifest") -> None:
-    from fgbg_data.text import text_table
-
-    rows = []
-    for name, field in manifest.statistics.items():
-        about = manifest.fields[name]
-        shape = " x ".join(str(side) for side in about.shape)
-        mean, std = (" ".join(f"{value:.4f}" for value in values) for values in (field.mean, field.std))
-        rows.append([name, about.dtype, f"{field.count:,}", shape, mean, std])
-    click.echo(text_table(["field", "type", "count", "size", "mean", "std"], rows))
+    """Print the table of the fields of a new dataset."""
+    rows = [
+        [
+            name,
+            manifest.fields[name].dtype,
+            f"{found.count:,}",
+            format_shape(manifest.fields[name].shape),
+            format_channels(found.mean),
+            format_channels(found.std),
+        ]
+        for name, found in manifest.statistics.items()
+    ]
+    print_table(["field", "type", "count", "size", "mean", "std"], rows)
 
 
 COMMANDS = (demo, build)

@@ -1,14 +1,17 @@
-"""What the commands of `fgbg-data` share: options, and the text about a dataset that was made."""
+"""What the commands of `fgbg-data` share: options, tables, and the text about a dataset that was made."""
 
+import contextlib
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fgbg_data import command_line
 from fgbg_data.command_line import Choice
+from fgbg_data.text import format_bytes, text_table
 
 if TYPE_CHECKING:
     from fgbg_data.dataset.manifest import Manifest
@@ -22,29 +25,42 @@ OUT = click.option(
 JOBS = click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha256 of finished shards, not only sizes.")
 DEVICES = Choice(["auto", "cpu", "cuda"])
+JOBS_ALIAS = {"--workers": "--jobs"}
+"""Another spelling of `--jobs`, which the help does not list."""
 
 
-def make_dataset(out: Path, make: "Callable[[], Manifest]") -> "Manifest":
-    """Make a dataset in `out`. Ctrl-C says how to resume, and exits with status 130."""
+@contextlib.contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Answer Ctrl-C, while a dataset is made in `out`, by the text that says how to resume, and by status 130."""
     try:
-        return make()
+        yield
     except KeyboardInterrupt:
         click.echo(f"\nstopped. Finished shards in {out} are whole; run the same command to go on", err=True)
         sys.exit(130)
 
 
 def print_made(out: Path, manifest: "Manifest") -> None:
-    """Print in one line what a dataset that was made holds."""
-    from fgbg_data.text import format_bytes
-
+    """Print in one line what a new dataset holds."""
     splits = ", ".join(f"{name} {about.samples:,}" for name, about in manifest.splits.items())
     size = "" if manifest.bytes is None else f", {format_bytes(manifest.bytes)}"
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}){size}")
 
 
-def print_table(table: Any) -> None:
-    """Print a rich table to standard output, unwrapped where that is no terminal."""
-    from rich.console import Console
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; where the terminal is too narrow for it, one paragraph for each row."""
+    click.echo(text_table(header, rows, terminal_width()))
 
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=110).print(table)
+
+def terminal_width() -> int | None:
+    """Return the number of columns of the terminal, or None if the output goes to a file or to another program."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """Return the shape of an array: `224 x 224 x 3`, or `-` for no array."""
+    return " x ".join(map(str, shape)) or "-"
+
+
+def format_channels(values: Sequence[float]) -> str:
+    """Return one number for each channel, or `-` for none."""
+    return " ".join(f"{value:.4f}" for value in values) or "-"

@@ -1,4 +1,4 @@
-"""The commands about estimators: depth of any pictures, and which estimators there are."""
+"""The commands about depth estimators: estimate the depth of any pictures, and list the estimators."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,22 +6,30 @@ from typing import TYPE_CHECKING
 import click
 
 from fgbg_data.cli.common import DEVICES, print_table, user_errors
+from fgbg_data.command_line import Command
+from fgbg_data.text import counted
 
 if TYPE_CHECKING:
     from fgbg_data.config import Device
 
 
-@click.command(short_help="Guess the depth of pictures with any estimator.")
+@click.command(
+    cls=Command,
+    aliases={"--batch-size": "--estimator-batch"},
+    short_help="Estimate the depth of pictures with any estimator.",
+)
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
-@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write to this folder.")
-@click.option("--depth", default="tiny", metavar="NAME", help="Choose the depth estimator, as in build.  [tiny]")
-@click.option("--compare", metavar="NAME,NAME...", help="Write sheets instead, with the depth of each estimator.")
-@click.option("--device", default="auto", type=DEVICES, help="Run the estimator here.  [auto]")
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the files to this folder.")
+@click.option("--depth", default="tiny", metavar="NAME", help="Choose the depth estimator, as for `build`.  [tiny]")
+@click.option(
+    "--compare", metavar="NAME,NAME...", help="Draw sheets instead, with the depth of each of these estimators."
+)
+@click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
 @click.option(
     "--estimator-batch", type=int, help="Put this many pictures in one estimator call.  [the estimator's own]"
 )
 @click.option("--depth-bits", default=12, help="Store 2 to this power levels of depth.  [12]")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @user_errors
 def depth(
     pictures: tuple[Path, ...],
@@ -33,10 +41,10 @@ def depth(
     depth_bits: int,
     overwrite: bool,
 ) -> None:
-    """Guess the depth of pictures, or of folders of them, with any estimator.
+    """Estimate the depth of pictures, or of folders of pictures, with any estimator.
 
-    Writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (its range, and which estimator)
-    and NAME.preview.png to look at.
+    Writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (the range of the depth, and the
+    estimator) and NAME.preview.png to look at.
 
     \b
       fgbg-data depth photo.jpg -o out/
@@ -44,7 +52,6 @@ def depth(
       fgbg-data depth photo.jpg -o out/ --compare tiny,depth-anything-v2-small
     """
     from fgbg_data import compare_estimators, label_pictures
-    from fgbg_data.text import counted
 
     if compare is not None:
         names = [name.strip() for name in compare.split(",")]
@@ -67,10 +74,8 @@ def depth(
 @click.option(
     "--speed", multiple=True, metavar="NAME", help="Measure this estimator instead of listing; may be given again."
 )
-@click.option("--device", default="auto", type=DEVICES, help="Measure it here.  [auto]")
-@click.option(
-    "--seconds", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Measure each for this long."
-)
+@click.option("--device", default="auto", type=DEVICES, help="Measure it on this device.  [auto]")
+@click.option("--seconds", default=5.0, type=click.FloatRange(min=0), help="Measure each estimator for this long.  [5]")
 @user_errors
 def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
     """List the depth estimators: licence, size, output, and whether they are on this machine.
@@ -79,25 +84,19 @@ def estimators(speed: tuple[str, ...], device: str, seconds: float) -> None:
       fgbg-data estimators
       fgbg-data estimators --speed tiny --speed depth-anything-v2-small
     """
-    from rich.table import Column, Table
-
-    from fgbg_data.depth.catalogue import SPEED_SIDE_PX, catalogue, pictures_per_s
-    from fgbg_data.depth.registry import load_estimator
+    from fgbg_data import list_estimators, measure_estimator
+    from fgbg_data.depth.catalogue import SPEED_SIDE_PX
 
     if speed:
         for name in speed:
-            estimator = load_estimator(name, device)
-            rate = pictures_per_s(estimator, seconds)
+            measured = measure_estimator(name, device=device, seconds=seconds)
             click.echo(
-                f"{name}: {rate:.1f} pictures/s of {SPEED_SIDE_PX} x {SPEED_SIDE_PX} px, batches of "
-                f"{estimator.batch_size}, {estimator.identity()['device']}"
+                f"{name}: {measured.pictures_per_s:.1f} pictures/s of {SPEED_SIDE_PX} x {SPEED_SIDE_PX} px, batches of "
+                f"{measured.batch_size}, {measured.device}"
             )
         return
-    table = Table(Column("--depth", no_wrap=True), "licence", "parameters", "gives", "on this machine")
-    for row in catalogue():
-        table.add_row(row.name, row.licence, row.size, row.output, row.state)
-    print_table(table)
-    click.echo("* for non-commercial use. A model is fetched when it is first used; offline, the error says how")
+    print_table(["--depth", "licence", "parameters", "gives", "on this machine"], list_estimators())
+    click.echo("* not for commercial use. A model is fetched when it is first used; offline, the error says how")
 
 
 COMMANDS = (depth, estimators)

@@ -5,17 +5,25 @@ from typing import Any
 
 import click
 
-from fgbg_data.cli.common import CHECK, JOBS, OUT, SHARDS, make_dataset, print_made, user_errors
-from fgbg_data.command_line import Choice
+from fgbg_data.cli.common import CHECK, JOBS, JOBS_ALIAS, OUT, SHARDS, print_made, resumable, user_errors
+from fgbg_data.command_line import Choice, Command
 
 
-@click.command(short_help="Write a dataset in another format: tar, hdf5, loose files.")
+@click.command(
+    cls=Command,
+    aliases=JOBS_ALIAS,
+    sections={
+        "Files": ("format", "image_format", "reencode", "quality", "hdf5_layout"),
+        "How it runs": ("out", "jobs", "check"),
+    },
+    short_help="Write a dataset in another format: tar, hdf5, loose files.",
+)
 @SHARDS
-@click.option("--format", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="Write these formats.")
+@click.option("--format", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="Write these shard formats.")
 @OUT
-@click.option("--image-format", type=Choice(["jpg", "png"]), help="Encode image files so.  [as they are]")
-@click.option("--reencode", is_flag=True, help="Allow JPEGs to be made of pixels, which changes the pixels.")
-@click.option("--quality", default=95, help="Set the quality of JPEGs that --reencode makes.  [95]")
+@click.option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [as they are]")
+@click.option("--reencode", is_flag=True, help="Allow JPEGs to be made of pixels or PNGs, which changes the pixels.")
+@click.option("--quality", default=95, help="Set the quality of the JPEGs that --reencode makes.  [95]")
 @click.option(
     "--hdf5-layout",
     default="pixels",
@@ -38,23 +46,30 @@ def convert(shards: str, out: Path, **options: Any) -> None:
     """
     from fgbg_data import convert as convert_dataset
 
-    print_made(out, make_dataset(out, lambda: convert_dataset(shards, out, progress=True, **options)))
+    with resumable(out):
+        manifest = convert_dataset(shards, out, progress=True, **options)
+    print_made(out, manifest)
 
 
-@click.command(short_help="Join datasets of equal fields and shapes into one.")
+@click.command(cls=Command, aliases=JOBS_ALIAS, short_help="Join datasets of equal fields and shapes into one.")
 @click.argument("shards", nargs=-1, required=True)
 @OUT
 @click.option(
-    "--prefix", "prefixes", multiple=True, metavar="TEXT", help="Begin the keys of a dataset so; one each, in order."
+    "--prefix",
+    "prefixes",
+    multiple=True,
+    metavar="TEXT",
+    help="Put this text before the keys of a dataset; give it once for each dataset, in order.",
 )
-@click.option("--pool", is_flag=True, help="Put all samples into train, to be split anew.")
+@click.option("--pool", is_flag=True, help="Put all samples into train; then assign them by `fgbg-data split`.")
 @JOBS
 @CHECK
 @user_errors
 def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     """Join datasets of equal fields and shapes into one. Splits with the same name are joined.
 
-    Keys that collide are refused, and so is a source that one dataset holds out and another trains on.
+    Keys that collide are refused, and so is a source that one dataset holds out and another trains on. The same
+    command resumes a run that was stopped.
 
     \b
       fgbg-data merge indoor/ outdoor/ --out both/
@@ -62,10 +77,20 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     """
     from fgbg_data import merge as merge_datasets
 
-    print_made(out, make_dataset(out, lambda: merge_datasets(shards, out, progress=True, **options)))
+    with resumable(out):
+        manifest = merge_datasets(shards, out, progress=True, **options)
+    print_made(out, manifest)
 
 
-@click.command(short_help="Assign the samples of a dataset to splits anew, by their sources.")
+@click.command(
+    cls=Command,
+    aliases=JOBS_ALIAS,
+    sections={
+        "Splits": ("val", "test", "holdout", "seed"),
+        "How it runs": ("out", "shard_size", "jobs", "check"),
+    },
+    short_help="Assign the samples of a dataset to splits anew, by their sources.",
+)
 @SHARDS
 @OUT
 @click.option("--val", default=0.1, help="Hold this share of the sources (see --holdout) out for val.  [0.1]")
@@ -84,12 +109,17 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
 def split(shards: str, out: Path, **options: Any) -> None:
     """Assign the samples of a dataset to splits anew, by their sources. Files and pixels stay as they are.
 
+    Samples that join a held-out source with a source of another split are in no split, and their number is shown. The
+    same command resumes a run that was stopped.
+
     \b
       fgbg-data split shards/ --val 0.2 --holdout foreground --out resplit/
     """
     from fgbg_data import resplit
 
-    print_made(out, make_dataset(out, lambda: resplit(shards, out, progress=True, **options)))
+    with resumable(out):
+        manifest = resplit(shards, out, progress=True, **options)
+    print_made(out, manifest)
 
 
 COMMANDS = (convert, merge, split)

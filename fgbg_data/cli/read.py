@@ -7,83 +7,111 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli.common import SHARDS, user_errors
-from fgbg_data.text import counted
+from fgbg_data.cli.common import (
+    JOBS_ALIAS,
+    SHARDS,
+    format_channels,
+    format_shape,
+    print_table,
+    terminal_width,
+    user_errors,
+)
+from fgbg_data.command_line import Command
+from fgbg_data.text import counted, format_bytes, wrapped
 
 if TYPE_CHECKING:
     from fgbg_data.checking.verify import Report
 
 
-@click.command(short_help="Say what a dataset is: counts, splits, sizes, configuration.")
+@click.command(short_help="Print what a dataset is: counts, splits, fields, options.")
 @SHARDS
-@click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @user_errors
 def info(shards: str, as_json: bool) -> None:
-    """Say what a dataset is: counts, splits, sizes, estimator, configuration."""
+    """Print what a dataset is: its size, splits, fields, estimator, and the options that it was built with.
+
+    \b
+      fgbg-data info shards/
+      fgbg-data info shards/ --json
+    """
     from fgbg_data import info as dataset_info
 
     about = dataset_info(shards)
-    click.echo(json.dumps(about, indent=1, ensure_ascii=False) if as_json else _info_text(shards, about))
+    if as_json:
+        click.echo(json.dumps(about, indent=1, ensure_ascii=False))
+    else:
+        _print_info(shards, about)
 
 
-@click.command(short_help="Print the table of fields: count, size, mean, deviation.")
+@click.command(cls=Command, aliases=JOBS_ALIAS, short_help="Print a table of the fields: count, size, mean, deviation.")
 @SHARDS
 @click.option("--split", help="Count only this split.  [all]")
 @click.option("--recompute", is_flag=True, help="Read every pixel again, instead of the sums in the records.")
-@click.option("--format", "format_name", help="Read this format, if there are several.  [the fastest to read]")
+@click.option("--format", help="Read this format, if there are several.  [the fastest to read]")
 @click.option(
-    "--jobs", "-j", type=int, default=0, help="Use this many processes for --recompute; 0 is one for each core.  [0]"
+    "--jobs", "-j", default=0, help="Use this many worker processes for --recompute; 0 is one for each core.  [0]"
 )
 @user_errors
-def stats(shards: str, split: str | None, recompute: bool, format_name: str | None, jobs: int) -> None:
-    """Print the table of fields: type, count, size, bytes, mean, standard deviation.
+def stats(shards: str, split: str | None, **options: Any) -> None:
+    """Print a table of the fields: type, count, size, bytes, mean, standard deviation.
 
     Mean and standard deviation are over all pixels of all samples, on a scale from 0 to 1, and exact.
+
+    \b
+      fgbg-data stats shards/
+      fgbg-data stats shards/ --split val --recompute
     """
     from fgbg_data import stats as dataset_stats
-    from fgbg_data.text import format_bytes, text_table
 
     rows = [
         [
             row.name,
             row.dtype,
             f"{row.count:,}",
-            " x ".join(str(side) for side in row.shape) or "-",
+            format_shape(row.shape),
             "-" if row.bytes is None else format_bytes(row.bytes),
-            " ".join(f"{value:.4f}" for value in row.mean) or "-",
-            " ".join(f"{value:.4f}" for value in row.std) or "-",
+            format_channels(row.mean),
+            format_channels(row.std),
         ]
-        for row in dataset_stats(shards, split, recompute=recompute, format=format_name, jobs=jobs, progress=True)
+        for row in dataset_stats(shards, split, progress=True, **options)
     ]
-    click.echo(text_table(["field", "type", "count", "size", "bytes", "mean", "std"], rows))
+    print_table(["field", "type", "count", "size", "bytes", "mean", "std"], rows)
 
 
-@click.command(short_help="Check that a dataset is what it says it is.")
+@click.command(
+    cls=Command,
+    aliases=JOBS_ALIAS | {"--condemn": "--discard-bad"},
+    sections={
+        "What is checked": ("quick", "rerender", "bg", "fg", "seed"),
+        "How it runs": ("discard_bad", "jobs"),
+    },
+    short_help="Check that a dataset is what it says it is.",
+)
 @click.argument("shards", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Check only names, sizes and records.")
 @click.option(
     "--rerender",
-    type=int,
     default=0,
-    help="Re-render this many random samples and compare pixels; needs --bg and --fg.",
+    metavar="N",
+    help="Also render this many random samples again and compare pixels; needs --bg and --fg.  [0]",
 )
 @click.option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder, for --rerender.")
-@click.option("--fg", type=click.Path(path_type=Path), help="Take foregrounds from this folder, for --rerender.")
-@click.option("--seed", type=int, default=0, help="Re-render other random samples.  [0]")
+@click.option("--fg", type=click.Path(path_type=Path), help="Take cut-outs from this folder, for --rerender.")
+@click.option("--seed", default=0, help="Choose other random samples for --rerender.  [0]")
 @click.option(
-    "--condemn", is_flag=True, help="Remove the records of bad shards, so that the same build makes them again."
+    "--discard-bad", is_flag=True, help="Remove the records of bad shards, so that the same build makes them again."
 )
-@click.option("--jobs", "-j", type=int, default=0, help="Use this many processes; 0 is one for each core.  [0]")
+@click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 @user_errors
 def verify(shards: Path, **options: Any) -> None:
     """Check that a dataset is what it says it is; exit with status 1 if it is not.
 
-    Reads every sample and changes nothing (--condemn removes records of bad shards, and no data).
+    Reads every sample and changes nothing. Only --discard-bad removes the records of bad shards, and never data.
 
     \b
       fgbg-data verify shards/
       fgbg-data verify shards/ --rerender 100 --bg bg/ --fg fg/
-      fgbg-data verify shards/ --condemn    # then the same build again
+      fgbg-data verify shards/ --discard-bad    # then the same build again
     """
     from fgbg_data import verify as verify_dataset
 
@@ -95,46 +123,71 @@ def verify(shards: Path, **options: Any) -> None:
 COMMANDS = (info, stats, verify)
 
 
-def _info_text(shards: str, about: dict[str, Any]) -> str:
-    from fgbg_data.text import format_bytes
-
-    state = {True: "complete", False: "build not finished", None: "no dataset.json"}[about["complete"]]
+def _print_info(shards: str, about: dict[str, Any]) -> None:
+    """Print what `info` returns."""
+    state = {True: "complete", False: "the build is not finished", None: "without dataset.json"}[about["complete"]]
     size = f", {format_bytes(about['bytes'])}" if about["bytes"] else ""
-    lines = [f"{shards}: {about['samples']:,} samples as {' and '.join(about['formats'])}{size} ({state})"]
-    for name, split in about["splits"].items():
-        kinds = ("sample", "shard", "background", "foreground")
-        counts = [counted(split[f"{kind}s"], kind) for kind in kinds if f"{kind}s" in split]
-        lines.append(f"  {name}: {', '.join(counts)}")
-    for name, field in about["fields"].items():
-        shape = " x ".join(str(side) for side in field["shape"])
-        label = f" ({field['label']})" if "label" in field else ""
-        lines.append(f"  {name}: {field['dtype']}{f' {shape}' if shape else ''}{label}")
-    if about["estimator"]:
-        licence = about["estimator"].get("licence")
-        lines.append(f"  depth by {about['estimator']['name']}{f', licence {licence}' if licence else ''}")
+    click.echo(f"{shards}: {about['samples']:,} samples as {' and '.join(about['formats'])}{size} ({state})\n")
+    counts = [name for name in ("samples", "shards", "backgrounds", "foregrounds") if name in _first(about["splits"])]
+    rows = [[name, *(f"{split[count]:,}" for count in counts)] for name, split in about["splits"].items()]
+    print_table(["split", *counts], rows)
+    click.echo()
+    made, fields = _how_made(about), about["fields"]
+    rows = [
+        [name, fields[name]["dtype"], format_shape(fields[name]["shape"]), made.get(name, "")]
+        for name in _ordered(fields)
+    ]
+    print_table(["field", "type", "size", "made"], rows)
+    click.echo()
     if about["config"]:
-        shown = {name: value for name, value in about["config"].items() if value is not None}
-        lines.append("  options: " + " ".join(f"{name}={_plain(value)}" for name, value in shown.items()))
-    return "\n".join([*lines, f"  fingerprint {about['fingerprint']}"])
+        given = {name: value for name, value in about["config"].items() if value is not None}
+        options = " ".join(f"{name}={_as_typed(value)}" for name, value in given.items())
+        click.echo(f"options:\n{wrapped(options, terminal_width() or 110, indent=2)}")
+    click.echo(f"fingerprint: {about['fingerprint']}")
 
 
-def _plain(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+def _first(entries: dict[str, Any]) -> Any:
+    return next(iter(entries.values()))
+
+
+def _ordered(fields: dict[str, Any]) -> list[str]:
+    """Return the names of fields in the order of the FIELDS table; `dataset.json` sorts them by the alphabet."""
+    from fgbg_data.sample import FIELDS
+
+    return sorted(fields, key=lambda name: ([*FIELDS, name].index(name), name))
+
+
+def _how_made(about: dict[str, Any]) -> dict[str, str]:
+    """Return how each field of depth was made, such as `inferred by tiny`."""
+    labels = {name: field["label"] for name, field in about["fields"].items() if "label" in field}
+    if not about["estimator"]:
+        return labels
+    licence = about["estimator"].get("licence")
+    by = f" by {about['estimator']['name']}{f', licence {licence}' if licence else ''}"
+    return {name: label + by for name, label in labels.items()}
+
+
+def _as_typed(value: Any) -> str:
+    """Return the value of an option as one types it."""
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _print_report(report: "Report", *, quick: bool) -> None:
+    """Print what `verify` found, and what to do about it."""
     for problem in report.problems:
         click.echo(str(problem))
     for note in report.notes:
         click.echo(f"note: {note}")
-    for path in report.condemned:
+    for path in report.discarded:
         click.echo(f"removed the record {path}")
     checked = f"{counted(report.samples, 'sample')} in {counted(report.shards, 'shard')}"
     if report.ok:
         click.echo(f"{report.path}: {checked}: {'records and sizes are' if quick else 'all is'} as it should be")
         return
     click.echo(f"{report.path}: {counted(len(report.problems), 'problem')} in {checked}")
-    if report.condemned:
-        click.echo("run the same fgbg-data build command: it makes the condemned shards again")
+    if report.discarded:
+        click.echo("run the same fgbg-data build command: it makes these shards again")
     elif report.bad_shards:
-        click.echo("to mend it: fgbg-data verify --condemn, then the same fgbg-data build command")
+        click.echo("to mend it: fgbg-data verify --discard-bad, then the same fgbg-data build command")

@@ -11,15 +11,13 @@ from fgbg_data.command_line import Command
 
 @click.command(cls=Command, aliases={"--num-samples": "--count"}, short_help="Draw a contact sheet of some samples.")
 @SHARDS
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path), default=Path("sheet.png"), help="Write this PNG.  [sheet.png]"
-)
+@click.option("--out", "-o", type=click.Path(path_type=Path), default="sheet.png", help="Write this PNG.  [sheet.png]")
+@click.option("--count", "-n", default=8, help="Show this many random samples.  [8]")
 @click.option("--split", default="train", help="Take samples from this split.  [train]")
-@click.option("--key", "keys", multiple=True, help="Show the sample with this key; may be given again.")
-@click.option("--count", "-n", type=int, default=8, help="Show this many random samples.  [8]")
-@click.option("--seed", type=int, default=0, help="Choose other random samples.  [0]")
+@click.option("--key", "keys", multiple=True, help="Show the sample with this key instead; may be given again.")
 @click.option("--background", help="Show only samples on the background with this id.")
 @click.option("--foreground", help="Show only samples of the foreground with this id.")
+@click.option("--seed", default=0, help="Choose other random samples.  [0]")
 @user_errors
 def preview(shards: str, out: Path, **options: Any) -> None:
     """Draw a contact sheet: image, outline of the mask over it, mask, and the fields of depth.
@@ -35,6 +33,7 @@ def preview(shards: str, out: Path, **options: Any) -> None:
 @click.command(
     cls=Command,
     aliases={"--num-samples": "--samples"},
+    sections={"A page that is served": ("port", "host", "show"), "A page as a file": ("out", "samples", "seed")},
     short_help="Look at a dataset in the browser, or export it as one page.",
 )
 @SHARDS
@@ -43,9 +42,9 @@ def preview(shards: str, out: Path, **options: Any) -> None:
     "--host", default="127.0.0.1", help="Listen on this address; only this machine reaches the default.  [127.0.0.1]"
 )
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
-@click.option("--export", "out", type=click.Path(path_type=Path), help="Write one HTML file instead.")
-@click.option("--samples", "-n", default=200, help="Put this many random samples in that file.  [200]")
-@click.option("--seed", default=0, help="Choose other random samples.  [0]")
+@click.option("--export", "-o", "out", type=click.Path(path_type=Path), help="Write one HTML file instead.")
+@click.option("--samples", "-n", default=200, help="Put this many random samples in the file.  [200]")
+@click.option("--seed", default=0, help="Choose other random samples for the file.  [0]")
 @user_errors
 def view(shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int) -> None:
     """Look at a dataset in the browser: a page with all samples, overlays, filters and statistics.

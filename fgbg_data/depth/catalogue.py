@@ -6,42 +6,73 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.depth.licences import is_non_commercial
-from fgbg_data.depth.registry import ESTIMATORS, FAMILIES, Family
+from fgbg_data.depth.registry import ESTIMATORS, FAMILIES, Family, load_estimator
 
 SPEED_SIDE_PX = 224
 """Side of the pictures on which speed is measured."""
 
 
-class Row(NamedTuple):
-    """One estimator or family of estimators, as text."""
+class EstimatorInfo(NamedTuple):
+    """One estimator, or a family of estimators, in words for a table."""
 
     name: str
+    """How `--depth` names it, such as `tiny` or `onnx:FILE`."""
     licence: str
+    """The licence of its weights; `*` after it means that commercial use is not allowed."""
     size: str
+    """Number of its parameters, such as `24.8 M`."""
     output: str
+    """What it gives: inverse depth, or metres that are inverted."""
     state: str
+    """Whether it can run on this machine, or what to install."""
 
 
-def catalogue() -> list[Row]:
-    """Return a row for each estimator and each family, without loading a model."""
+class EstimatorSpeed(NamedTuple):
+    """How fast an estimator is on this machine."""
+
+    pictures_per_s: float
+    """Pictures a second, of SPEED_SIDE_PX x SPEED_SIDE_PX pixels."""
+    batch_size: int
+    """Pictures in one call."""
+    device: str
+    """Where it ran, such as `cpu`."""
+
+
+def list_estimators() -> list[EstimatorInfo]:
+    """Return all depth estimators and families of estimators, without loading any.
+
+    >>> list_estimators()[0]
+    EstimatorInfo(name='tiny', licence='Apache-2.0', size='3.3 M', output='inverse depth', state='in the package')
+    """
     rows = [_estimator_row(name) for name in ESTIMATORS]
     for name, preset in PRESETS.items():
         limit = " *" if is_non_commercial(preset.licence) else ""
         output = "inverse depth" if preset.output == "inverse" else "metres, inverted"
         size = f"{preset.params_m:g} M"
-        rows.append(Row(name, preset.licence + limit, size, output, _state(FAMILIES["hf"], preset.repo)))
-    rows += [Row(each.shown, each.licence, each.parameters, each.output, _state(each)) for each in FAMILIES.values()]
-    return [*rows, Row("none", "", "", "no depth", "")]
+        rows.append(EstimatorInfo(name, preset.licence + limit, size, output, _state(FAMILIES["hf"], preset.repo)))
+    rows += [
+        EstimatorInfo(each.shown, each.licence, each.parameters, each.output, _state(each))
+        for each in FAMILIES.values()
+    ]
+    return [*rows, EstimatorInfo("none", "", "", "no depth", "")]
 
 
-def pictures_per_s(estimator: DepthEstimator, seconds: float) -> float:
-    """Measure how many pictures an estimator labels in a second on this machine.
+def measure_estimator(name: str, *, device: str = "auto", seconds: float = 5.0) -> EstimatorSpeed:
+    """Measure how fast a depth estimator is on this machine.
 
     The pictures are batches of noise that are ready in memory. The first batch, which warms up, is not counted.
+
+    Args:
+        name: name of the estimator.
+        device: `auto`, `cpu` or `cuda`.
+        seconds: how long to measure.
+
+    Raises:
+        EstimatorError: there is no such estimator, or it cannot run here.
     """
+    estimator = load_estimator(name, device)
     shape = (estimator.batch_size, SPEED_SIDE_PX, SPEED_SIDE_PX, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     estimator.estimate(images)
@@ -49,14 +80,17 @@ def pictures_per_s(estimator: DepthEstimator, seconds: float) -> float:
     while not done or time.perf_counter() - started < seconds:
         estimator.estimate(images)
         done += len(images)
-    return done / (time.perf_counter() - started)
+    rate = done / (time.perf_counter() - started)
+    return EstimatorSpeed(rate, estimator.batch_size, str(estimator.identity()["device"]))
 
 
-def _estimator_row(name: str) -> Row:
+def _estimator_row(name: str) -> EstimatorInfo:
     about = ESTIMATORS[name]
     licence, parameters, output = (str(getattr(about, key, "")) for key in ("licence", "parameters", "output"))
     limit = " *" if is_non_commercial(licence) else ""
-    return Row(name, licence + limit, parameters, output, "in the package" if name in ESTIMATORS.own else "installed")
+    return EstimatorInfo(
+        name, licence + limit, parameters, output, "in the package" if name in ESTIMATORS.own else "installed"
+    )
 
 
 def _state(family: Family, repo: str | None = None) -> str:

@@ -34,7 +34,7 @@ def test_both_folders_are_checked_before_a_picture_is_decoded(folder: Path) -> N
 
 def test_missing_options_are_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.main, ["build", "--bg", str(tmp_path)])
-    assert message_of(result) == "--fg and --out missing: say where the folder is; see fgbg-data build --help"
+    assert message_of(result) == "--fg and --out missing: name the folder; see fgbg-data build --help"
 
 
 def test_overlapping_folders_are_refused(folder: Path) -> None:

@@ -13,7 +13,7 @@ from helpers.fake_estimator import FakeEstimator
 from PIL import Image
 
 from fgbg_data import cli, load_estimator
-from fgbg_data.depth.catalogue import catalogue
+from fgbg_data.depth.catalogue import list_estimators
 from fgbg_data.depth.hf_presets import PRESETS
 
 
@@ -146,16 +146,16 @@ def test_table_of_estimators(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     result = CliRunner().invoke(cli.main, ["estimators"])
     assert result.exit_code == 0, result.output
     for name in ("tiny", *PRESETS, "hf:REPO_OR_FOLDER", "onnx:FILE", "densedepth:FILE.h5", "none"):
-        assert f" {name} " in result.stdout
+        assert f"\n{name} " in result.stdout
     assert "CC-BY-NC-4.0 *" in result.stdout
-    assert {row.state for row in catalogue() if row.name in PRESETS} == {"not fetched"}
+    assert {row.state for row in list_estimators() if row.name in PRESETS} == {"not fetched"}
 
 
 def test_table_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    states = {row.name: row.state for row in catalogue()}
+    states = {row.name: row.state for row in list_estimators()}
     assert states["zoedepth"] == states["hf:REPO_OR_FOLDER"] == "pip install 'fgbg[hf]'"
     assert states["onnx:FILE"] == "pip install 'fgbg[onnx]'"
     assert states["tiny"] == "in the package"

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fgbg_data.cli import main
-from fgbg_data.dataset.manifest import MANIFEST
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 
 
 def run(*arguments: object) -> Result:
@@ -18,17 +18,18 @@ def run(*arguments: object) -> Result:
 
 def test_info_prints_counts_and_options_as_text_or_json(dataset: Path, copy: Path) -> None:
     text = run("info", dataset).stdout
-    assert f"{dataset}: 48 samples as tar and hdf5" in text
-    assert "(complete)" in text
-    assert "  train: 24 samples, 3 shards, 2 backgrounds, 3 foregrounds\n  val: 12 samples" in text
-    assert "depth: uint16 48 x 48" in text
-    assert "depth by fake\n" in text
-    assert "size=48x48" in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines[0].startswith(f"{dataset}: 48 samples as tar and hdf5, ")
+    assert lines[0].endswith("(complete)")
+    assert {"split samples shards backgrounds foregrounds", "train 24 3 2 3", "val 12 2 1 3"} <= set(lines)
+    assert {"field type size made", "image uint8 48 x 48 x 3", "depth uint16 48 x 48 inferred by fake"} <= set(lines)
+    assert " size=48x48 " in text
+    assert lines[-1] == f"fingerprint: {Manifest.read(dataset).fingerprint}"
     about = json.loads(run("info", dataset, "--json").stdout)
     assert list(about["splits"]) == ["train", "val", "test"]
     assert (about["samples"], about["splits"]["test"]["samples"], about["estimator"]["name"]) == (48, 12, "fake")
     (copy / MANIFEST).unlink()
-    assert "48 samples as hdf5 and tar (no dataset.json)" in run("info", copy).stdout
+    assert "48 samples as hdf5 and tar (without dataset.json)" in run("info", copy).stdout
 
 
 def test_info_says_that_a_build_is_not_finished(copy: Path) -> None:
@@ -36,7 +37,7 @@ def test_info_says_that_a_build_is_not_finished(copy: Path) -> None:
     (copy / MANIFEST).write_text(json.dumps(manifest | {"complete": False, "shards": [], "statistics": {}}))
     result = run("info", copy)
     assert result.exit_code == 0
-    assert "(build not finished)" in result.stdout
+    assert "(the build is not finished)" in result.stdout
 
 
 def test_stats_prints_the_same_from_records_and_from_pixels(dataset: Path) -> None:
@@ -55,11 +56,11 @@ def test_verify_ends_with_status_0_or_1(dataset: Path, copy: Path, pictures: Pat
     result = run("verify", copy, "-j", 1)
     assert result.exit_code == 1
     assert "val/fgbg-val-000000.tar: is 5 bytes, the record says" in result.stdout
-    assert "to mend it: fgbg-data verify --condemn, then the same fgbg-data build command" in result.stdout
-    result = run("verify", copy, "-j", 1, "--condemn")
+    assert "to mend it: fgbg-data verify --discard-bad, then the same fgbg-data build command" in result.stdout
+    result = run("verify", copy, "-j", 1, "--condemn")  # the old spelling of --discard-bad
     assert result.exit_code == 1
     assert f"removed the record {copy / 'val/fgbg-val-000000.json'}" in result.stdout
-    assert "it makes the condemned shards again" in result.stdout
+    assert "it makes these shards again" in result.stdout
 
 
 def test_preview_writes_a_sheet_and_prints_its_path(dataset: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_columns_of_numbers_are_aligned_to_the_right_and_others_to_the_left() ->
 @pytest.mark.parametrize("width", [20, 30, 41, 42, 80])
 def test_no_line_is_wider_than_the_terminal_as_long_as_its_cells_fit(width: int) -> None:
     lines = text_table(HEADER, ROWS, width).splitlines()
-    longest_cell = len("  mean 0.4321 0.4400 0.3900,")
+    longest_cell = len("  mean: 0.4321 0.4400 0.3900,")
     assert max(map(len, lines)) <= max(width, longest_cell)
     assert (lines[0] == "image") == (width < 42)
 

@@ -1,4 +1,4 @@
-"""verify: healthy data passes, every kind of damage is found, and the same build mends condemned shards."""
+"""verify: healthy data passes, every kind of damage is found, and the same build mends bad shards."""
 
 import json
 import os
@@ -242,13 +242,13 @@ def test_damage_is_found_and_mended(dataset: Path, copy: Path, pictures: Path, n
     damage(copy)
     assert contents(copy) != contents(dataset)
     before = contents(copy)
-    report = verify(copy, condemn=True)
+    report = verify(copy, discard_bad=True)
     assert_found(report, text)
     where = {problem.where for problem in report.problems}
     assert all("fgbg-train-000001" in path or "fgbg-train-000002" in path for path in where), where
 
     after = contents(copy)
-    assert before.keys() - after.keys() == {path.relative_to(copy).as_posix() for path in report.condemned}
+    assert before.keys() - after.keys() == {path.relative_to(copy).as_posix() for path in report.discarded}
     assert {name: data for name, data in before.items() if name in after} == after
     build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5")))
     assert contents(copy) == contents(dataset)
@@ -355,11 +355,11 @@ def test_rerender_names_what_differs(copy: Path, pictures: Path, tmp_path: Path)
     assert all("its image is not what its sources give" in text and "by at most 1" in text for _, _, text in found)
 
 
-def test_without_a_manifest_nothing_is_condemned(copy: Path) -> None:
+def test_without_a_manifest_nothing_is_discarded(copy: Path) -> None:
     flip(copy / TAR, "mask", 2, 70)
     (copy / MANIFEST).unlink()
     with pytest.raises(ShardError, match="no build can make its shards again; nothing was removed"):
-        verify(copy, condemn=True)
+        verify(copy, discard_bad=True)
     assert (copy / RECORD).is_file()
 
 
