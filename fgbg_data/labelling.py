@@ -15,7 +15,7 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.drawing.colours import colour_depth
-from fgbg_data.drawing.sheets import contact_sheet, save_sheet
+from fgbg_data.drawing.sheets import contact_sheet, save_png
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option
 from fgbg_data.options import at_least, between, one_of
 from fgbg_data.pictures import find_named, load_rgb, quiet
@@ -225,7 +225,7 @@ def _save_row(columns: dict[str, Array], path: Path) -> None:
     scale = min(1.0, SHEET_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     row = [np.asarray(Image.fromarray(each).resize(size, Image.Resampling.BOX)) for each in columns.values()]
-    save_sheet(contact_sheet([row], list(columns)), path)
+    save_png(contact_sheet([row], list(columns)), path)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -61,7 +61,7 @@ def sample_pictures(sample: Mapping[str, Any]) -> dict[str, Array]:
     return pictures
 
 
-def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet as PNG, whole or not at all."""
+def save_png(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all; its folder is made if it is missing."""
     with write_whole(path) as temporary:
-        sheet.save(temporary, "PNG", compress_level=3)  # a tenth larger than at level 6, in half the time
+        picture.save(temporary, "PNG", compress_level=3)  # a tenth larger than at level 6, in half the time

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.drawing.colours import outlined
-from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_sheet
+from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.options import at_least, nearest
@@ -59,7 +59,7 @@ def preview(
         pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
-    save_sheet(contact_sheet(rows, titles, list(chosen)), out)
+    save_png(contact_sheet(rows, titles, list(chosen)), out)
     return out
 
 

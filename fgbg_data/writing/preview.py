@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fgbg_data.dataset.record import Record
-from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_sheet
+from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards import load_format
 
@@ -37,4 +37,4 @@ def draw_shard(
         pictures = beside(sample["meta"]) | sample_pictures(sample)
         titles = list(pictures)
         rows.append(list(pictures.values()))
-    save_sheet(contact_sheet(rows, titles), out / "preview.png")
+    save_png(contact_sheet(rows, titles), out / "preview.png")

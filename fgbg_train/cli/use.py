@@ -91,7 +91,7 @@ def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: A
     from fgbg_train import predict as predict_pictures
 
     given = {name: value for name, value in options.items() if value is not None}
-    done = predict_pictures(checkpoint, pictures, out, **given)
+    done = predict_pictures(checkpoint, pictures, out=out, **given)
     click.echo(f"{counted(len(done), 'picture')} done, see {out}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from fgbg_data.drawing.sheets import save_sheet
+from fgbg_data.drawing.sheets import save_png
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.progress import Progress, Silence, reporter
 from fgbg_train.config import FitConfig
@@ -130,7 +130,7 @@ def fit(
                 log.add({**row, "split": "val", **measured, "seconds": clock.seconds()})
                 if main and found.first is not None:
                     picture = panel(*found.first, samples=NUM_PICTURES)
-                    save_sheet(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
+                    save_png(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
             if main:
                 plot(folder, folder / CURVES)
             shown.end_epoch(trained, measured, speed)

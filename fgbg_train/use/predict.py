@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from fgbg_data.drawing.sheets import save_sheet
+from fgbg_data.drawing.sheets import save_png
 from fgbg_data.errors import SourceError, option
 from fgbg_data.options import at_least
 from fgbg_data.pictures import find_named, load_rgb, quiet
@@ -36,8 +36,8 @@ Plane = npt.NDArray[np.float32]
 def predict(
     checkpoint: Path | str,
     pictures: Sequence[Path | str] | Path | str,
-    out: Path | str,
     *,
+    out: Path | str,
     size_px: int | None = None,
     device: Device = "auto",
     progress: Progress = None,
@@ -47,7 +47,7 @@ def predict(
     Masks are 0 or 255. Depth has 16 bits: 65535 x relative inverse depth, so larger is nearer. Everything is checked
     before the first file is written, and nothing is overwritten.
 
-    >>> predict("runs/demo/best.ckpt", "photos/", "predicted/")  # doctest: +SKIP
+    >>> predict("runs/demo/best.ckpt", "photos/", out="predicted/")  # doctest: +SKIP
     [PosixPath('photos/garden.jpg')]
 
     Args:
@@ -122,14 +122,14 @@ def write_results(stem: Path, image: Picture, mask: Plane | None, depth: Plane |
     mask_path, depth_path, preview_path = results_of(stem)
     cells = [image]
     if mask is not None:
-        save_sheet(Image.fromarray((mask >= 0.5).astype(np.uint8) * np.uint8(255)), mask_path)
+        save_png(Image.fromarray((mask >= 0.5).astype(np.uint8) * np.uint8(255)), mask_path)
         cells.append(grey(mask))
     if depth is not None:
-        save_sheet(Image.fromarray(np.round(depth.clip(0, 1) * 65535).astype(np.uint16)), depth_path)
+        save_png(Image.fromarray(np.round(depth.clip(0, 1) * 65535).astype(np.uint16)), depth_path)
         cells.append(depth_picture(depth))
     height, width = image.shape[:2]
     size = size_at((height, width), min(PREVIEW_PX, height, width))
-    save_sheet(Image.fromarray(np.concatenate([shrunk(cell, size) for cell in cells], axis=1)), preview_path)
+    save_png(Image.fromarray(np.concatenate([shrunk(cell, size) for cell in cells], axis=1)), preview_path)
 
 
 def results_of(stem: Path) -> tuple[Path, Path, Path]:

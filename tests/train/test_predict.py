@@ -31,7 +31,7 @@ def test_results_have_the_size_of_the_picture_and_lie_in_its_subfolder(
     finished_run: Path, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = predict(finished_run / "best.ckpt", photos, out, device="cpu")
+    done = predict(finished_run / "best.ckpt", photos, out=out, device="cpu")
     assert done == [photos / "a.jpg", photos / "b.png", photos / "more" / "c.jpg"]
     for name, size in (("a", (40, 50)), ("b", (77, 31)), ("more/c", (20, 30))):
         mask, depth = Image.open(out / f"{name}.mask.png"), Image.open(out / f"{name}.depth.png")
@@ -42,9 +42,9 @@ def test_results_have_the_size_of_the_picture_and_lie_in_its_subfolder(
 
 
 def test_nothing_is_overwritten(finished_run: Path, photos: Path, tmp_path: Path) -> None:
-    predict(finished_run / "best.ckpt", photos / "a.jpg", tmp_path / "out", device="cpu")
+    predict(finished_run / "best.ckpt", photos / "a.jpg", out=tmp_path / "out", device="cpu")
     with pytest.raises(DataError, match=r"a.mask.png: exists already \(3 results would be overwritten\)"):
-        predict(finished_run / "best.ckpt", [photos / "a.jpg", photos / "b.png"], tmp_path / "out", device="cpu")
+        predict(finished_run / "best.ckpt", [photos / "a.jpg", photos / "b.png"], out=tmp_path / "out", device="cpu")
     assert not (tmp_path / "out" / "b.mask.png").exists()
 
 
@@ -58,7 +58,7 @@ def test_pictures_of_16_bits_and_with_transparency_are_read_as_by_the_rest_of_th
     Image.fromarray(clear).save(tmp_path / "clear.png")
     Image.new("RGB", (40, 30), "white").save(tmp_path / "white.png")
     names = ("deep", "plain", "clear", "white")
-    predict(finished_run / "best.ckpt", [tmp_path / f"{n}.png" for n in names], tmp_path / "out", device="cpu")
+    predict(finished_run / "best.ckpt", [tmp_path / f"{n}.png" for n in names], out=tmp_path / "out", device="cpu")
     depth = {n: np.asarray(Image.open(tmp_path / "out" / f"{n}.depth.png")).astype(int) for n in names}
     assert np.abs(depth["deep"] - depth["plain"]).max() < 500  # of 65535: rounding to 8 bits
     assert np.array_equal(depth["clear"], depth["white"])
@@ -71,10 +71,10 @@ def test_what_cannot_be_predicted_is_named_before_anything_is_written(
     (photos / "e.jpg").write_bytes(b"")
     out = tmp_path / "out"
     with pytest.raises(DataError, match=r"2 of 5 pictures cannot be read: .*d.png: is no picture.*e.jpg: is empty"):
-        predict(finished_run / "best.ckpt", photos, out)
+        predict(finished_run / "best.ckpt", photos, out=out)
     with pytest.raises(SourceError, match="there is no such file or folder"):
-        predict(finished_run / "best.ckpt", tmp_path / "nowhere", out)
+        predict(finished_run / "best.ckpt", tmp_path / "nowhere", out=out)
     shutil.copy(photos / "b.png", photos / "a.png")
     with pytest.raises(ConfigError, match="would both be written as a"):
-        predict(finished_run / "best.ckpt", photos, out)
+        predict(finished_run / "best.ckpt", photos, out=out)
     assert not out.exists()
