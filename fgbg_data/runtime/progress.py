@@ -24,6 +24,8 @@ from fgbg_data.text import format_seconds
 
 LINE_EVERY_S = 10.0
 """Seconds between two lines where there is no terminal."""
+LONGEST_NOTE = 12
+"""Characters of a note that fits beside a bar."""
 
 
 @runtime_checkable
@@ -150,7 +152,7 @@ class LineProgress:
 
 
 class TerminalProgress:
-    """Shows a bar on a terminal that fits into 80 columns.
+    """Shows a bar on a terminal that fits into 80 columns. A long note has a line of its own below the bar.
 
     Args:
         console: a rich console; standard error by default.
@@ -167,6 +169,16 @@ class TerminalProgress:
         """Show the bar, or a spinner where the total is not known."""
         from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
+        from rich.text import Text
+
+        class WithNote(RichProgress):
+            """A bar, and its note if that is long."""
+
+            def get_renderables(self) -> Iterator[Any]:
+                yield from super().get_renderables()
+                for task in self.tasks:
+                    if len(note := task.fields["note"]) > LONGEST_NOTE:
+                        yield Text(f"  {note}", no_wrap=True, overflow="ellipsis")
 
         self.end()
         columns: tuple[Any, ...]
@@ -181,7 +193,7 @@ class TerminalProgress:
                 TimeRemainingColumn(compact=True),
                 TextColumn("left"),
             )
-        self._bar = RichProgress(*columns, console=self._console, expand=total is not None, transient=True)
+        self._bar = WithNote(*columns, console=self._console, expand=total is not None, transient=True)
         self._unit, self._total = unit, total
         self._task = self._bar.add_task(activity, total=total, completed=done, note="", counts=self._counts(done, ""))
         self._bar.start()
@@ -203,7 +215,9 @@ class TerminalProgress:
 
     def _counts(self, done: int, note: str) -> str:
         speed = self._bar.tasks[0].speed if self._bar.tasks else None
-        parts = [f"{done}/{self._total} {self._unit}", f"{speed:.1f}/s" if speed else "", note]
+        parts = [f"{done}/{self._total} {self._unit}", f"{speed:.1f}/s" if speed else ""]
+        if len(note) <= LONGEST_NOTE:
+            parts.append(note)
         return "  ".join(part for part in parts if part)
 
 

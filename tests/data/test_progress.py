@@ -8,34 +8,13 @@ from pathlib import Path
 
 import pytest
 from helpers.datasets import config_for
+from helpers.progress import Recorder
 from rich.console import Console
 
 from fgbg_data import build, verify
 from fgbg_data.runtime import progress, tally
 from fgbg_data.runtime.progress import LineProgress, NotebookProgress, Silence, TerminalProgress, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
-
-
-class Recorder:
-    """A reporter of somebody else, which keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[str, int | None, str, int]] = []
-        self.updates: list[int] = []
-        self.ended = 0
-        self.messages: list[str] = []
-
-    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
-        self.begun.append((activity, total, unit, done))
-
-    def update(self, done: int, note: str = "") -> None:
-        self.updates.append(done)
-
-    def end(self) -> None:
-        self.ended += 1
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 def test_tally_counts_across_processes(tmp_path: Path) -> None:
@@ -54,7 +33,7 @@ def test_a_watched_tally_ends_with_all_that_was_counted(tmp_path: Path) -> None:
     shown, counts = Recorder(), Tally(tmp_path / "tally", slots=1)
     with TallyWatch(shown, counts, done=40):
         counts.count(0, 60)
-    assert shown.updates[-1] == 100
+    assert shown.updates[-1][0] == 100
 
 
 def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +73,18 @@ def test_the_bar_fits_into_80_columns() -> None:
     assert "\u2026" not in stream.getvalue()  # rich cuts what does not fit with an ellipsis
 
 
+def test_a_long_note_has_a_line_of_its_own_so_that_the_time_left_stays_in_80_columns() -> None:
+    console = Console(file=(stream := io.StringIO()), force_terminal=True, width=80)
+    shown = TerminalProgress(console)
+    note = "loss 0.3298 mask_iou 0.0395 rmse 0.2918  123 samples/s, 1% waiting"
+    with activity(shown, "epoch 12/14 224 px", 424_320, "steps"):
+        shown.update(123_456, note)
+    lines = stream.getvalue().splitlines()
+    assert any(line.rstrip().endswith(note) for line in lines)
+    assert any("123456/424320 steps" in line and line.rstrip().endswith(" left") for line in lines)
+    assert "\u2026" not in stream.getvalue()
+
+
 def test_a_notebook_shows_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     handle = types.SimpleNamespace(update=shown.append)
@@ -122,9 +113,9 @@ def test_build_and_verify_report_every_step(pictures: Path, tmp_path: Path, monk
     shown = Recorder()
     build(config_for(pictures, tmp_path / "out", positions=1), progress=shown)
     assert shown.begun == [("checking the sources", None, "pictures", 0), ("build", 24, "samples", 0)]
-    assert shown.updates[-1] == 24
+    assert shown.updates[-1][0] == 24
     assert shown.ended == 2
     shown = Recorder()
     verify(tmp_path / "out", progress=shown, jobs=1)
     assert [begun[0] for begun in shown.begun] == ["verify"]
-    assert shown.updates[-1] == shown.begun[0][1]
+    assert shown.updates[-1][0] == shown.begun[0][1]

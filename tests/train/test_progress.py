@@ -3,38 +3,17 @@
 from pathlib import Path
 
 import pytest
+from helpers.progress import Recorder
 from helpers.training import quick_config
 
 from fgbg_train import fit
-
-
-class Recorder:
-    """A progress reporter that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.begun: list[tuple[str, int | None, str, int]] = []
-        self.updates: list[tuple[int, str]] = []
-        self.ends = 0
-        self.messages: list[str] = []
-
-    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
-        self.begun.append((activity, total, unit, done))
-
-    def update(self, done: int, note: str = "") -> None:
-        self.updates.append((done, note))
-
-    def end(self) -> None:
-        self.ends += 1
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
 
 
 def test_each_epoch_is_an_activity_and_each_step_shows_loss_iou_and_rmse(shards: Path, tmp_path: Path) -> None:
     shown = Recorder()
     fit(shards, quick_config(schedule="1@16x6,1@24x6"), out=tmp_path / "run", progress=shown)
     assert shown.begun == [("epoch 1/2 16 px", 4, "steps", 0), ("epoch 2/2 24 px", 4, "steps", 0)]
-    assert shown.ends == len(shown.begun)
+    assert shown.ended == len(shown.begun)
     assert [done for done, _ in shown.updates] == [1, 2, 3, 4] * 2
     for _, note in shown.updates:
         assert note.startswith("loss ")
