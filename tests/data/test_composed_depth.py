@@ -131,7 +131,8 @@ def test_a_cutout_stands_in_front_of_what_it_hides() -> None:
 
 
 @given(
-    hnp.arrays(np.float32, (12, 9), elements=DEPTHS),
+    # Whole numbers, because float32 rounds differences away that are tiny compared with the shift.
+    hnp.arrays(np.float32, (12, 9), elements=st.integers(-1000, 1000).map(float)),
     hnp.arrays(np.uint8, (12, 9), elements=st.sampled_from([0, 255])),
     st.floats(1, 100),
     st.floats(-100, 100),
@@ -141,9 +142,8 @@ def test_relief_does_not_depend_on_scale_and_shift(depth: Array, mask: Array, sc
     assert relief.shape == depth.shape
     assert relief.dtype == np.float32
     assert 0 <= relief.min() <= relief.max() <= 1
-    if np.ptp(depth[mask > 0]) > 1 if mask.any() else False:
-        moved = relief_of((depth * scale + shift).astype(np.float32), mask)
-        np.testing.assert_allclose(moved, relief, atol=0.02)
+    moved = relief_of((depth * scale + shift).astype(np.float32), mask)
+    np.testing.assert_allclose(moved, relief, atol=0.02)
 
 
 def test_the_blended_border_of_a_relief_is_ignored() -> None:
