@@ -2,8 +2,9 @@
 
 from .building.build import build
 from .building.plan_build import BuildPlan, plan_build
+from .checking.report import VerifyProblem, VerifyReport
 from .checking.stats import FieldStats, stats
-from .checking.verify import Problem, Report, verify
+from .checking.verify import verify
 from .codecs.depth_codes import dequantise_depth, dequantize_depth
 from .config import BuildConfig
 from .dataset.info import info
@@ -42,12 +43,12 @@ __all__ = [
     "FieldStats",
     "LoadedSample",
     "Manifest",
-    "Problem",
     "ProgressReporter",
     "Record",
-    "Report",
     "Sample",
     "UnfinishedWarning",
+    "VerifyProblem",
+    "VerifyReport",
     "build",
     "compare_estimators",
     "convert",

@@ -67,19 +67,24 @@ def option(name: str, value: object = _UNSET) -> str:
 class FgbgError(Exception):
     """The base of every error that a user can cause or fix.
 
+    The text of the error is `where: key: problem`, without the parts that are None.
+
     Args:
         problem: what is wrong, what was expected, and what to do; options in it are marked by `option`.
-        where: the file, folder or sample that the problem is about. It is shown before the problem.
+        where: the file, folder or sample that the problem is about.
+        key: key of the sample, if the problem is about one sample of the file `where`.
     """
 
-    def __init__(self, problem: str, where: object = None) -> None:
+    def __init__(self, problem: str, where: object = None, key: str | None = None) -> None:
         Exception.__init__(self, problem)
         self._problem = problem
         self.where = None if where is None else str(where)
         """The file, folder or sample that the problem is about, or None."""
+        self.key = key
+        """Key of the sample that the problem is about, or None."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._problem, self.where)
+        return type(self), (self._problem, self.where, self.key)
 
     def __str__(self) -> str:
         return self._before() + self.problem
@@ -97,7 +102,7 @@ class FgbgError(Exception):
         return self._before() + _OPTION.sub(r"\2", self._problem)
 
     def _before(self) -> str:
-        return "" if self.where is None else f"{self.where}: "
+        return "".join(f"{part}: " for part in (self.where, self.key) if part is not None)
 
 
 class ConfigError(FgbgError, ValueError):

@@ -1,4 +1,4 @@
-"""Compose samples again from their sources and compare the pixels: the strictest check of a dataset."""
+"""Samples rendered again from their sources and compared pixel by pixel: the strictest check of a dataset."""
 
 import random
 from collections.abc import Iterator
@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from fgbg_data.building.rendering import finish_sample
+from fgbg_data.checking.report import VerifyProblem
 from fgbg_data.compositing.compose import compose
 from fgbg_data.compositing.plan import Placement, place_box
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.loaded_sample import LoadedSample
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import FgbgError, ManifestError, option
 from fgbg_data.key import KINDS, Kind
@@ -22,18 +23,21 @@ from fgbg_data.runtime.files import file_sha256
 
 def rerender_samples(
     root: Path, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int
-) -> Iterator[tuple[str, str | None, str]]:
-    """Yield place, key and difference of samples that do not come out again as they are stored.
+) -> Iterator[VerifyProblem]:
+    """Yield the differences between stored samples and the same samples rendered again.
 
     Args:
-        root: of the dataset.
-        manifest: its.
+        root: folder of the dataset.
+        manifest: manifest of that dataset.
         bg: folder of the backgrounds.
         fg: folder of the foregrounds.
-        count: samples, taken at random over all splits.
-        seed: which ones.
+        count: number of samples, taken at random over all splits.
+        seed: seed of this choice.
+
+    Raises:
+        ManifestError: the manifest does not tell how the samples were made.
     """
-    again = Rerender(manifest, bg, fg)
+    renderer = Rerenderer(manifest, bg, fg)
     opened = [
         open_dataset(root, split, fields=("image", "mask", "meta"), on_error="skip")
         for split in manifest.splits
@@ -43,12 +47,13 @@ def rerender_samples(
         try:
             sample = dataset[number]
         except FgbgError:
-            continue  # the inspection of its shard has reported it
-        for text in again.differences(sample):
-            yield dataset.split, sample.key, text
+            continue  # the inspection of its shard has already reported it
+        for text in renderer.differences(sample):
+            yield VerifyProblem(dataset.split, text, sample.key)
 
 
 def _chosen(datasets: list[Dataset], count: int, seed: int) -> list[tuple[Dataset, int]]:
+    """Choose samples at random over all datasets; return each with its number in its dataset."""
     total = sum(len(dataset) for dataset in datasets)
     chosen = []
     for number in sorted(random.Random(seed).sample(range(total), min(count, total))):
@@ -60,33 +65,39 @@ def _chosen(datasets: list[Dataset], count: int, seed: int) -> list[tuple[Datase
     return chosen
 
 
-class Rerender:
-    """Composes samples of one dataset.
+class Rerenderer:
+    """Renders samples of one dataset again, from the sources that its manifest names.
+
+    Args:
+        manifest: manifest of the dataset.
+        bg: folder of the backgrounds.
+        fg: folder of the foregrounds.
 
     Raises:
-        ManifestError: the manifest does not tell how the dataset was made.
+        ManifestError: the manifest does not tell how the samples were made.
     """
 
     def __init__(self, manifest: Manifest, bg: Path, fg: Path) -> None:
         for step in manifest.identity.history:
             if step.options.reencoded or step.options.renamed:
                 raise ManifestError(
-                    f"dataset.json: fgbg-data {step.command} encoded images anew or renamed sources, so samples "
-                    f"cannot be rendered again; leave out {option('rerender')}"
+                    f"fgbg-data {step.command} encoded images anew or renamed sources, so samples cannot be rendered "
+                    f"again; leave out {option('rerender')}",
+                    where=MANIFEST,
                 )
         described = {name: value for name, value in manifest.identity.config.values.items() if value is not None}
         try:
             self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": "."}))
         except TypeError as error:
-            raise ManifestError(f"dataset.json: does not tell how to render samples again ({error})") from error
+            raise ManifestError(f"does not tell how to render samples again ({error})", where=MANIFEST) from error
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}
         self._folders: dict[Kind, Path] = {"background": bg, "foreground": fg}
         files = {kind: {name: s.file for name, s in found.items() if s.file} for kind, found in self._sources.items()}
         self._cache = SourceCache(self.config, files["background"], files["foreground"])
-        self._checked: dict[tuple[str, str], str] = {}
+        self._source_problems: dict[tuple[str, str], str] = {}
 
     def differences(self, sample: LoadedSample) -> list[str]:
-        """Return in what the stored sample differs from the one that its sources give."""
+        """Return the differences between a stored sample and the one that its sources give."""
         meta = sample.meta
         problems = [self._source_problem(kind, meta.get(kind, "")) for kind in KINDS]
         if any(problems):
@@ -124,13 +135,13 @@ class Rerender:
         return found
 
     def _source_problem(self, kind: Kind, name: str) -> str:
-        """Return what is wrong with a source file, empty if it is the one of the build; looked at once."""
-        if (kind, name) not in self._checked:
+        """Return what is wrong with a source file, or "" if the dataset was made of it. Each file is read once."""
+        if (kind, name) not in self._source_problems:
             source = self._sources[kind].get(name)
             if source is None:
                 problem = f"its {kind} {name!r} is not among the sources of the dataset"
             elif source.file is None or source.height is None or source.width is None:
-                problem = f"dataset.json does not tell the file of its {kind} {name!r}, or not its size"
+                problem = f"{MANIFEST} does not give file and size of its {kind} {name!r}"
             else:
                 path = self._folders[kind] / source.file
                 if not path.is_file():
@@ -138,5 +149,5 @@ class Rerender:
                 else:
                     same = file_sha256(path) == source.sha256
                     problem = "" if same else f"its {kind} {path} is another file than the dataset was made of"
-            self._checked[kind, name] = problem
-        return self._checked[kind, name]
+            self._source_problems[kind, name] = problem
+        return self._source_problems[kind, name]

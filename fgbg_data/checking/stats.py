@@ -1,5 +1,6 @@
-"""The table of a dataset: every field's type, count, size, bytes, mean and standard deviation."""
+"""`stats`: the table of a dataset, with the type, count, size, bytes, mean and standard deviation of every field."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,34 +18,26 @@ from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Sample
 
 @dataclass(frozen=True, kw_only=True)
 class FieldStats:
-    """One row of the table.
-
-    Attributes:
-        name: of the field.
-        dtype: as stored, decoded.
-        count: samples.
-        shape: of a sample's array, empty for meta.
-        bytes: as stored; None where the format does not tell.
-        mean: of each channel over all pixels, in [0, 1].
-        std: likewise, of the population.
-    """
+    """One row of the table: a field over all samples."""
 
     name: str
+    """Name of the field."""
     dtype: str
+    """Type of its decoded array, or `object` for meta."""
     count: int
+    """Number of samples."""
     shape: tuple[int, ...]
+    """Shape of the array of one sample; empty for meta."""
     bytes: int | None
+    """Stored size of all samples in bytes; None if the format does not tell."""
     mean: list[float]
+    """Mean of each channel over all pixels, in [0, 1]."""
     std: list[float]
+    """Standard deviation (of the population) of each channel over all pixels, in [0, 1]."""
 
 
-class _Task(NamedTuple):
-    store: SplitReader
-    shard: int
-
-
-class _Part(NamedTuple):
-    """What one shard adds."""
+class _ShardStats(NamedTuple):
+    """What one shard adds to the table."""
 
     samples: int
     sums: Sums
@@ -62,74 +55,87 @@ def stats(
 ) -> list[FieldStats]:
     """Return the table of a dataset.
 
+    Mean and standard deviation are exact, because shards keep integer sums.
+
     Args:
-        path: of the dataset.
-        split: only this one; None is all of it.
-        recompute: read every pixel again, instead of adding up the exact sums in the records.
-        format: of which files, where a dataset holds several; None takes the one that is read fastest.
-        jobs: processes for `recompute`; 0 is one a core.
+        path: folder or URL of the dataset.
+        split: name of the only split to count; None counts all of them.
+        recompute: read every pixel, instead of adding up the sums in the records.
+        format: shard format to read, if the dataset has several; None takes the fastest.
+        jobs: number of processes for `recompute`; 0 starts one for each core.
         progress: see `build`.
 
     Raises:
-        FgbgError: there is no dataset, a shard cannot be read, or without `recompute` has no record.
+        FgbgError: there is no dataset, a shard cannot be read, or it has no record and `recompute` is False.
     """
     root = locations.locate(path)
-    names = (split,) if split else find_splits(root)
-    stores = []
-    for name in names:
+    splits = []
+    for name in (split,) if split else find_splits(root):
         layout = find_shards(root, name)
         layout.warn(stacklevel=2)
-        stores.append(SplitReader(layout, format))
-    tasks = [_Task(store, shard) for store in stores for shard in range(len(store.shards))]
+        splits.append(SplitReader(layout, format))
+    shards = [(number, shard) for number, reader in enumerate(splits) for shard in range(len(reader.shards))]
+    if not shards:
+        return []
     total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
     unknown = set()
-    sum_up = _recompute if recompute else _recorded
-    for part in map_with_progress(sum_up, tasks, jobs=jobs if recompute else 1, progress=progress, verb="stats"):
+    count = functools.partial(_recompute if recompute else _from_record, splits)
+    for part in map_with_progress(count, shards, jobs=jobs if recompute else 1, progress=progress, verb="stats"):
         total.add(part.sums)
         samples += part.samples
         for name in FIELDS:
             sizes[name] += part.bytes.get(name, 0)
             if name not in part.bytes:
                 unknown.add(name)
+    first = splits[shards[0][0]]
     return [
         FieldStats(
             name=name,
             dtype=FIELDS[name].dtype,
             count=samples,
-            shape=_shape(tasks[0], name),
+            shape=_shape(first, name),
             bytes=None if name in unknown else sizes[name],
             mean=total.fields[name].mean if name in total.fields else [],
             std=total.fields[name].std if name in total.fields else [],
         )
-        for name in (tasks[0].store.shard_index(tasks[0].shard).fields if tasks else ())
+        for name in first.shard_index(0).fields
     ]
 
 
-def _recorded(task: _Task) -> _Part:
-    """Take the sums from the record."""
-    place = task.store.shards[task.shard]
-    if not place.has_record:
+def _from_record(splits: list[SplitReader], task: tuple[int, int]) -> _ShardStats:
+    """Return the statistics of a shard from its record.
+
+    Args:
+        splits: the splits of the dataset.
+        task: number of the split, and number of the shard in it.
+
+    Raises:
+        ManifestError: the shard has no record.
+    """
+    reader, shard = splits[task[0]], task[1]
+    found = reader.shards[shard]
+    if not found.has_record:
         raise ManifestError(
-            f"{task.store.location(task.shard)}: has no record to take sums from; use {option('recompute', True)}"
+            f"has no record to take sums from; use {option('recompute', True)}", where=reader.location(shard)
         )
-    record = Record.read(place.record_location)
-    return _Part(record.samples, record.sums, task.store.shard_index(task.shard).stored_bytes())
+    record = Record.read(found.record_location)
+    return _ShardStats(record.samples, record.sums, reader.shard_index(shard).stored_bytes())
 
 
-def _recompute(task: _Task) -> _Part:
-    """Read every pixel of a shard."""
-    reader, index = task.store.reader(task.shard), task.store.shard_index(task.shard)
+def _recompute(splits: list[SplitReader], task: tuple[int, int]) -> _ShardStats:
+    """Return the statistics of a shard from all of its pixels; for the arguments see `_from_record`."""
+    split, shard = splits[task[0]], task[1]
+    reader, index = split.reader(shard), split.shard_index(shard)
     sums = Sums()
-    for place in range(len(index.keys)):
-        arrays = {name: reader.read(place, name) for name in PIXEL_FIELDS if name in index.fields}
-        sample = Sample(key=task.store.key_in_shard(task.shard, place), meta={}, image_file=b"", **arrays)
-        sums.add_sample(sample, reader.depth_bits(place) or 16)
-    return _Part(len(index.keys), sums, index.stored_bytes())
+    for number, key in enumerate(split.keys_of_shard(shard)):
+        arrays = {name: reader.read(number, name) for name in PIXEL_FIELDS if name in index.fields}
+        sums.add_sample(Sample(key=key, meta={}, image_file=b"", **arrays), reader.depth_bits(number) or 16)
+    return _ShardStats(len(index.keys), sums, index.stored_bytes())
 
 
-def _shape(task: _Task, field: str) -> tuple[int, ...]:
-    """Return the shape of a field's array, by the first sample."""
+def _shape(split: SplitReader, field: str) -> tuple[int, ...]:
+    """Return the shape of a field's array in the first sample of a split."""
     if field not in PIXEL_FIELDS:
         return ()
     channels = FIELDS[field].channels
-    return (*task.store.reader(task.shard).picture_size(0, field), *((channels,) if channels else ()))
+    return (*split.reader(0).picture_size(0, field), *((channels,) if channels else ()))

@@ -20,7 +20,7 @@ from fgbg_data.command_line import Command
 from fgbg_data.text import counted, format_bytes, wrapped
 
 if TYPE_CHECKING:
-    from fgbg_data.checking.verify import Report
+    from fgbg_data.checking.report import VerifyReport
 
 
 @click.command(short_help="Print what a dataset is: counts, splits, fields, options.")
@@ -174,7 +174,7 @@ def _as_typed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _print_report(report: "Report", *, quick: bool) -> None:
+def _print_report(report: "VerifyReport", *, quick: bool) -> None:
     """Print what `verify` found, and what to do about it."""
     for problem in report.problems:
         click.echo(str(problem))

@@ -114,7 +114,7 @@ def _keys(file: Any, location: Location) -> list[bytes]:
         raise ShardError("holds no samples", location)
     if len(set(keys)) < len(keys):
         twice = next(key for number, key in enumerate(keys) if key in keys[:number]).decode("utf-8", "replace")
-        raise ShardError("occurs twice; keys must be unique", f"{location}: {twice}")
+        raise ShardError("occurs twice; keys must be unique", location, twice)
     return keys
 
 

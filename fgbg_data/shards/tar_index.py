@@ -82,10 +82,10 @@ def scan_tar(location: Location) -> TarIndex:
                     continue
                 key = _key(member.name)
                 if key != last and key in keys:
-                    raise ShardError("occurs twice; keys must be unique", f"{location}: {key}")
+                    raise ShardError("occurs twice; keys must be unique", location, key)
                 members, last = keys.setdefault(key, {}), key
                 if field in members:
-                    raise ShardError(f"has two files of {field}; keys must be unique", f"{location}: {key}")
+                    raise ShardError(f"has two files of {field}; keys must be unique", location, key)
                 members[field] = member.offset_data, member.size
             end = stream.seek(0, io.SEEK_END)
             stream.seek(tar.offset)
@@ -99,9 +99,9 @@ def scan_tar(location: Location) -> TarIndex:
     for key, members in keys.items():
         for field in fields:
             if field not in members:
-                raise ShardError(f"has no {field}, which other samples have; truncated?", f"{location}: {key}")
+                raise ShardError(f"has no {field}, which other samples have; truncated?", location, key)
             if sum(members[field]) > end:
-                raise ShardError(f"the file ends before its {field}; truncated?", f"{location}: {key}")
+                raise ShardError(f"the file ends before its {field}; truncated?", location, key)
     return TarIndex(
         np.array([key.encode() for key in keys]),
         {field: _column([members[field][0] for members in keys.values()]) for field in fields},
@@ -133,7 +133,8 @@ def _field(name: str, location: Location) -> str | None:
         if suffix.endswith("." + known):
             raise ShardError(
                 "the key has a dot, at which readers of webdataset tars cut it, so that samples mix; rename the files",
-                f"{location}: {base[: -len(known) - 1]}",
+                location,
+                base[: -len(known) - 1],
             )
     return None
 

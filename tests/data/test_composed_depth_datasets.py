@@ -15,13 +15,12 @@ import webdataset
 from click.testing import CliRunner
 from helpers.datasets import config_for, contents
 from helpers.fake_estimator import FakeEstimator
+from helpers.one_process import convert, merge, resplit, stats, verify
 from helpers.tars import rewrite_tar, tar_members
 
 import fgbg_data
 from fgbg_data.building import source_depth
 from fgbg_data.building.build import build
-from fgbg_data.checking.stats import stats
-from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.codecs.encode import decode_pixels, encode_depth
@@ -31,9 +30,6 @@ from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.depth.registry import ESTIMATORS
-from fgbg_data.deriving.convert import convert
-from fgbg_data.deriving.merge import merge
-from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError, EstimatorError, FingerprintError
 from fgbg_data.pictures import load_rgb
 from fgbg_data.sample import Array
@@ -320,7 +316,7 @@ def test_verify_passes_healthy_composed_depth(both: Path, pictures: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda codes: codes | 3, "its depth_composed holds codes that are none of 12 bits"),
+        (lambda codes: codes | 3, "its depth_composed holds codes that do not fit into 12 bits"),
         (lambda codes: codes // 32 * 16, "its depth_composed spans levels 0 to"),
         (lambda codes: codes[::-1].copy(), "its digest is not the record's"),
         (lambda codes: codes[:40], "the depth_composed is 48x40 px, the dataset declares 48x48"),

@@ -18,18 +18,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers.datasets import config_for, contents
+from helpers.one_process import convert, verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fgbg_data.building.build import build
-from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
 from fgbg_data.codecs.encode import codec
 from fgbg_data.dataset.identity import Reencoded
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.dataset.record import Record
-from fgbg_data.deriving.convert import convert
 from fgbg_data.deriving.input import open_origin
 from fgbg_data.errors import ConfigError, FgbgError, FingerprintError, ManifestError, ShardError
 from fgbg_data.sample import PIXEL_FIELDS

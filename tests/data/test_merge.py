@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from helpers.datasets import config_for
+from helpers.one_process import merge, resplit, verify
 from helpers.source_pictures import draw_pictures
 from PIL import Image
 
 from fgbg_data.building.build import build
-from fgbg_data.checking.verify import verify
 from fgbg_data.cli import main
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
-from fgbg_data.deriving.merge import merge
-from fgbg_data.deriving.resplit import resplit
 from fgbg_data.errors import ConfigError
 
 

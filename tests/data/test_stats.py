@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.one_process import stats
 
-from fgbg_data.checking.stats import stats
 from fgbg_data.dataset.manifest import MANIFEST, FieldStatistics, Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ManifestError, ShardError
