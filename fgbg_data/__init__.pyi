@@ -12,7 +12,7 @@ from .dataset.layout import UnfinishedWarning
 from .dataset.loaded_sample import LoadedSample
 from .dataset.manifest import Manifest
 from .dataset.reading import Dataset, open_dataset
-from .dataset.record import Record
+from .dataset.record import ShardRecord
 from .dataset.webdataset_decoder import webdataset_decoder
 from .demo import write_demo
 from .depth.catalogue import EstimatorInfo, EstimatorSpeed, list_estimators, measure_estimator
@@ -44,7 +44,7 @@ __all__ = [
     "LoadedSample",
     "Manifest",
     "ProgressReporter",
-    "Record",
+    "ShardRecord",
     "Sample",
     "UnfinishedWarning",
     "VerifyProblem",

@@ -13,7 +13,7 @@ from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.dataset.record import Record, record_path
+from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
@@ -78,7 +78,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
             yield work
         source_depth.clear(config.out)  # after a stop it stays for the next run
 
-    def write_preview(self, records: list[Record]) -> None:
+    def write_preview(self, records: list[ShardRecord]) -> None:
         """Draw the first samples of the dataset, beside the sources that they were made of."""
         config, cache, record = self.prepared.config, self.prepared.work.source_cache(), records[0]
 

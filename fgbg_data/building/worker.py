@@ -20,7 +20,7 @@ from fgbg_data.compositing.plan import Placement, Plan, ShardRange, drawn_stand
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, PlacementError, option
 from fgbg_data.runtime.tally import Tally
@@ -52,7 +52,7 @@ class BuildWork:
     tally: Path | None = None
     """File in which the worker counts its samples."""
 
-    def open(self) -> Callable[[ShardRange, int], Record]:
+    def open(self) -> Callable[[ShardRange, int], ShardRecord]:
         """Make this process a worker; return the function that makes a shard."""
         return Worker(self).make_shard
 
@@ -104,7 +104,7 @@ class Worker:
         self._estimator: DepthEstimator | None = None
         self._estimating_s = 0.0  # in the current shard
 
-    def make_shard(self, shard: ShardRange, slot: int = 0) -> Record:
+    def make_shard(self, shard: ShardRange, slot: int = 0) -> ShardRecord:
         """Write one shard in every format, then its record; return the record.
 
         Args:
@@ -116,7 +116,7 @@ class Worker:
         spec = work.spec(shard.samples)
         encode = any(load_format(name).holds_files(spec.options) for name in config.format)
         samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
-        record = Record(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
+        record = ShardRecord(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
         return write_shard(config.out, config.format, spec, record, samples, functools.partial(self._count, slot))
 
     def samples(self, shard: ShardRange) -> Iterator[Sample]:

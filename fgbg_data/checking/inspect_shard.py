@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from fgbg_data.checking.inspect_sample import inspect_sample
 from fgbg_data.checking.report import VerifyProblem
 from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
 from fgbg_data.key import KINDS
@@ -76,7 +76,7 @@ class _ShardInspector:
     def __init__(self, task: InspectTask, manifest: Manifest | None, quick: bool) -> None:
         self._task, self._manifest, self._quick = task, manifest, quick
         self._findings = ShardFindings()
-        self._record: Record | None = None
+        self._record: ShardRecord | None = None
         self._recorded: dict[str, tuple[str, int]] = {}  # key -> digest and mask area in the record
 
     def inspect(self) -> ShardFindings:
@@ -107,7 +107,7 @@ class _ShardInspector:
 
     # --- record and files ---------------------------------------------------------------------------------
 
-    def _read_record(self) -> Record | None:
+    def _read_record(self) -> ShardRecord | None:
         """Check the record against the manifest; return it if it can be used."""
         task, manifest, where = self._task, self._manifest, f"{self._task.name}.json"
         path = task.folder / f"{task.stem}.json"
@@ -116,7 +116,7 @@ class _ShardInspector:
                 self._add(where, "the record is missing; the same build command makes the shard again")
             return None
         try:
-            record = Record.read(path)
+            record = ShardRecord.read(path)
         except FgbgError as error:
             self._add(where, error.problem)
             return None

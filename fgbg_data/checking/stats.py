@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fgbg_data.dataset.layout import find_shards, find_splits
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
@@ -118,7 +118,7 @@ def _from_record(splits: list[SplitReader], task: tuple[int, int]) -> _ShardStat
         raise ManifestError(
             f"has no record to take sums from; use {option('recompute', True)}", where=reader.location(shard)
         )
-    record = Record.read(found.record_location)
+    record = ShardRecord.read(found.record_location)
     return _ShardStats(record.samples, record.sums, reader.shard_index(shard).stored_bytes())
 
 

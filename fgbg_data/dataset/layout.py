@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
-from fgbg_data.dataset.record import Record, shard_stem
+from fgbg_data.dataset.record import ShardRecord, shard_stem
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
@@ -268,14 +268,14 @@ def _stems(names: Listing) -> list[str]:
     return sorted(found | {stem for stem in recorded if _OUR_NAME.fullmatch(stem)})
 
 
-def _read_record(folder: Location, stem: str, layout: Layout) -> Record | None:
+def _read_record(folder: Location, stem: str, layout: Layout) -> ShardRecord | None:
     """Return the record of a shard, or None if it is missing or unreadable: a scan of the shard finds the same.
 
     Raises:
         ManifestError: it belongs to another dataset than the records before it.
     """
     try:
-        record = Record.read(locations.join(folder, f"{stem}.json"))
+        record = ShardRecord.read(locations.join(folder, f"{stem}.json"))
     except FgbgError:
         return None
     if layout.fingerprint and record.fingerprint != layout.fingerprint:
@@ -287,7 +287,7 @@ def _read_record(folder: Location, stem: str, layout: Layout) -> Record | None:
     return record
 
 
-def _add_recorded(folder: Location, stem: str, names: Listing, record: Record, layout: Layout) -> None:
+def _add_recorded(folder: Location, stem: str, names: Listing, record: ShardRecord, layout: Layout) -> None:
     """Add a shard as its record describes it; its files of another size, or of unknown formats, are left out."""
     files = {
         name: file.name for name, file in record.files.items() if name in FORMATS and names.get(file.name) == file.bytes

@@ -17,7 +17,7 @@ from fgbg_data.dataset.json_files import (
     load,
     to_json,
 )
-from fgbg_data.dataset.record import FileEntry, Record
+from fgbg_data.dataset.record import FileEntry, ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
 from fgbg_data.key import KINDS, Kind
@@ -173,7 +173,7 @@ class Manifest:
         text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         write_text(folder / MANIFEST, text + "\n")
 
-    def finished(self, records: Iterable[Record]) -> Self:
+    def finished(self, records: Iterable[ShardRecord]) -> Self:
         """Return the manifest of the complete dataset, with its shards and statistics over all of them.
 
         Args:

@@ -48,7 +48,7 @@ class ShardFile(FileEntry):
 
 
 @dataclass(kw_only=True)
-class Record:
+class ShardRecord:
     """Says that a shard is finished. It is filled while the shard is written, and written after the shard's files.
 
     Raises:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fgbg_data.dataset.identity import fingerprint
 from fgbg_data.dataset.layout import Layout, ShardLocation
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
@@ -161,13 +161,13 @@ class SplitReader:
             self._indexes[shard] = found
         return self._indexes[shard]
 
-    def record(self, shard: int) -> Record | None:
+    def record(self, shard: int) -> ShardRecord | None:
         """Return the record of a shard, or None if there is none or it does not match this shard."""
         found = self.shards[shard]
         if not found.has_record:
             return None
         try:
-            record = Record.read(found.record_location)
+            record = ShardRecord.read(found.record_location)
         except FgbgError:
             return None
         columns = (record.keys, record.digests, record.mask_area_px)
@@ -273,14 +273,14 @@ class SplitReader:
         return scanned_index(format_name, self.location(shard))
 
 
-def _read_record(shard: ShardLocation, dataset_fingerprint: str) -> Record | None:
+def _read_record(shard: ShardLocation, dataset_fingerprint: str) -> ShardRecord | None:
     """Return the record of a shard, or None if it cannot be read.
 
     Raises:
         ManifestError: it belongs to another dataset.
     """
     try:
-        record = Record.read(shard.record_location)
+        record = ShardRecord.read(shard.record_location)
     except FgbgError:
         return None
     if dataset_fingerprint and record.fingerprint != dataset_fingerprint:

@@ -13,7 +13,7 @@ import numpy as np
 from fgbg_data.codecs.encode import codec, decode_pixels, encode_depth, encode_image, encode_mask
 from fgbg_data.dataset.identity import HistoryStep
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
@@ -92,7 +92,7 @@ class CopyWork:
     tally: Path | None = None
     """File in which workers count their samples."""
 
-    def open(self) -> Callable[[CopyTask, int], Record]:
+    def open(self) -> Callable[[CopyTask, int], ShardRecord]:
         """Make this process a worker; return the function that makes a shard."""
         return ShardCopier(self).make_shard
 
@@ -106,14 +106,14 @@ class ShardCopier:
         self._tally = Tally(work.tally) if work.tally else None
         self._record = functools.lru_cache(maxsize=64)(SplitReader.record)
 
-    def make_shard(self, task: CopyTask, slot: int = 0) -> Record:
+    def make_shard(self, task: CopyTask, slot: int = 0) -> ShardRecord:
         """Write one shard in every format, then its record; return the record."""
         work = self.work
         return write_shard(
             work.out,
             work.formats,
             replace(work.spec, samples=task.samples),
-            Record(fingerprint=work.manifest.fingerprint, split=task.split, index=task.index),
+            ShardRecord(fingerprint=work.manifest.fingerprint, split=task.split, index=task.index),
             (
                 self.sample(work.inputs[number], sample)
                 for number, sample in zip(task.inputs.tolist(), task.numbers.tolist(), strict=True)
@@ -204,7 +204,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         """Give the workers what they need to know."""
         return contextlib.nullcontext(replace(self.work, tally=tally))
 
-    def write_preview(self, records: list[Record]) -> None:
+    def write_preview(self, records: list[ShardRecord]) -> None:
         """Draw the first samples of the dataset, and write what its formats need once."""
         first = records[0]
         draw_shard(self.out, first, self.formats[0], range(min(PREVIEW_ROWS, first.samples)))

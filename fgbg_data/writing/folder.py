@@ -10,7 +10,7 @@ from typing import Any
 from fgbg_data.dataset.differences import differences
 from fgbg_data.dataset.layout import NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.dataset.record import Record, record_path
+from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option
 from fgbg_data.runtime.files import PARTIAL, file_sha256, write_text
 from fgbg_data.writing.card import card
@@ -53,7 +53,7 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
 
 def find_record(
     out: Path, fingerprint: str, split: str, index: int, *, samples: int, formats: Iterable[str], check: bool
-) -> Record | None:
+) -> ShardRecord | None:
     """Return the record of a finished shard of this dataset, or None if it must be made (again).
 
     Args:
@@ -69,7 +69,7 @@ def find_record(
     if not path.is_file():
         return None
     try:
-        record = Record.read(path)
+        record = ShardRecord.read(path)
     except FgbgError:
         return None
     if record.fingerprint != fingerprint or record.samples != samples or set(record.files) != set(formats):
@@ -84,7 +84,7 @@ def find_record(
 
 
 def finish(
-    out: Path, unfinished: Manifest, records: list[Record], draw_preview: Callable[[list[Record]], None]
+    out: Path, unfinished: Manifest, records: list[ShardRecord], draw_preview: Callable[[list[ShardRecord]], None]
 ) -> Manifest:
     """Write what is written last: preview, card, and the manifest that says that the dataset is complete.
 
@@ -152,6 +152,6 @@ def _lost_its_manifest(out: Path, wanted: Manifest) -> bool:
     paths = (record_path(out, split, i) for split, about in wanted.splits.items() for i in range(about.shards))
     found = [path for path in paths if path.is_file()]
     try:
-        return bool(found) and {Record.read(path).fingerprint for path in found} == {wanted.fingerprint}
+        return bool(found) and {ShardRecord.read(path).fingerprint for path in found} == {wanted.fingerprint}
     except FgbgError:
         return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
@@ -83,7 +83,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
     @abc.abstractmethod
     def start_work(
         self, tally: Path, jobs: int, shown: ProgressReporter
-    ) -> AbstractContextManager[Work[TaskT, Record]]:
+    ) -> AbstractContextManager[Work[TaskT, ShardRecord]]:
         """Return a context in which workers can be started; it gives what each of them does.
 
         Args:
@@ -93,7 +93,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """
 
     @abc.abstractmethod
-    def write_preview(self, records: list[Record]) -> None:
+    def write_preview(self, records: list[ShardRecord]) -> None:
         """Write `preview.png`, and what else a dataset holds besides its shards, from the records of all shards."""
 
     def check_space(self, samples: int) -> None:
@@ -139,7 +139,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """
         folder.check_folder(self.out, self.manifest, overwrite=self.overwrite)
 
-    def find_finished(self) -> tuple[list[Record], list[TaskT]]:
+    def find_finished(self) -> tuple[list[ShardRecord], list[TaskT]]:
         """Return the records of finished shards, and the shards that are still to be made."""
         records, todo = [], []
         for task in self.tasks:
@@ -158,7 +158,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
                 records.append(record)
         return records, todo
 
-    def _make(self, todo: list[TaskT], done: int, shown: ProgressReporter) -> list[Record]:
+    def _make(self, todo: list[TaskT], done: int, shown: ProgressReporter) -> list[ShardRecord]:
         """Make shards in parallel and return their records; `done` samples are finished already."""
         if not todo:
             return []

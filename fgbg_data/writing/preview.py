@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards import load_format
@@ -13,7 +13,7 @@ PREVIEW_ROWS = 6
 
 def draw_shard(
     out: Path,
-    record: Record,
+    record: ShardRecord,
     format: str,
     places: Iterable[int],
     beside: Callable[[Meta], dict[str, Array]] = lambda meta: {},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fgbg_data.dataset.record import Record, ShardFile, shard_stem
+from fgbg_data.dataset.record import ShardFile, ShardRecord, shard_stem
 from fgbg_data.runtime.files import file_sha256, write_whole
 from fgbg_data.sample import Sample, sample_digest
 from fgbg_data.shards import ShardSpec, load_format
@@ -16,10 +16,10 @@ def write_shard(
     out: Path,
     formats: Iterable[str],
     spec: ShardSpec,
-    record: Record,
+    record: ShardRecord,
     samples: Iterable[tuple[Sample, dict[str, bytes]]],
     on_sample: Callable[[int], None],
-) -> Record:
+) -> ShardRecord:
     """Write one shard in every format, and then, last of all, its record.
 
     Args:

@@ -24,7 +24,7 @@ from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.dataset.layout import NOT_DATA
 from fgbg_data.dataset.manifest import Manifest
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
 from fgbg_data.runtime.files import file_sha256
@@ -121,7 +121,7 @@ def test_the_folder_holds_exactly_the_files_that_the_manifest_names(dataset: Pat
         assert len(found[name]) == file.bytes
         assert file_sha256(dataset / name) == file.sha256
     for name in records:
-        record = Record.read(dataset / name)
+        record = ShardRecord.read(dataset / name)
         tar, files = found[name.replace(".json", ".tar")], tar_members(dataset / name.replace(".json", ".tar"))
         index = record.files["tar"].index
         for field, suffix in suffixes("jpg", ["depth"]).items():
@@ -247,7 +247,7 @@ def test_a_key_keeps_its_pixels_when_the_dataset_grows(pictures: Path, tmp_path:
     build(config_for(pictures, tmp_path / "large", positions=3))
 
     def digests(folder: Path) -> dict[str, str]:
-        records = [Record.read(path) for path in folder.glob("*/*.json")]
+        records = [ShardRecord.read(path) for path in folder.glob("*/*.json")]
         return {key: digest for r in records for key, digest in zip(r.keys, r.digests, strict=True)}
 
     small, large = digests(tmp_path / "small"), digests(tmp_path / "large")

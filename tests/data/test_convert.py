@@ -28,7 +28,7 @@ from fgbg_data.codecs.encode import codec
 from fgbg_data.dataset.identity import Reencoded
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
-from fgbg_data.dataset.record import Record
+from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.deriving.input import open_origin
 from fgbg_data.errors import ConfigError, FgbgError, FingerprintError, ManifestError, ShardError
 from fgbg_data.sample import PIXEL_FIELDS
@@ -306,7 +306,7 @@ def test_resume_makes_only_what_is_missing(tars: Path, tmp_path: Path) -> None:
     kept = next((tmp_path / "out" / "val").glob("*.h5"))
     age = kept.stat().st_mtime_ns
     lost = tmp_path / "out" / "train" / "fgbg-train-000000.json"
-    assert json.loads(lost.read_text())["samples"] == Record.read(lost).samples
+    assert json.loads(lost.read_text())["samples"] == ShardRecord.read(lost).samples
     lost.unlink()
     convert(tars, tmp_path / "out", format="hdf5", check=True)
     assert contents(tmp_path / "out") == before
