@@ -59,10 +59,10 @@ def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:
 
 def image_files(folder: Path) -> dict[str, bytes | None]:
     return {
-        store.key(number): store.reader(shard).read_file(place, "image")
+        store.key(number): store.reader(shard).read_file(index, "image")
         for store in open_origin(folder, files=True).stores.values()
         for number in range(len(store))
-        for shard, place in [store.locate(number)]
+        for shard, index in [store.locate(number)]
     }
 
 

@@ -26,7 +26,7 @@ def make_plan(num_bg: int = 5, num_fg: int = 4, **options: Any) -> Plan:
 
 
 def placements(plan: Plan, split: str) -> list[Any]:
-    return [plan.placement(split, place) for place in range(plan.splits[split].samples)]
+    return [plan.placement(split, index) for index in range(plan.splits[split].samples)]
 
 
 def everything(plan: Plan) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_splits_do_not_share_what_is_held_out() -> None:
 
 def test_every_shard_is_a_fair_mixture_of_sources() -> None:
     plan = make_plan(20, 20, positions=10, val=0.1, test=0)
-    first = [plan.placement("train", place) for place in range(1000)]
+    first = [plan.placement("train", index) for index in range(1000)]
     share = Counter(p.background for p in first)
     assert len(share) == 18
     assert max(share.values()) < 2 * min(share.values())
