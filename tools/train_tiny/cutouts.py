@@ -148,6 +148,59 @@ def paste(rng: Rng, rgb: Array, inverse: Array, camera: Array, cutout: Cutout) -
     return out.astype(np.uint8), np.where(inside, own, inverse).astype(np.float32)
 
 
+def paste_before(rng: Rng, rgb: Array, inverse: Array, cutout: Cutout) -> tuple[Array, Array]:
+    """Lay a cut-out into a picture whose depth has no unit, before all that it hides.
+
+    It stands where its foot touches what is there, as things mostly do, unless it would be behind a thing that it
+    hides; one in four floats nearer than that.
+
+    Args:
+        rng: where, how large, mirrored or not.
+        rgb: (H, W, 3) uint8, left unchanged.
+        inverse: (H, W) float32 of any scale, 0 = infinitely far, NaN = unknown; left unchanged.
+        cutout: what to paste.
+    """
+    height, width = inverse.shape
+    rows, cols = np.where(cutout.rgba[..., 3] > 127)
+    if len(rows) == 0:
+        return rgb, inverse
+    box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
+    scale = min(height, width) * rng.uniform(0.25, 0.85) / max(np.ptp(rows) + 1, np.ptp(cols) + 1)
+    size = (max(8, round((np.ptp(cols) + 1) * scale)), max(8, round((np.ptp(rows) + 1) * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    over = cv2.resize(cutout.rgba[box], size, interpolation=how).astype(np.float32)
+    relief = np.zeros(size[::-1], np.float32)
+    if cutout.relief is not None:
+        relief = cv2.resize(cutout.relief[box].astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.5:
+        over, relief = over[:, ::-1], relief[:, ::-1]
+    top = round(rng.uniform(0.5, 1.12) * height) - size[1]
+    left = round(rng.uniform(0, 1) * width - size[0] / 2)
+    t, b, a, z = max(top, 0), min(top + size[1], height), max(left, 0), min(left + size[0], width)
+    if b - t < 12 or z - a < 12:
+        return rgb, inverse
+    window = (slice(t, b), slice(a, z))
+    part = (slice(t - top, b - top), slice(a - left, z - left))
+    alpha = over[part][..., 3:] / 255
+    inside = alpha[..., 0] > 0.5
+    hidden = inverse[window][inside]
+    known = hidden[np.isfinite(hidden)]
+    if inside.sum() < 120 or known.size < 0.2 * hidden.size:
+        return rgb, inverse
+    least = 0.3 * float(np.nanpercentile(inverse, 95))  # before open sky it is still as near as a thing of its size
+    level = max(float(np.percentile(known, 95)), least, 1e-3) * float(np.exp(abs(rng.normal(0.02, 0.05))))
+    if rng.random() < 0.25:
+        level *= rng.uniform(1.1, 1.8)
+    distance = 1.2 * width * cutout.metres / (cutout.rgba.shape[0] * scale)  # of a usual lens
+    depth = 1 + np.clip(relief[part] - relief[part][inside].min(), 0, None) / max(distance, 0.3)
+    rgb, inverse = rgb.copy(), inverse.copy()
+    gain = rng.uniform(0.65, 1.25) * np.exp(rng.normal(0, 0.06, 3))
+    pasted = np.clip(over[part][..., :3] * gain, 0, 255) * alpha + rgb[window] * (1 - alpha)
+    rgb[window] = pasted.astype(np.uint8)
+    inverse[window] = np.where(inside, level / depth, inverse[window])
+    return rgb, inverse
+
+
 def _on_floor(rng: Rng, inverse: Array, camera: Array) -> tuple[float, float, float] | None:
     """Return (row, column, distance) of a random place of the floor, or None."""
     height, width = inverse.shape

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
+import distil
 import numpy as np
+import pairs
 import torch
-from cutouts import Cutout, load_clipart, load_rendered, paste
+from cutouts import Cutout, load_clipart, load_rendered, paste, paste_before
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
@@ -45,17 +48,59 @@ class Views:
         return shard["rgb"][k], shard["inverse_depth"][k].astype(np.float32), shard["camera"][k]
 
 
+class Labelled:
+    """Photos with the teacher's labels, or real pairs with measured depth, in memory; neither has a camera."""
+
+    def __init__(self, pictures: Iterable[tuple[Array, Array]], chance: Array | None = None) -> None:
+        self.pictures = list(pictures)
+        self.chance = chance
+        """Probability of each; None = all alike."""
+
+    def draw(self, rng: Rng) -> tuple[Array, Array, None]:
+        """Return rgb, inverse depth and no camera of a random picture."""
+        rgb, inverse = self.pictures[int(rng.choice(len(self.pictures), p=self.chance))]
+        return rgb, inverse.astype(np.float32), None
+
+    @classmethod
+    def pairs(cls, folder: Path, short_side: int = 288) -> Labelled:
+        """Read the real pairs, shrunk to `short_side` pixels."""
+        index = pairs.load_index(folder)
+        pictures = []
+        for rgb, inverse in (pair.read() for pair in index):
+            scale = short_side / min(inverse.shape)
+            if scale < 1:
+                rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+                inverse = cv2.resize(inverse, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            pictures.append((rgb, inverse.astype(np.float16)))
+        return cls(pictures, pairs.weights([pair.scene for pair in index]))
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a training run draws, as shares of its pictures. The path-traced views get what is left."""
+
+    raycast: float = 0.12
+    """Ray-cast scenes."""
+    pairs: float = 0.0
+    """Real pictures with measured depth."""
+    labels: float = 0.0
+    """Photos with the teacher's labels."""
+    outdoors: float = 0.45
+    """Of the path-traced views, those that are outdoors; there are fewer, but they are learnt worse than rooms."""
+    pasted: float = 0.35
+    """Of all pictures, those with cut-outs pasted on."""
+
+
 class Batches(IterableDataset[tuple[Tensor, Tensor]]):
     """Endless batches from step `first` on; batch `step` depends only on the seed, the step and what is rendered.
 
     Args:
-        cache: folder of shards and assets.
+        cache: folder of shards, labels and assets.
         size: step -> mean side of the crops in pixels.
         batch: images in one.
         first: number of the first step, for resuming.
-        raycast_frac: share of ray-cast scenes.
-        outdoors_frac: share of outdoor views among the path-traced ones.
-        paste_frac: share of views that get cut-outs.
+        mix: what to draw.
+        rgbd_train: folder of the real pairs; needed where the mix has a share of them.
         seed: of everything random.
         rank: which of the training processes this is.
     """
@@ -66,22 +111,24 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         size: Any,
         batch: int,
         first: int,
-        raycast_frac: float,
-        outdoors_frac: float,
-        paste_frac: float,
+        mix: Mix,
+        rgbd_train: Path | None = None,
         seed: int = 0,
         rank: int = 0,
     ) -> None:
+        if mix.pairs and rgbd_train is None:
+            raise ValueError("the mix has real pairs; say in which folder they are")
         self.cache, self.size, self.batch, self.first, self.rank = cache, size, batch, first, rank
-        self.raycast_frac, self.outdoors_frac, self.paste_frac = raycast_frac, outdoors_frac, paste_frac
-        self.seed = seed
+        self.mix, self.rgbd_train, self.seed = mix, rgbd_train, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (B, 3, H, W) float32 RGB in [0, 1] and (B, H/2, W/2) float32 inverse depth."""
+        """Yield (B, 3, H, W) float32 RGB in [0, 1] and (B, H/2, W/2) float32 inverse depth, NaN = unknown."""
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         pathtraced = Views(self.cache / "pathtraced")
         raycast = Views(self.cache / "raycast")
+        real = Labelled.pairs(self.rgbd_train) if self.mix.pairs and self.rgbd_train else Labelled([])
+        photos = Labelled(distil.load(self.cache / "labels") if self.mix.labels else [])
         pasted = [load_rendered(self.cache / "cutouts"), load_clipart(self.cache / "assets", np.random.default_rng(5))]
         step = self.first
         while True:
@@ -94,9 +141,17 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
             shape = crop_shape(np.random.default_rng([self.seed, step]), self.size(step))  # the same in every process
             images, targets = [], []
             for _ in range(self.batch):
-                source = raycast if any(raycast.index) and rng.random() < self.raycast_frac else pathtraced
-                view = source.draw(rng, self.outdoors_frac)
-                image, target = one(rng, view, pasted, self.paste_frac, shape)
+                kind = rng.random()
+                view: tuple[Array, Array, Array | None]
+                if kind < self.mix.pairs:
+                    view = real.draw(rng)
+                elif kind < self.mix.pairs + self.mix.labels:
+                    view = photos.draw(rng)
+                elif kind < self.mix.pairs + self.mix.labels + self.mix.raycast and any(raycast.index):
+                    view = raycast.draw(rng, self.mix.outdoors)
+                else:
+                    view = pathtraced.draw(rng, self.mix.outdoors)
+                image, target = one(rng, view, pasted, self.mix.pasted, shape)
                 images.append(image)
                 targets.append(target)
             step += 1
@@ -113,14 +168,22 @@ def crop_shape(rng: Rng, size: int) -> tuple[int, int]:
 
 
 def one(
-    rng: Rng, view: tuple[Array, Array, Array], pasted: list[list[Cutout]], paste_frac: float, shape: tuple[int, int]
+    rng: Rng,
+    view: tuple[Array, Array, Array | None],
+    pasted: list[list[Cutout]],
+    paste_frac: float,
+    shape: tuple[int, int],
 ) -> tuple[Array, Array]:
     """Return (h, w, 3) uint8 and (h/2, w/2) float32."""
     rgb, inverse, camera = view
     if rng.random() < paste_frac:
         for _ in range(int(rng.choice([1, 1, 1, 2]))):
             kind = pasted[0] if pasted[0] and rng.random() < 0.75 else pasted[1]
-            rgb, inverse = paste(rng, rgb, inverse, camera, kind[int(rng.integers(len(kind)))])
+            cutout = kind[int(rng.integers(len(kind)))]
+            if camera is None:
+                rgb, inverse = paste_before(rng, rgb, inverse, cutout)
+            else:
+                rgb, inverse = paste(rng, rgb, inverse, camera, cutout)
     rgb, inverse = crop(rng, rgb, inverse, shape)
     return photograph(rng, rgb), inverse
 

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from export import read_weights
 from losses import loss
-from samples import Batches
+from samples import Batches, Mix
 from torch import Tensor, nn
 
 from fgbg_data.depth.tiny_net import TinyNet, normalise
+
+SAVE_EVERY = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +34,17 @@ class Plan:
     encoder_lr: float = 3e-4
     decoder_lr: float = 1.5e-3
     warmup: int = 150
+    keep_every: int = 1000
+    """Steps between the checkpoints that are kept for judging; a multiple of SAVE_EVERY."""
     ema: float = 0.998
     frozen_stages: int = 2
     """Encoder stages, from the stem on, that keep ImageNet's weights: they are the dear ones, and know photos."""
-    raycast_frac: float = 0.12
-    outdoors_frac: float = 0.45
-    """More than there are: held-out outdoor views are learnt worse than rooms."""
-    paste_frac: float = 0.35
+    mix: Mix = Mix()
+    outline_weight: float = 0.0
+    """How much more the gradient term counts where depth jumps: see `losses.loss`."""
     seed: int = 0
     init: str = ""
-    """A checkpoint to start from; empty = ImageNet weights."""
+    """A checkpoint or exported weights to start from, in the cache; empty = ImageNet weights."""
 
     def size(self, step: int) -> int:
         """Side of the crops."""
@@ -66,11 +70,15 @@ def imagenet_encoder() -> dict[str, Tensor]:
     return dict(zip(names, state.values(), strict=True))
 
 
-def new_net(init: str = "") -> TinyNet:
-    """Build the network from a checkpoint's averaged weights, or from ImageNet's."""
+def new_net(init: Path | None = None) -> TinyNet:
+    """Build the network from a checkpoint's averaged weights, from exported weights, or from ImageNet's."""
     net = TinyNet()
     if init:
-        net.load_state_dict(torch.load(init, map_location="cpu", weights_only=True)["ema"])
+        state = {k: v.float() if v.dtype.is_floating_point else v for k, v in read_weights(init).items()}
+        result = net.load_state_dict(state, strict=False)
+        missing = [k for k in result.missing_keys if not k.endswith("num_batches_tracked")]
+        if missing or result.unexpected_keys:
+            raise RuntimeError(f"{init} does not fit the network: {(missing + result.unexpected_keys)[:3]}")
     else:
         result = net.encoder.load_state_dict(imagenet_encoder(), strict=False)
         if result.missing_keys:
@@ -121,7 +129,7 @@ def _average_gradients(parameters: list[nn.Parameter], workers: int) -> None:
         offset += p.numel()
 
 
-def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: int) -> None:
+def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: int, rgbd_train: Path | None) -> None:
     """Train as process `rank` of `workers`; rank 0 writes `runs/NAME/last.pt` and the log."""
     torch.set_num_threads(threads)
     folder = cache / "runs" / plan.name
@@ -132,7 +140,8 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
             "gloo", rank=rank, world_size=workers, init_method=f"file://{folder / 'rendezvous'}"
         )
     torch.manual_seed(plan.seed)
-    net = new_net(plan.init).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = new_net(cache / plan.init if plan.init else None)
+    net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     decoder = [p for n, p in net.named_parameters() if not n.startswith("encoder.")]
     groups = [
         {"params": list(net.encoder.parameters()), "lr": plan.encoder_lr},
@@ -160,9 +169,8 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
             plan.size,
             plan.batch // workers,
             step,
-            plan.raycast_frac,
-            plan.outdoors_frac,
-            plan.paste_frac,
+            plan.mix,
+            rgbd_train,
             plan.seed,
             rank,
         )
@@ -173,7 +181,7 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
         for group, lr in zip(optimizer.param_groups, base, strict=True):
             group["lr"] = lr * plan.rate(step)
         images = normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
-        value = loss(net(images), target.to(device))
+        value = loss(net(images), target.to(device), outline_weight=plan.outline_weight)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         _average_gradients(parameters, workers)
@@ -194,20 +202,28 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
-        if rank == 0 and (step % 200 == 0 or step == plan.steps):
+        if rank == 0 and (step % SAVE_EVERY == 0 or step == plan.steps):
             state = {"net": net.state_dict(), "ema": ema, "optimizer": optimizer.state_dict(), "step": step}
             save(last, state)
-            save(folder / f"step{step:06d}.pt", {"ema": ema, "step": step}) if step % 1000 == 0 else None
+            save(folder / f"step{step:06d}.pt", {"ema": ema, "step": step}) if step % plan.keep_every == 0 else None
     if workers > 1:
         torch.distributed.destroy_process_group()
 
 
-def fit(cache: Path, plan: Plan, device: str = "cpu", workers: int = 2, threads: int = 1) -> Path:
+def fit(
+    cache: Path,
+    plan: Plan,
+    device: str = "cpu",
+    workers: int = 2,
+    threads: int = 1,
+    rgbd_train: Path | None = None,
+) -> Path:
     """Train, or go on training; return the checkpoint."""
     rendezvous = cache / "runs" / plan.name / "rendezvous"
     rendezvous.unlink(missing_ok=True)
     if workers == 1:
-        run(0, 1, cache, plan, device, threads)
+        run(0, 1, cache, plan, device, threads, rgbd_train)
     else:
-        torch.multiprocessing.spawn(run, (workers, cache, plan, device, threads), nprocs=workers)  # type: ignore[no-untyped-call]
+        arguments = (workers, cache, plan, device, threads, rgbd_train)
+        torch.multiprocessing.spawn(run, arguments, nprocs=workers)  # type: ignore[no-untyped-call]
     return cache / "runs" / plan.name / "last.pt"
