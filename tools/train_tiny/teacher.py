@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -59,6 +60,23 @@ class Teacher:
         return total / len(self.short_sides)
 
 
+class Together:
+    """The mean of the standardised guesses of several estimators, whose errors differ."""
+
+    def __init__(self, *members: Callable[[Array], Array]) -> None:
+        self.members = members
+
+    def __call__(self, image: Array) -> Array:
+        """(H, W, 3) uint8 RGB -> (H, W) float32 of median 0, about 1 wide."""
+        total: Array = np.mean([standardised(member(image)) for member in self.members], 0)
+        return total
+
+
+def mirrored(member: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Return the estimator that averages with the guess for the mirror image."""
+    return lambda image: (member(image) + member(image[:, ::-1].copy())[:, ::-1]) / 2
+
+
 def standardised(depth: Array) -> Array:
     """(H, W) -> the same minus its median, over its mean absolute deviation."""
     centred = depth - np.median(depth)
@@ -77,11 +95,14 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=default, help="checkpoint (default: %(default)s)")
     parser.add_argument("--sides", type=int, nargs="+", default=list(SHORT_SIDES), help="short sides, multiples of 14")
     parser.add_argument("--single", action="store_true", help="do not average with the mirror image")
+    parser.add_argument("--with-tiny", action="store_true", help="average with the packaged tiny")
     parser.add_argument("--composites", type=int, default=200, help="how many of them (default: %(default)s)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    teacher = Teacher(arguments.weights, tuple(arguments.sides), not arguments.single)
+    teacher: Callable[[Array], Array] = Teacher(arguments.weights, tuple(arguments.sides), not arguments.single)
+    if arguments.with_tiny:
+        teacher = Together(teacher, mirrored(evaluate.estimator(None)))
     print(evaluate.table({"teacher": evaluate.judge(teacher, arguments.shared / "rgbd")}), flush=True)
     if arguments.composites:
         scores = judge_composites.judge(teacher, arguments.shared, arguments.composites)
