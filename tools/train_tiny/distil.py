@@ -84,8 +84,8 @@ def prepare(teacher: Callable[[Array], Array], files: list[Path], out: Path, lim
     return made
 
 
-def load(folder: Path) -> Iterator[tuple[Array, Array]]:
-    """Yield the pictures that are labelled by now, and their inverse depth as float16."""
-    for path in sorted(folder.glob("[0-9]*.npz")):
+def load(folder: Path, start: int = 0) -> Iterator[tuple[Array, Array]]:
+    """Yield the pictures that are labelled by now, without the first `start`, and their inverse depth as float16."""
+    for path in sorted(folder.glob("[0-9]*.npz"))[start:]:
         with np.load(path) as data:
             yield data["rgb"], data["inverse_depth"]

@@ -128,13 +128,15 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         pathtraced = Views(self.cache / "pathtraced")
         raycast = Views(self.cache / "raycast")
         real = Labelled.pairs(self.rgbd_train) if self.mix.pairs and self.rgbd_train else Labelled([])
-        photos = Labelled(distil.load(self.cache / "labels") if self.mix.labels else [])
+        photos = Labelled([])
         pasted = [load_rendered(self.cache / "cutouts"), load_clipart(self.cache / "assets", np.random.default_rng(5))]
         step = self.first
         while True:
-            if step % 50 == 0:
+            if step % 50 == 0 or step == self.first:
                 pathtraced.refresh()
                 raycast.refresh()
+                if self.mix.labels:
+                    photos.pictures += distil.load(self.cache / "labels", len(photos.pictures))
                 if not pasted[0]:
                     pasted[0] = load_rendered(self.cache / "cutouts")
             rng = np.random.default_rng([self.seed, self.rank, step])
@@ -145,7 +147,7 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
                 view: tuple[Array, Array, Array | None]
                 if kind < self.mix.pairs:
                     view = real.draw(rng)
-                elif kind < self.mix.pairs + self.mix.labels:
+                elif kind < self.mix.pairs + self.mix.labels and photos.pictures:
                     view = photos.draw(rng)
                 elif kind < self.mix.pairs + self.mix.labels + self.mix.raycast and any(raycast.index):
                     view = raycast.draw(rng, self.mix.outdoors)
