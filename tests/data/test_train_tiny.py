@@ -80,6 +80,17 @@ def test_outlines_weigh_more_than_slopes(recipe: SimpleNamespace) -> None:
     assert edge[1] - edge[0] > 0.04
 
 
+def test_soft_edges_of_a_label_do_not_forbid_sharp_ones(recipe: SimpleNamespace) -> None:
+    truth = torch.linspace(0, 1, 64).expand(1, 64, 64).contiguous()
+    sharp = (torch.arange(64) >= 32).float().expand(1, 64, 64).contiguous()
+    strict, lenient = (
+        recipe.losses.loss(sharp, truth, outline_weight=2.0, soft=torch.tensor([s])).item() for s in (False, True)
+    )
+    without = recipe.losses.loss(sharp, truth, gradient_weight=0.0).item()
+    assert strict > 1.3 * without
+    assert lenient < 1.1 * without
+
+
 # --- composites ------------------------------------------------------------------------------------
 
 

@@ -40,13 +40,13 @@ STEPS = (0.02, 0.04, 0.08)
 
 def composites(shared: Path, count: int = COUNT, side: int = SIDE) -> Iterator[tuple[Array, Array]]:
     """Yield (side, side, 3) uint8 RGB and its mask, (side, side) bool."""
-    kinds = [sorted(p.glob("*.png")) for p in sorted((shared / "real" / "cutouts").iterdir()) if p.is_dir()]
+    folders = sorted(p for p in (shared / "real" / "cutouts").glob("*") if p.is_dir())
     sources = (
         ([sorted((shared / "images" / "fg").glob("*.png"))], sorted((shared / "images" / "bg").glob("*.jpg"))),
-        (kinds, sorted((shared / "real" / "backgrounds").glob("*.jpg"))),
+        ([sorted(p.glob("*.png")) for p in folders], sorted((shared / "real" / "backgrounds").glob("*.jpg"))),
     )
     for kinds, backgrounds in sources:
-        if not backgrounds or not all(kinds) or not kinds:
+        if not backgrounds or not kinds or not all(kinds):
             raise FileNotFoundError(f"{shared}: expected images/fg, images/bg, real/cutouts and real/backgrounds")
     for number in range(count):
         rng = np.random.default_rng([2024, number])

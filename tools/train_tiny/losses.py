@@ -42,14 +42,17 @@ def far_weight(target: Tensor, known: Tensor, floor: float = 0.3) -> Tensor:
     return weight / mean(weight, known).clamp_min(1e-6)
 
 
-def gradient_matching(error: Tensor, truth: Tensor, known: Tensor, outline_weight: float, scales: int = 4) -> Tensor:
+def gradient_matching(
+    error: Tensor, truth: Tensor, known: Tensor, sharp: Tensor, outline_weight: float, scales: int = 4
+) -> Tensor:
     """Mean absolute step of the error between known neighbours, at several scales: edges and slopes agree.
 
     Args:
         error: (B, H, W) standardised prediction minus standardised truth.
         truth: (B, H, W) standardised truth.
         known: (B, H, W) bool.
-        outline_weight: added to the weight 1 of a step, in proportion to the step of the truth, up to JUMP.
+        sharp: (B, 1, 1) weight of every step, 0 for a truth with soft edges.
+        outline_weight: added to the weight of a step, in proportion to the step of the truth, up to JUMP.
         scales: each sees every other pixel of the one before.
     """
     total = error.new_zeros(())
@@ -59,7 +62,7 @@ def gradient_matching(error: Tensor, truth: Tensor, known: Tensor, outline_weigh
         for axis in (1, 2):
             (e1, e2), (t1, t2), (k1, k2) = (_neighbours(x, axis) for x in (e, t, k))
             jump = ((t1 - t2).abs() / JUMP).clamp(max=1)
-            total = total + ((e1 - e2).abs() * (1 + extra * jump) * (k1 & k2)).sum() / k.sum().clamp_min(1)
+            total = total + ((e1 - e2).abs() * (sharp + extra * jump) * (k1 & k2)).sum() / k.sum().clamp_min(1)
     return total
 
 
@@ -74,11 +77,13 @@ def loss(
     gradient_weight: float = 0.5,
     limit: float = 3.0,
     outline_weight: float = 0.0,
+    soft: Tensor | None = None,
 ) -> Tensor:
     """Compare (B, H, W) predictions with inverse depth of the same size; a scalar.
 
     With an `outline_weight`, the step at the outline of a thing counts more than slopes do: a pasted thing must end
-    where its mask ends.
+    where its mask ends. `soft` (B,) bool names targets whose edges are blurred, as a teacher's are: of them, only the
+    outlines that are sharp all the same, those of pasted things, teach edges.
 
     Errors beyond `limit` deviations weigh less, so that one thing in front of the lens does not rule a picture.
     """
@@ -89,5 +94,6 @@ def loss(
     error = standardise(prediction, known) - truth
     size = error.abs()
     size = torch.where(size < limit, size, limit + 0.2 * (size - limit))
-    steps = gradient_matching(error, truth, known, outline_weight)
+    sharp = torch.ones_like(target[:, :1, :1]) if soft is None else (~soft).to(target.dtype)[:, None, None]
+    steps = gradient_matching(error, truth, known, sharp, outline_weight)
     return mean(size * far_weight(target, known), known).mean() + gradient_weight * steps

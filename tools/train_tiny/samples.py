@@ -24,8 +24,8 @@ ASPECTS = (1.0, 1.0, 4 / 3, 4 / 3, 3 / 4, 16 / 9)  # width / height
 class Views:
     """All shards of a folder in memory; `refresh` takes in what was rendered since."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, outdoors_frac: float) -> None:
+        self.folder, self.outdoors_frac = folder, outdoors_frac
         self.shards: dict[Path, dict[str, Array]] = {}
         self.index: tuple[list[tuple[Path, int]], list[tuple[Path, int]]] = ([], [])  # rooms, outdoors
         self.refresh()
@@ -39,10 +39,10 @@ class Views:
                     for k, outdoors in enumerate(data["outdoors"]):
                         self.index[int(outdoors)].append((path, k))
 
-    def draw(self, rng: Rng, outdoors_frac: float) -> tuple[Array, Array, Array]:
+    def draw(self, rng: Rng) -> tuple[Array, Array, Array]:
         """Return rgb, inverse depth and camera of a random view."""
         rooms, outdoors = self.index
-        views = outdoors if outdoors and (not rooms or rng.random() < outdoors_frac) else rooms
+        views = outdoors if outdoors and (not rooms or rng.random() < self.outdoors_frac) else rooms
         path, k = views[int(rng.integers(len(views)))]
         shard = self.shards[path]
         return shard["rgb"][k], shard["inverse_depth"][k].astype(np.float32), shard["camera"][k]
@@ -91,7 +91,7 @@ class Mix:
     """Of all pictures, those with cut-outs pasted on."""
 
 
-class Batches(IterableDataset[tuple[Tensor, Tensor]]):
+class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """Endless batches from step `first` on; batch `step` depends only on the seed, the step and what is rendered.
 
     Args:
@@ -121,12 +121,15 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         self.cache, self.size, self.batch, self.first, self.rank = cache, size, batch, first, rank
         self.mix, self.rgbd_train, self.seed = mix, rgbd_train, seed
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (B, 3, H, W) float32 RGB in [0, 1] and (B, H/2, W/2) float32 inverse depth, NaN = unknown."""
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield RGB (B, 3, H, W) float32 in [0, 1], inverse depth (B, H/2, W/2) float32 with NaN = unknown, soft (B,).
+
+        `soft` is true for the teacher's labels, whose edges are blurred.
+        """
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
-        pathtraced = Views(self.cache / "pathtraced")
-        raycast = Views(self.cache / "raycast")
+        pathtraced = Views(self.cache / "pathtraced", self.mix.outdoors)
+        raycast = Views(self.cache / "raycast", self.mix.outdoors)
         real = Labelled.pairs(self.rgbd_train) if self.mix.pairs and self.rgbd_train else Labelled([])
         photos = Labelled([])
         pasted = [load_rendered(self.cache / "cutouts"), load_clipart(self.cache / "assets", np.random.default_rng(5))]
@@ -141,25 +144,25 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
                     pasted[0] = load_rendered(self.cache / "cutouts")
             rng = np.random.default_rng([self.seed, self.rank, step])
             shape = crop_shape(np.random.default_rng([self.seed, step]), self.size(step))  # the same in every process
-            images, targets = [], []
+            images, targets, soft = [], [], []
             for _ in range(self.batch):
                 kind = rng.random()
-                view: tuple[Array, Array, Array | None]
+                source: Views | Labelled = pathtraced
                 if kind < self.mix.pairs:
-                    view = real.draw(rng)
+                    source = real
                 elif kind < self.mix.pairs + self.mix.labels and photos.pictures:
-                    view = photos.draw(rng)
+                    source = photos
                 elif kind < self.mix.pairs + self.mix.labels + self.mix.raycast and any(raycast.index):
-                    view = raycast.draw(rng, self.mix.outdoors)
-                else:
-                    view = pathtraced.draw(rng, self.mix.outdoors)
-                image, target = one(rng, view, pasted, self.mix.pasted, shape)
+                    source = raycast
+                image, target = one(rng, source.draw(rng), pasted, self.mix.pasted, shape)
                 images.append(image)
                 targets.append(target)
+                soft.append(source is photos)
             step += 1
             yield (
                 torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255,
                 torch.from_numpy(np.stack(targets)),
+                torch.tensor(soft),
             )
 
 

@@ -177,11 +177,11 @@ def run(rank: int, workers: int, cache: Path, plan: Plan, device: str, threads: 
     )
     running, begin, begin_step = 0.0, time.perf_counter(), step
     while step < plan.steps:
-        images, target = next(batches)
+        images, target, soft = next(batches)
         for group, lr in zip(optimizer.param_groups, base, strict=True):
             group["lr"] = lr * plan.rate(step)
         images = normalise(images.to(device)).contiguous(memory_format=torch.channels_last)
-        value = loss(net(images), target.to(device), outline_weight=plan.outline_weight)
+        value = loss(net(images), target.to(device), outline_weight=plan.outline_weight, soft=soft.to(device))
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         _average_gradients(parameters, workers)
