@@ -67,8 +67,8 @@ class Layout:
     """The split whose shards are listed."""
     shards: list[ShardLocation] = field(default_factory=list)
     """Its shards, in order."""
-    missing: list[tuple[str, int]] = field(default_factory=list)
-    """What is wrong with shards that cannot be read, each with the number of samples that it should hold."""
+    missing: list["MissingShard"] = field(default_factory=list)
+    """Shards that cannot be read."""
     fingerprint: str = ""
     """Fingerprint of the dataset; empty if neither manifest nor record states it."""
     unfinished: str = ""
@@ -89,6 +89,17 @@ class FoundSplit(NamedTuple):
     """Names of their files without suffix, in order."""
     names: Listing
     """What the folder holds."""
+
+
+class MissingShard(NamedTuple):
+    """A shard that a dataset should have and that cannot be read."""
+
+    stem: str
+    """Name of its files without suffix."""
+    problem: str
+    """What is wrong, with the location of the file."""
+    samples: int
+    """Number of samples that it should hold."""
 
 
 def find_shards(root: Location, split: str) -> Layout:
@@ -189,6 +200,7 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
 
 def _add_listed(folder: Location, names: Listing, entry: ShardEntry, layout: Layout) -> None:
     """Add a shard that the manifest lists; its files of another size, or of unknown formats, are left out."""
+    stem = shard_stem(entry.split, entry.index)
     problems, files = [], {}
     for format_name, file in entry.files.items():
         location, found = locations.join(folder, file.name), names.get(file.name)
@@ -201,10 +213,9 @@ def _add_listed(folder: Location, names: Listing, entry: ShardEntry, layout: Lay
         else:
             files[format_name] = file.name
     if not files:
-        where = locations.join(folder, shard_stem(entry.split, entry.index))
-        layout.missing.append(("; ".join(problems) or f"{where}: has no file in {MANIFEST}", entry.samples))
+        problem = "; ".join(problems) or f"{locations.join(folder, stem)}: has no file in {MANIFEST}"
+        layout.missing.append(MissingShard(stem, problem, entry.samples))
         return
-    stem = shard_stem(entry.split, entry.index)
     layout.shards.append(
         ShardLocation(
             folder=folder,
@@ -302,7 +313,7 @@ def _add_recorded(folder: Location, stem: str, names: Listing, record: ShardReco
         problem = (
             f"{locations.join(folder, stem)}: no file of it has the size that its record says; truncated or missing"
         )
-        layout.missing.append((problem, record.samples))
+        layout.missing.append(MissingShard(stem, problem, record.samples))
 
 
 def _check_split(root: Location, layout: Layout) -> None:

@@ -55,14 +55,14 @@ class SplitReader:
         self._options = format_options(layout.manifest.identity.config.values if layout.manifest else {})
         self._reset()
         if layout.missing and not skip:
-            problem, samples = layout.missing[0]
+            first = layout.missing[0]
             more = f" ({len(layout.missing) - 1} more shards are bad)" if len(layout.missing) > 1 else ""
             raise ShardError(
-                f"{problem} ({samples} samples). Copy it again, or run the same build command, or open with "
-                f'on_error="skip"{more}'
+                f"{first.problem} ({first.samples} samples). Copy it again, or run the same build command, or open "
+                f'the dataset with on_error="skip"{more}'
             )
-        for problem, samples in layout.missing:
-            self.skip(problem.partition(": ")[0], problem, samples)
+        for missing in layout.missing:
+            self.skip(missing.stem, missing.problem, missing.samples)
         self.shards: list[ShardLocation] = []
         """The shards that are read."""
         self.format_names: list[str] = []
