@@ -3,7 +3,7 @@
 MASK_METRICS = ("mask_iou", "mask_dice", "mask_f1")
 DEPTH_METRICS = ("mse", "rmse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")
 PER_IMAGE = "_img"
-"""Suffix of the mean over images; a name without it means: pooled over all pixels."""
+"""Suffix of metrics that are means over images; all others are pooled over all pixels."""
 
 
 def with_per_image(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -38,5 +38,3 @@ SIZE = option(
     type=click.IntRange(min=1),
     help="Resize the shorter side of images to this many px for the networks.  [as in training]",
 )
-SIZE_ALIASES = {"--img-size": "--size", "--batch-size": "--batch"}
-"""Names that timm has for options of `eval` and `predict`."""

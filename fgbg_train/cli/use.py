@@ -15,7 +15,6 @@ from fgbg_train.cli.common import (
     LIMIT,
     ON_ERROR,
     SIZE,
-    SIZE_ALIASES,
     WORKERS,
     choices,
     option,
@@ -23,8 +22,13 @@ from fgbg_train.cli.common import (
 )
 from fgbg_train.config import PRESETS, FitConfig
 
+IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
+"""Names that timm has for the same options."""
 
-@click.command("eval", cls=Command, aliases=SIZE_ALIASES, short_help="Measure a checkpoint on the splits of a dataset.")
+
+@click.command(
+    "eval", cls=Command, aliases=IMAGE_SIZE | BATCH_SIZE, short_help="Measure a checkpoint on the splits of a dataset."
+)
 @click.argument("checkpoint")
 @click.argument("data")
 @click.option("--split", "splits", multiple=True, help="Measure on this split; may be repeated.  [all but train]")
@@ -72,7 +76,7 @@ def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool,
     Console().print(table)
 
 
-@click.command(cls=Command, aliases={"--img-size": "--size"}, short_help="Predict mask and depth of pictures.")
+@click.command(cls=Command, aliases=IMAGE_SIZE, short_help="Predict mask and depth of pictures.")
 @click.argument("checkpoint")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the results to this folder.")

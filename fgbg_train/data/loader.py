@@ -38,7 +38,7 @@ class Loader:
         self._loader: DataLoader[Batch] | None = None
 
     def read(self, segments: Iterable[Segment]) -> Iterator[Batch]:
-        """Yield the batches of segments, in order. Whether a segment is cached is decided when it begins.
+        """Yield the batches of segments, in order. A segment that is cached when it begins needs no workers.
 
         Raises:
             DataError: a sample cannot be read.
@@ -60,7 +60,7 @@ class Loader:
         self._loader = None
 
     def _start(self) -> "DataLoader[Batch]":
-        """Make the workers, by a fork server: a fork of this process could inherit locks that its threads hold."""
+        """Start the workers by a fork server; a fork of this process could inherit locks that its threads hold."""
         return DataLoader(
             InWorkers(self._reader),
             batch_sampler=self._requests,
@@ -85,7 +85,10 @@ class InWorkers(Dataset[Batch]):
         self._reader = reader
 
     def __getitems__(self, items: Sequence[Item]) -> Batch | FgbgError:
-        """Return a batch, or the error: torch would add the traceback of the worker to the text of a raised error."""
+        """Return a batch, or the error that prevents it.
+
+        It is not raised here, because torch adds the traceback of the worker to the text of a raised error.
+        """
         try:
             return self._reader.read(items)
         except FgbgError as error:

@@ -10,7 +10,7 @@ is at 1 and the farthest at 10.
 Source: Eigen, Puhrsch, Fergus 2014, "Depth Map Prediction from a Single Image", for abs_rel and the strict `<` of the
 deltas (the code of Hu et al. has `<=`); Laina et al. 2016 for lg10.
 
-Masks are cut at 0.5. Two empty masks agree perfectly: 1. Dice and F1 are the same number.
+Masks are cut at 0.5. Two empty masks agree perfectly, which gives 1. Dice and F1 are the same number.
 """
 
 import math
@@ -22,7 +22,7 @@ from torch import Tensor
 from fgbg_train.metric_names import MASK_METRICS, METRICS, PER_IMAGE
 
 HIGHER_IS_BETTER = frozenset({"delta1", "delta2", "delta3", *MASK_METRICS})
-"""Metrics of which a higher value is better; of all others a lower one is."""
+"""Metrics for which higher is better; for all others, lower is better."""
 
 NEAREST, FARTHEST = 1.0, 10.0
 """Range of positive depth."""
@@ -31,18 +31,18 @@ _SUMMED = ("mse", "mae", "abs_rel", "lg10", "delta1", "delta2", "delta3")
 
 
 def positive_depth(v: Tensor) -> Tensor:
-    """Return positive depth z in [1, 10], larger = farther, of inverse depth v in [0, 1]."""
+    """Turn inverse depth v in [0, 1] into positive depth z in [1, 10], larger = farther."""
     near, far = 1 / NEAREST, 1 / FARTHEST
     return 1 / (far + (near - far) * v)
 
 
 def better(name: str, value: float, than: float | None) -> bool:
-    """Return whether a value of a metric is better than another one. If there is no other one (None), it is.
+    """Return whether a value of a metric is better than another one; any value is better than None.
 
     Args:
         name: the metric, with or without `_img`.
         value: the value.
-        than: the other value.
+        than: the other value, or None.
     """
     if than is None:
         return True

@@ -72,5 +72,5 @@ class Tally:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Tally":
-        """Return the tally of which `state` was taken."""
+        """Return the tally that `state` came from."""
         return cls(MetricSums(dict(state["metrics"])), dict(state["losses"]), state["images"])

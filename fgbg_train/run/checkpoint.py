@@ -18,7 +18,7 @@ from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
 
 FORMAT, VERSION = "fgbg-train checkpoint", 1
-"""What each file says about itself."""
+"""Format and version, which each file holds."""
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:

@@ -108,7 +108,7 @@ class Learner:
         return total, tally
 
     def _explained(self, error: RuntimeError, step: Step) -> TrainError | None:
-        """Return an error that says what to change, or None if there is nothing to say."""
+        """Return an error that tells the user what to change, or None if the user cannot change anything."""
         if self.config.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             first_line = next(iter(str(error).splitlines()), "")
             return CompileError(
