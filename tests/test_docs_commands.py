@@ -36,6 +36,7 @@ def known_options() -> set[str]:
     """Return the options of all commands, and those that a script of benchmarks/ or tools/ reads."""
     every = [command for program in PROGRAMS.values() for command in program.commands.values()]
     options = {name for command in every for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    options |= {alias for command in every for alias in getattr(command, "aliases", {})}
     scripts = {name for path in SCRIPTS for name in re.findall(r'"(--[a-z0-9-]+)"', path.read_text(encoding="utf-8"))}
     return options | scripts | {"--help"}
 
