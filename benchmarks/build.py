@@ -172,12 +172,11 @@ def pixels_alone(options: argparse.Namespace, folder: Path, cores: int) -> float
 def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: float = 10) -> float:
     from fgbg_data.building.prepare import prepare
     from fgbg_data.building.rendering import finish_sample
-    from fgbg_data.codecs.encode import encode_files
     from fgbg_data.compositing.compose import compose
     from fgbg_data.config import BuildConfig
     from fgbg_data.dataset.statistics import Sums
+    from fgbg_data.fields.samples import encode_files, sample_digest
     from fgbg_data.runtime.malloc import keep_freed_memory
-    from fgbg_data.sample import sample_digest
 
     keep_freed_memory()
     cv2.setNumThreads(1)

@@ -17,9 +17,9 @@ from fgbg_data import BuildConfig, build
 from fgbg_data.building.forecast import estimator_calls
 from fgbg_data.building.prepare import prepare
 from fgbg_data.demo import write_demo
-from fgbg_data.sample import DEPTH_FIELDS
 from fgbg_train import FitConfig, evaluate, fit
 
+DEPTH_FIELDS = ("depth", "depth_composed")
 METRICS = ("mask_iou", "rmse", "mae", "abs_rel", "delta1")
 
 

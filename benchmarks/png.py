@@ -18,7 +18,7 @@ from PIL import Image
 
 from fgbg_data import open_dataset
 from fgbg_data.codecs import png
-from fgbg_data.codecs.encode import encode_depth, encode_mask
+from fgbg_data.codecs.pictures import encode_depth, encode_mask
 
 STRATEGIES = {
     "default": cv2.IMWRITE_PNG_STRATEGY_DEFAULT,

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fgbg_data.codecs.depth_codes import quantise_depth
-from fgbg_data.codecs.encode import encode_depth
+from fgbg_data.codecs.pictures import encode_depth
 from fgbg_data.config import Device
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "fgbg_data": [
         *("errors", "text", "options", "registry", "command_line", "key", "sample", "splits", "runtime", "pictures"),
-        *("codecs", "drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building"),
+        *("codecs", "fields", "drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building"),
         *("deriving", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],
     "fgbg_train": [

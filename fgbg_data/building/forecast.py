@@ -8,9 +8,9 @@ from pathlib import Path
 from fgbg_data.building.prepare import PreparedBuild
 from fgbg_data.building.source_depth import estimate_sources, num_calls
 from fgbg_data.building.worker import BuildWork, Worker
-from fgbg_data.codecs.encode import encode_files
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
+from fgbg_data.fields.samples import encode_files
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.shards.registry import format_options, load_format

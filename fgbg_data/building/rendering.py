@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from fgbg_data.codecs.encode import decode_pixels, encode_image
+from fgbg_data.codecs.pictures import decode_pixels, encode_image
 from fgbg_data.compositing.compose import Composite
 from fgbg_data.compositing.plan import Placement
 from fgbg_data.config import BuildConfig
+from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Meta, Sample
 
 
@@ -24,5 +25,6 @@ def finish_sample(config: BuildConfig, placement: Placement, composite: Composit
         "attempt": placement.attempt,
         "mask_area_px": int(np.count_nonzero(composite.mask)),
     }
-    image = decode_pixels("image", data, placement.key)
-    return Sample(key=placement.key, image=image, mask=composite.mask, meta=meta, image_file=data)
+    image = decode_pixels(data, FIELDS["image"].file_type, placement.key)
+    arrays = {"image": image, "mask": composite.mask}
+    return Sample(key=placement.key, meta=meta, arrays=arrays, files={"image": data})

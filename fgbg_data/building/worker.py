@@ -3,9 +3,8 @@
 import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from fgbg_data.building.estimating import EstimatorAccess, estimate
 from fgbg_data.building.rendering import finish_sample
 from fgbg_data.building.source_depth import SourceDepth
 from fgbg_data.codecs.depth_codes import quantise_depth
-from fgbg_data.codecs.encode import encode_files
 from fgbg_data.compositing.compose import compose
 from fgbg_data.compositing.composed_depth import compose_depth
 from fgbg_data.compositing.plan import Placement, Plan, ShardRange, drawn_stand
@@ -23,6 +21,7 @@ from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, PlacementError, option
+from fgbg_data.fields.samples import encode_files
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards import ShardSpec, load_format
@@ -192,6 +191,5 @@ class Worker:
             how = cv2.INTER_NEAREST_EXACT if field == config.composed_field else cv2.INTER_AREA
             depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=how)
         codes, low, high = quantise_depth(depth, config.depth_bits)
-        meta = sample.meta | {f"{field}_min": low, f"{field}_max": high, "depth_bits": config.depth_bits}
-        changed: dict[str, Any] = {field: codes, "meta": meta}
-        return replace(sample, **changed)
+        meta = {f"{field}_min": low, f"{field}_max": high, "depth_bits": config.depth_bits}
+        return sample.with_field(field, codes, meta)

@@ -1,12 +1,10 @@
-"""The checks of one sample by itself: its meta, its mask and its depth. All functions are pure."""
+"""The checks of one sample by itself: its meta, and each of its fields. All functions are pure."""
 
-import math
 from collections.abc import Iterator
 
-import numpy as np
-
+from fgbg_data.fields import FIELDS
 from fgbg_data.key import SampleKey
-from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample
+from fgbg_data.sample import Sample
 
 META_TYPES: dict[str, type | tuple[type, ...]] = {
     "key": str,
@@ -23,11 +21,10 @@ META_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def inspect_sample(sample: Sample) -> Iterator[str]:
-    """Yield what is wrong with a decoded sample: first its meta, and if that is complete, its mask and its depth."""
-    meta = sample.meta
-    depths = {name: codes for name in DEPTH_FIELDS if (codes := sample.array(name)) is not None}
-    types = META_TYPES | {f"{name}_{end}": (int, float) for name in depths for end in ("min", "max")}
-    types |= {"depth_bits": int} if depths else {}
+    """Yield what is wrong with a decoded sample: first its meta, and if that is complete, its fields."""
+    meta, types = sample.meta, dict(META_TYPES)
+    for name in sample.arrays:
+        types |= FIELDS[name].meta_types
     wrong = [name for name, kind in types.items() if not isinstance(meta.get(name), kind)]
     if wrong:
         yield f"meta fields missing or of the wrong type: {', '.join(wrong)}"
@@ -35,42 +32,5 @@ def inspect_sample(sample: Sample) -> Iterator[str]:
     expected = str(SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"]))
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
         yield f"its meta is that of {expected}"
-    yield from _inspect_mask(sample.mask, meta)
-    for name, codes in depths.items():
-        yield from _inspect_depth(name, codes, meta)
-
-
-def _inspect_mask(mask: Array, meta: Meta) -> Iterator[str]:
-    area = int(np.count_nonzero(mask))
-    if int(np.count_nonzero(mask == 255)) != area:
-        yield f"its mask is not binary: it holds {', '.join(str(value) for value in np.unique(mask)[:5])}"
-    if area != meta["mask_area_px"]:
-        yield f"its mask covers {area} px, its meta says {meta['mask_area_px']}"
-    if not area:
-        yield "its mask is empty"
-        return
-    if len(meta["box"]) != 4 or not all(isinstance(side, int) for side in meta["box"]):
-        yield f"its meta has the box {meta['box']}, expected [top, left, height, width]"
-        return
-    top, left, height, width = meta["box"]
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    inside = top <= rows[0] and rows[-1] < top + height and left <= columns[0] and columns[-1] < left + width
-    if not inside:
-        yield (
-            f"its mask covers rows {rows[0]} to {rows[-1]} and columns {columns[0]} to {columns[-1]}, which is outside "
-            f"of the box {meta['box']} of its meta"
-        )
-
-
-def _inspect_depth(name: str, codes: Array, meta: Meta) -> Iterator[str]:
-    bits, low, high = meta["depth_bits"], meta[f"{name}_min"], meta[f"{name}_max"]
-    if not 1 <= bits <= 16 or not (math.isfinite(low) and math.isfinite(high) and low <= high):
-        yield f"its meta gives the {name} {bits} bits from {low} to {high}"
-        return
-    if np.any(codes & np.uint16((1 << (16 - bits)) - 1)):
-        yield f"its {name} holds codes that do not fit into {bits} bits"
-        return
-    levels = codes >> np.uint16(16 - bits)
-    span = (0, 2**bits - 1 if high > low else 0)
-    if (int(levels.min()), int(levels.max())) != span:
-        yield f"its {name} spans levels {levels.min()} to {levels.max()}, expected {span[0]} to {span[1]}"
+    for name, array in sample.arrays.items():
+        yield from FIELDS[name].problems(name, array, meta)

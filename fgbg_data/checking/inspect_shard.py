@@ -10,10 +10,11 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
+from fgbg_data.fields.samples import sample_digest
 from fgbg_data.key import KINDS
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import file_sha256
-from fgbg_data.sample import Sample, sample_digest
+from fgbg_data.sample import Sample
 from fgbg_data.shards import FORMATS, ShardIndex, ShardReader, load_format
 from fgbg_data.shards.registry import format_suffixes
 
@@ -229,7 +230,7 @@ def _read_sample(
     image, mask = values["image"], values["mask"]
     if image.shape[:2] != mask.shape:
         return None, [f"its image is {image.shape[:2]} and its mask {mask.shape}"]
-    return Sample(key=key, image_file=b"", **values), []
+    return Sample(key=key, meta=values.pop("meta"), arrays=values), []
 
 
 def _first_difference(found: list[str], expected: list[str]) -> str:

@@ -123,7 +123,7 @@ class Rerenderer:
         rendered = finish_sample(self.config, placement, composite)
         found = []
         for name in ("image", "mask"):
-            stored, again = getattr(sample, name), rendered.array(name)
+            stored, again = sample[name], rendered.array(name)
             if again is None or stored.shape != again.shape:
                 found.append(f"its {name} has another size than its sources give")
             elif not np.array_equal(stored, again):

@@ -10,10 +10,11 @@ from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError, option
+from fgbg_data.fields import FIELDS, pixel_fields
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Sample
+from fgbg_data.sample import Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +78,18 @@ def stats(
     shards = [(number, shard) for number, reader in enumerate(splits) for shard in range(len(reader.shards))]
     if not shards:
         return []
-    total, samples, sizes = Sums(), 0, dict.fromkeys(FIELDS, 0)
+    first = splits[shards[0][0]]
+    fields = first.shard_index(0).fields
+    total, samples, sizes = Sums(), 0, dict.fromkeys(fields, 0)
     unknown = set()
     count = functools.partial(_recompute if recompute else _from_record, splits)
     for part in map_with_progress(count, shards, jobs=jobs if recompute else 1, progress=progress, verb="stats"):
         total.add(part.sums)
         samples += part.samples
-        for name in FIELDS:
+        for name in fields:
             sizes[name] += part.bytes.get(name, 0)
             if name not in part.bytes:
                 unknown.add(name)
-    first = splits[shards[0][0]]
     return [
         FieldStats(
             name=name,
@@ -98,7 +100,7 @@ def stats(
             mean=total.fields[name].mean if name in total.fields else [],
             std=total.fields[name].std if name in total.fields else [],
         )
-        for name in first.shard_index(0).fields
+        for name in fields
     ]
 
 
@@ -128,14 +130,14 @@ def _recompute(splits: list[SplitReader], task: tuple[int, int]) -> _ShardStats:
     reader, index = split.reader(shard), split.shard_index(shard)
     sums = Sums()
     for number, key in enumerate(split.keys_of_shard(shard)):
-        arrays = {name: reader.read(number, name) for name in PIXEL_FIELDS if name in index.fields}
-        sums.add_sample(Sample(key=key, meta={}, image_file=b"", **arrays), reader.depth_bits(number) or 16)
+        arrays = {name: reader.read(number, name) for name in pixel_fields(index.fields)}
+        sums.add_sample(Sample(key=key, meta={}, arrays=arrays), reader.depth_bits(number) or 16)
     return _ShardStats(len(index.keys), sums, index.stored_bytes())
 
 
 def _shape(split: SplitReader, field: str) -> tuple[int, ...]:
     """Return the shape of a field's array in the first sample of a split."""
-    if field not in PIXEL_FIELDS:
+    if field == "meta":
         return ()
     channels = FIELDS[field].channels
     return (*split.reader(0).picture_size(0, field), *((channels,) if channels else ()))

@@ -151,10 +151,11 @@ def _first(entries: dict[str, Any]) -> Any:
 
 
 def _ordered(fields: dict[str, Any]) -> list[str]:
-    """Return the names of fields in the order of the FIELDS table; `dataset.json` sorts them by the alphabet."""
-    from fgbg_data.sample import FIELDS
+    """Return the names of fields in the order of a tar; `dataset.json` sorts them by the alphabet."""
+    from fgbg_data.fields import fields_in_order
 
-    return sorted(fields, key=lambda name: ([*FIELDS, name].index(name), name))
+    known = fields_in_order(fields)
+    return [*known, *sorted(fields.keys() - set(known))]
 
 
 def _how_made(about: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Arrays to bytes and back.
+"""Arrays to bytes and back: JPEG and PNG files, resizing, depth codes.
 
-In: arrays as the FIELDS table declares them. Out: JPEG and PNG files, and the arrays that a reader decodes.
+In: pixels, or a file. Out: a file, or pixels of the size asked for; damaged files are refused.
 """

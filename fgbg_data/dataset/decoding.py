@@ -6,12 +6,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from fgbg_data.codecs.depth_codes import dequantise_depth
-from fgbg_data.codecs.fields import mask_coverage, resize_field
+from fgbg_data.codecs.resize import mask_coverage, resize_by_area
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ConfigError, ShardError
+from fgbg_data.fields import FIELDS
 from fgbg_data.options import one_of, parse_size
-from fgbg_data.sample import FIELDS, Array, Meta
+from fgbg_data.sample import Array, Meta
 from fgbg_data.shards import ShardReader
 
 Fields = str | tuple[str, ...] | list[str]
@@ -27,10 +28,8 @@ MaskAs = Literal["binary", "coverage"]
 class ReadOptions:
     """What of a sample is read, and in which form; the options of `open_dataset`, checked."""
 
-    fields: tuple[str, ...]
-    """Names of the fields to read."""
-    all_fields: bool
-    """Whether these are simply all fields, so that a dataset need not have each."""
+    fields: tuple[str, ...] | None
+    """Names of the fields to read; None is every field that the dataset has."""
     size: tuple[int, int] | None
     """(height, width) of image, mask and depth; None is as stored."""
     on_error: OnError
@@ -46,13 +45,11 @@ class ReadOptions:
         Raises:
             ConfigError: a value is not one of those that exist.
         """
-        names = tuple(FIELDS) if fields is None else parse_fields(fields)
         one_of("on_error", on_error, get_args(OnError))
         one_of("depth_as", depth_as, get_args(DepthAs))
         one_of("mask_as", mask_as, get_args(MaskAs))
         return cls(
-            fields=names,
-            all_fields=fields is None,
+            fields=None if fields is None else parse_fields(fields),
             size=parse_height_width(size),
             on_error=on_error,
             depth_as=depth_as,
@@ -73,7 +70,7 @@ def parse_fields(fields: Fields) -> tuple[str, ...]:
     if not names:
         raise ConfigError(f"fields is empty: expected some of {', '.join(FIELDS)}")
     for name in names:
-        one_of("fields", name, tuple(FIELDS))
+        one_of("fields", name, FIELDS)
     return names
 
 
@@ -109,7 +106,8 @@ def read_sample(split: SplitReader, number: int, options: ReadOptions) -> Loaded
     reader = split.reader(shard)
     there = split.shard_index(shard).fields
     values: dict[str, Any] = {"key": split.key_in_shard(shard, index)}
-    for field in options.fields:
+    names = _all_fields(split, there) if options.fields is None else options.fields
+    for field in names:
         if field not in there:
             if _must_be_there(field, split, options):
                 raise ShardError(f"{_where(split, number)}: has no {field}; it holds {', '.join(there)}")
@@ -122,7 +120,7 @@ def read_sample(split: SplitReader, number: int, options: ReadOptions) -> Loaded
     if "image" in values and "mask" in values and values["image"].shape[:2] != values["mask"].shape:
         shapes = {name: values[name].shape[:2] for name in ("image", "mask")}
         raise ShardError(f"{_where(split, number)}: image and mask differ in size ({shapes})")
-    return LoadedSample(values, options.fields)
+    return LoadedSample(values, FIELDS.own if options.fields is None else names)
 
 
 def _must_be_there(field: str, split: SplitReader, options: ReadOptions) -> bool:
@@ -130,7 +128,12 @@ def _must_be_there(field: str, split: SplitReader, options: ReadOptions) -> bool
     manifest = split.layout.manifest
     if manifest is not None and field in manifest.fields:
         return True
-    return not FIELDS[field].optional and not options.all_fields
+    return not FIELDS[field].optional and options.fields is not None
+
+
+def _all_fields(split: SplitReader, there: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields that a sample should have: those of its manifest, or without one those of its shard."""
+    return there if split.layout.manifest is None else split.layout.manifest.known_fields
 
 
 def _depth(split: SplitReader, number: int, field: str, image: Array | None, options: ReadOptions) -> Array:
@@ -143,7 +146,7 @@ def _depth(split: SplitReader, number: int, field: str, image: Array | None, opt
     depth = dequantise_depth(codes, reader.depth_bits(index) or 16)
     size = options.size or (image.shape[:2] if image is not None else reader.picture_size(index, "image"))
     if depth.shape != size:
-        depth = resize_field(field, depth, size)
+        depth = resize_by_area(depth, size)
     if options.depth_as == "raw":
         low, high = _depth_range(field, reader.read(index, "meta"), _where(split, number))
         depth = np.float32(low) + depth * np.float32(high - low)

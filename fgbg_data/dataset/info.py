@@ -7,8 +7,8 @@ from fgbg_data.dataset.json_files import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
+from fgbg_data.fields import FIELDS
 from fgbg_data.runtime import locations
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS
 
 
 def info(path: str | Path) -> dict[str, Any]:
@@ -79,6 +79,6 @@ def _fields_found(store: SplitReader) -> dict[str, Any]:
     reader, fields = store.reader(0), store.shard_index(0).fields
     found = {}
     for name in fields:
-        shape = list(reader.picture_size(0, name)) if name in PIXEL_FIELDS else []
+        shape = list(reader.picture_size(0, name)) if name != "meta" else []
         found[name] = {"dtype": FIELDS[name].dtype, "shape": shape + [3] * (FIELDS[name].channels == 3)}
     return found

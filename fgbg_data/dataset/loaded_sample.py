@@ -5,8 +5,9 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from fgbg_data.fields import FIELDS
 from fgbg_data.options import nearest
-from fgbg_data.sample import FIELDS, Array, Meta
+from fgbg_data.sample import Array, Meta
 
 
 class LoadedSample(Mapping[str, Any]):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -20,11 +21,11 @@ from fgbg_data.dataset.json_files import (
 from fgbg_data.dataset.record import FileEntry, ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
+from fgbg_data.fields import FIELDS, fields_in_order, pixel_fields
 from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.shards.spec import ShardSpec
 
@@ -126,14 +127,14 @@ class Manifest:
     """Source -> licence, author and url, as far as `sources.csv` gives them."""
 
     def __post_init__(self) -> None:
-        for name, about in FIELDS.items():
-            if name in self.fields:
-                try:
-                    _check_field(name, self.fields[name])
-                except JsonError as error:
-                    raise error.inside(name).inside("fields") from None
-            elif not about.optional:
+        for name in FIELDS.own:
+            if name not in self.fields and not FIELDS[name].optional:
                 raise JsonError("is missing").inside(name).inside("fields")
+        for name in self.known_fields:
+            try:
+                _check_field(name, self.fields[name])
+            except JsonError as error:
+                raise error.inside(name).inside("fields") from None
 
     @classmethod
     def begin(
@@ -187,8 +188,7 @@ class Manifest:
             shards.append(ShardEntry(record.split, record.index, record.samples, files))
         statistics = {
             name: FieldStatistics(self.samples, tuple(sums.fields[name].mean), tuple(sums.fields[name].std))
-            for name in FIELDS  # in this order, whether records come from memory or from files that sort their keys
-            if name in sums.fields
+            for name in fields_in_order(sums.fields)  # records from files sort their keys, those in memory do not
         }
         return replace(self, complete=True, shards=tuple(shards), statistics=statistics)
 
@@ -204,10 +204,15 @@ class Manifest:
             return None
         return sum(file.bytes for shard in self.shards for file in shard.files.values())
 
+    @cached_property
+    def known_fields(self) -> tuple[str, ...]:
+        """Names of its fields, in the order of a tar, without those of packages that are not installed."""
+        return fields_in_order(self.fields)
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Pixel field -> shape of its array, (H, W) or (H, W, 3), in the order of FIELDS."""
-        return {name: self.fields[name].shape for name in PIXEL_FIELDS if name in self.fields}
+        """Pixel field -> shape of its array, (H, W) or (H, W, 3), in the order of a tar."""
+        return {name: self.fields[name].shape for name in pixel_fields(self.fields)}
 
 
 def declared_fields(spec: ShardSpec) -> dict[str, FieldInfo]:
@@ -219,7 +224,7 @@ def declared_fields(spec: ShardSpec) -> dict[str, FieldInfo]:
 
 
 def _check_field(name: str, found: FieldInfo) -> None:
-    """Refuse a field of the FIELDS table that another program made, or that was edited.
+    """Refuse a field that another program made, or that was edited.
 
     Raises:
         JsonError: it is another one.
@@ -227,9 +232,9 @@ def _check_field(name: str, found: FieldInfo) -> None:
     known = FIELDS[name]
     if found.dtype != known.dtype:
         raise JsonError(f"expected {known.dtype}, found {found.dtype}").inside("dtype")
-    if found.suffix not in {known.suffix.format(image=codec) for codec in ("jpg", "png")}:
+    if found.suffix not in known.file_suffixes:
         raise JsonError(f"expected another suffix than {found.suffix!r}").inside("suffix")
-    if name in PIXEL_FIELDS:
+    if name != "meta" and known.decode_file is None:
         channels = (known.channels,) if known.channels else ()
         if len(found.shape) != 2 + len(channels) or found.shape[2:] != channels:
             expected = "[height, width, 3]" if channels else "[height, width]"

@@ -117,8 +117,10 @@ class Dataset(Sequence[LoadedSample]):
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the fields that are read, of those that the dataset has."""
-        there = self._fields_there()
-        return tuple(name for name in self._options.fields if there is None or name in there)
+        there, asked = self._fields_there(), self._options.fields
+        if asked is None:
+            return there or ()
+        return tuple(name for name in asked if there is None or name in there)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -288,7 +290,7 @@ class Dataset(Sequence[LoadedSample]):
     def _fields_there(self) -> tuple[str, ...] | None:
         """Return the fields of the dataset: those of its manifest, or of its first shard; None if both are unknown."""
         if self.manifest is not None:
-            return tuple(self.manifest.fields)
+            return self.manifest.known_fields
         try:
             return self._reader.shard_index(0).fields if self._reader.shards else None
         except ShardError:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-import numpy as np
-
 from fgbg_data.dataset.json_files import JsonError, Within, from_json, to_json
-from fgbg_data.sample import DEPTH_FIELDS, FIELDS, Array, Sample
+from fgbg_data.fields import FIELDS
+from fgbg_data.sample import Sample
 
 Natural = Annotated[int, Within(0, 2**128)]
 
@@ -52,15 +51,10 @@ class Sums:
 
     def add_sample(self, sample: Sample, depth_bits: int) -> None:
         """Add the pixels of one sample; depth counts as b-bit levels."""
-        self._add("image", _image_sums(sample.image))
-        area = int(np.count_nonzero(sample.mask))
-        self._add("mask", FieldSums(255, sample.mask.size, [255 * area], [255 * 255 * area]))
-        for name in DEPTH_FIELDS:
-            codes = sample.array(name)
-            if codes is not None:
-                levels = (codes >> np.uint16(16 - depth_bits)).astype(np.uint64)
-                squares = int((levels * levels).sum())
-                self._add(name, FieldSums(2**depth_bits - 1, levels.size, [int(levels.sum())], [squares]))
+        for name, array in sample.arrays.items():
+            sums = FIELDS[name].sums(array, depth_bits)
+            if sums is not None:
+                self._add(name, FieldSums(*sums))
 
     def add(self, other: "Sums") -> None:
         """Add the sums of other samples."""
@@ -99,13 +93,3 @@ def _is_possible(name: str, sums: FieldSums) -> bool:
         total <= sums.values * sums.top and total * total <= squares * sums.values
         for total, squares in zip(sums.total, sums.squares, strict=True)
     )
-
-
-def _image_sums(image: Array) -> FieldSums:
-    """Return the sums of (H, W, 3) uint8. OpenCV gives them as float64, exact for any picture."""
-    import cv2
-
-    planes = cv2.split(image)
-    total = [round(cv2.sumElems(plane)[0]) for plane in planes]
-    squares = [round(cv2.norm(plane, cv2.NORM_L2SQR)) for plane in planes]
-    return FieldSums(255, image.shape[0] * image.shape[1], total, squares)

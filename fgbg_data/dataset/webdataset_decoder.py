@@ -5,9 +5,8 @@ webdataset's own decoders turn 16-bit PNGs into 8 bits: of 4096 levels of depth,
 
 from typing import Any
 
-from fgbg_data.codecs.fields import decode_field
+from fgbg_data.fields import FIELDS, field_of_suffix
 from fgbg_data.shards.meta import parse_meta
-from fgbg_data.shards.tar_index import FIELD_OF
 
 
 def webdataset_decoder(name: str, data: bytes) -> Any:
@@ -28,9 +27,9 @@ def webdataset_decoder(name: str, data: bytes) -> Any:
     Raises:
         ShardError: the file is damaged.
     """
-    field = FIELD_OF.get(name.removeprefix("."))
+    field = field_of_suffix(name.removeprefix("."))
     if field is None:
         return None
     if field == "meta":
         return parse_meta(data, name)
-    return decode_field(field, data, name)
+    return FIELDS[field].decode(data, name)

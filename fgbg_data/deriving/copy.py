@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.codecs.encode import codec, decode_pixels, encode_depth, encode_image, encode_mask
+from fgbg_data.codecs.pictures import decode_pixels, encode_image, image_format_of
 from fgbg_data.dataset.identity import HistoryStep
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.input import Origin
 from fgbg_data.errors import ConfigError, ShardError, StorageError, option
+from fgbg_data.fields import FIELDS, depth_fields
+from fgbg_data.fields.samples import sample_digest
 from fgbg_data.key import KINDS, Kind, rename_key
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
-from fgbg_data.sample import DEPTH_FIELDS, Array, Meta, Sample, canonical_json, sample_digest
+from fgbg_data.sample import Array, Meta, Sample, canonical_json
 from fgbg_data.shards import ShardReader, ShardSpec, load_format
 from fgbg_data.text import format_bytes
 from fgbg_data.writing.maker import DatasetMaker
@@ -132,7 +134,7 @@ class ShardCopier:
         key = part.store.key_in_shard(shard, place)
         where = f"{part.store.location(shard)}: {key}"
         values = {name: reader.read(place, name) for name in self.work.spec.suffixes}
-        sample = Sample(key=key, image_file=b"", **values)
+        sample = Sample(key=key, meta=values.pop("meta"), arrays=values)
         self._check(sample, where, reader, place)
         record = self._record(part.store, shard)
         if record is not None and sample_digest(sample) != record.digests[place]:
@@ -163,19 +165,18 @@ class ShardCopier:
             files = {"meta": canonical_json(sample.meta).encode()}
         except ValueError as error:
             raise ShardError(f"{where}: its meta holds a number that JSON has not ({error})") from error
-        files["mask"] = reader.read_file(place, "mask") or encode_mask(sample.mask)
-        for name in DEPTH_FIELDS:
-            codes = sample.array(name)
-            if codes is not None:
-                files[name] = reader.read_file(place, name) or encode_depth(codes)
+        for name, array in sample.arrays.items():
+            if name != "image":
+                files[name] = reader.read_file(place, name) or FIELDS[name].encode(array)
         wanted, data = self.work.spec.suffixes["image"], reader.read_file(place, "image")
-        if data is None or codec(data) != wanted:
+        if data is None or image_format_of(data) != wanted:
             if wanted == "jpg" and self.work.reencode is None:
-                raise ShardError(f"{where}: its image is {codec(data) if data else 'pixels'}, others are jpg files")
+                found = image_format_of(data) if data else "pixels"
+                raise ShardError(f"{where}: its image is {found}, others are jpg files")
             data = encode_image(sample.image, wanted, self.work.reencode or 0)
             if wanted == "jpg":
-                sample = replace(sample, image=decode_pixels("image", data, where))
-        return replace(sample, image_file=data), files | {"image": data}
+                sample = sample.with_field("image", decode_pixels(data, FIELDS["image"].file_type, where))
+        return sample, files | {"image": data}
 
     def _count(self, slot: int, samples: int) -> None:
         if self._tally:
@@ -219,8 +220,8 @@ class CopyMaker(DatasetMaker[CopyTask]):
             StorageError: too little space is free.
         """
         spec = self.work.spec
-        values = sum(int(np.prod(shape)) for shape in spec.shapes.values())
-        wide = sum(int(np.prod(shape)) for field, shape in spec.shapes.items() if field in DEPTH_FIELDS)
+        values, depths = sum(int(np.prod(shape)) for shape in spec.shapes.values()), depth_fields(spec.shapes)
+        wide = sum(int(np.prod(shape)) for field, shape in spec.shapes.items() if field in depths)
         holds_files = [load_format(name).holds_files(spec.options) for name in self.formats]
         each = sum(values // 3 if files else values + wide for files in holds_files)
         needed, free = each * samples, free_bytes(self.out)

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fgbg_data.codecs.encode import codec
+from fgbg_data.codecs.pictures import image_format_of
 from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources, fingerprint
 from fgbg_data.dataset.json_files import FORMAT_VERSION, JsonError, SplitName, from_json
 from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest, SplitInfo, declared_fields
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ManifestError, ShardError
+from fgbg_data.fields import FIELDS, depth_fields, pixel_fields
 from fgbg_data.key import Kind, key_sources
 from fgbg_data.runtime import locations
-from fgbg_data.sample import DEPTH_FIELDS, FIELDS, PIXEL_FIELDS
-from fgbg_data.shards.registry import format_options, in_order, manifest_options
+from fgbg_data.shards.registry import format_options, formats_in_order, manifest_options
 from fgbg_data.shards.spec import ShardSpec
 
 
@@ -47,7 +47,7 @@ class Origin:
     @property
     def depth_bits(self) -> int:
         """Bits of its depth codes; 0 without depth."""
-        return (self.config.depth_bits or 16) if self.manifest.shapes.keys() & DEPTH_FIELDS else 0
+        return (self.config.depth_bits or 16) if depth_fields(self.manifest.shapes) else 0
 
     def spec(self, *, image_format: str | None = None, options: Mapping[str, str] | None = None) -> ShardSpec:
         """Return what samples of it have in common, but for their number.
@@ -95,7 +95,7 @@ def open_origin(path: str | Path, *, files: bool) -> Origin:
 
 def _image_codec(store: SplitReader) -> str | None:
     data = store.reader(0).read_file(0, "image")
-    return None if data is None else codec(data)
+    return None if data is None else image_format_of(data)
 
 
 def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Manifest:
@@ -107,14 +107,13 @@ def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Mani
             raise ShardError(
                 f"{store.location(0)}: has no {name}; only datasets of image, mask and meta can be converted"
             )
-    bits = (reader.depth_bits(0) or 16) if set(index.fields) & set(DEPTH_FIELDS) else 0
+    bits = (reader.depth_bits(0) or 16) if depth_fields(index.fields) else 0
     spec = ShardSpec(
         samples=0,
         image_format=image_format,
         shapes={
             name: (*reader.picture_size(0, name), *((3,) if FIELDS[name].channels else ()))
-            for name in PIXEL_FIELDS
-            if name in index.fields
+            for name in pixel_fields(index.fields)
         },
         depth_bits=bits,
     )
@@ -125,7 +124,7 @@ def _manifest_told_by(stores: dict[str, SplitReader], image_format: str) -> Mani
     identity = Identity(
         format_version=FORMAT_VERSION,
         config=RecordedConfig.of(
-            format=list(in_order(store.format_names)),
+            format=list(formats_in_order(store.format_names)),
             image_format=image_format,
             depth_bits=bits or None,
             **manifest_options({}, ()),

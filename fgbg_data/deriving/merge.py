@@ -16,7 +16,7 @@ from fgbg_data.deriving.input import Origin, open_origin, same_sources
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import KINDS, Kind, max_key_bytes
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.shards.registry import format_options, in_order, manifest_options
+from fgbg_data.shards.registry import format_options, formats_in_order, manifest_options
 from fgbg_data.shards.spec import ShardSpec
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
@@ -122,7 +122,7 @@ def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
                 f"{first.path} and {other.path}: cannot be merged, for they differ in {', '.join(differing)}. Build or "
                 "convert one of them to the other's"
             )
-    formats = in_order(set.intersection(*(set(origin.config.format) for origin in origins)))
+    formats = formats_in_order(set.intersection(*(set(origin.config.format) for origin in origins)))
     if not formats:
         held = "; ".join(f"{origin.path} is {','.join(origin.config.format)}" for origin in origins)
         raise ConfigError(f"no format is common to all datasets ({held}). Use fgbg-data convert on one of them first")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fgbg_data.sample import FIELDS, Array
+from fgbg_data.fields import FIELDS
+from fgbg_data.sample import Array
 
 OUTLINE = (255, 0, 255)
 """Colour of the outline of a mask, RGB."""
@@ -12,9 +13,12 @@ def field_picture(field: str, array: Array) -> Array:
     """Return a field of a sample as an (H, W, 3) uint8 RGB picture: depth in colours, single channels as grey.
 
     Args:
-        field: one of PIXEL_FIELDS.
+        field: name of a field with pixels.
         array: its pixels, as a dataset gives them. Depth of any unit is shown over its own range.
     """
+    picture = FIELDS[field].picture
+    if picture is not None:
+        return picture(array)
     if FIELDS[field].depth:
         return colour_depth(array) if array.dtype == np.uint16 else colour_depth(array, array.min(), array.max())
     return array if array.ndim == 3 else array[..., None].repeat(3, -1)

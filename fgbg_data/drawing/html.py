@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.codecs.encode import encode_image
+from fgbg_data.codecs.pictures import encode_image
 from fgbg_data.drawing.colours import field_picture
-from fgbg_data.sample import FIELDS, Array
+from fgbg_data.fields import FIELDS
+from fgbg_data.sample import Array
 
 MAX_SAMPLES = 8
 """Samples of a dataset that are shown."""

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fgbg_data.drawing.colours import field_picture
+from fgbg_data.fields import pixel_fields
 from fgbg_data.runtime.files import write_whole
-from fgbg_data.sample import PIXEL_FIELDS, Array
+from fgbg_data.sample import Array
 
 GAP_PX = 6
 """Space between pictures, and around them."""
@@ -52,12 +53,11 @@ def sample_pictures(sample: Mapping[str, Any]) -> dict[str, Array]:
     """
     height, width = sample["image"].shape[:2]
     pictures = {}
-    for name in PIXEL_FIELDS:
-        if name in sample:
-            picture = field_picture(name, sample[name])
-            if picture.shape[:2] != (height, width):
-                picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
-            pictures[name] = picture
+    for name in pixel_fields(sample):
+        picture = field_picture(name, sample[name])
+        if picture.shape[:2] != (height, width):
+            picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
+        pictures[name] = picture
     return pictures
 
 

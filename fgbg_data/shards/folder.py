@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import FIELDS, pixel_fields
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.locations import Location, join, open_stream, parent, read_text
-from fgbg_data.sample import FIELDS, PIXEL_FIELDS, Array, Meta, Sample
+from fgbg_data.sample import Array, Meta, Sample
 from fgbg_data.shards.format import Format, Options, ShardReader, ShardWriter
 from fgbg_data.shards.meta import parse_meta
 from fgbg_data.shards.spec import Index, Shapes, ShardSpec
@@ -73,7 +73,7 @@ class FolderFormat(Format):
 
     def folders(self, fields: Iterable[str]) -> list[str]:
         """Return the names of the folders of pictures: one for each pixel field."""
-        return [field for field in fields if field in PIXEL_FIELDS]
+        return list(pixel_fields(fields))
 
     def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
         """Show how to read the table of all files."""
@@ -93,7 +93,7 @@ class FolderWriter(ShardWriter):
     def __init__(self, path: Path, spec: ShardSpec) -> None:
         self._folder, self._path = path.parent, path
         self._suffixes = spec.suffixes
-        self._pixels = [field for field in PIXEL_FIELDS if field in spec.suffixes]
+        self._pixels = pixel_fields(spec.suffixes)
         self._text = io.StringIO(newline="")
         self._rows = csv.writer(self._text, lineterminator="\n")
         self._rows.writerow(["key", *self._pixels, "meta"])
@@ -152,7 +152,7 @@ class FolderReader(ShardReader):
         data, where = self.read_file(index, field), self.where(index)
         if field == "meta":
             return parse_meta(data, where, self.key(index))
-        return decode_field(field, data, where, self.shapes.get(field), size)
+        return FIELDS[field].decode(data, where, self.shapes.get(field), size)
 
     def read_file(self, index: int, field: str) -> bytes:
         """Return the bytes of one file; the meta is in the CSV."""
@@ -167,7 +167,7 @@ class FolderReader(ShardReader):
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
         """Return (height, width) by the header of the file."""
-        return header_size(field, self.read_file(index, field), self.where(index))
+        return FIELDS[field].picture_size(self.read_file(index, field), self.where(index))
 
 
 def file_name(field: str, key: str, suffix: str) -> str:
@@ -208,19 +208,19 @@ def _read_index(location: Location) -> FolderIndex:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ShardError(f"cannot be read as CSV ({error})", location) from error
     header = rows[0] if rows else []
-    pixels = [field for field in PIXEL_FIELDS if field in header]
-    if header != ["key", *pixels, "meta"] or "image" not in pixels:
+    pixels = header[1:-1]
+    if header != ["key", *dict.fromkeys(pixels), "meta"] or "image" not in pixels:
         raise ShardError(f"has the columns {', '.join(header[:5])}; expected key, image, ..., meta", location)
     keys = [row[0] for row in rows[1:] if row]
     if not keys:
         raise ShardError("holds no samples", location)
     if len(set(keys)) < len(keys):
         twice = next(key for number, key in enumerate(keys) if key in keys[:number])
-        raise ShardError("occurs twice; keys must be unique", f"{location}: {twice}")
+        raise ShardError("occurs twice; keys must be unique", location, twice)
     for row in rows[1:]:
         _check_row(row, header, pixels, location)
     columns = list(zip(*rows[1:], strict=True))
-    paths = {field: list(column) for field, column in zip(pixels, columns[1:-1], strict=True)}
+    paths = {field: list(columns[header.index(field)]) for field in pixel_fields(pixels)}
     return FolderIndex(np.array([key.encode() for key in keys]), paths, list(columns[-1]))
 
 
@@ -228,7 +228,7 @@ def _check_row(row: list[str], header: list[str], pixels: list[str], location: L
     where = f"{location}: {row[0] if row else 'an empty line'}"
     if len(row) != len(header):
         raise ShardError(f"has {len(row)} columns; truncated?", where)
-    for field, name in zip(pixels, row[1:-1], strict=True):
-        endings = ("jpg", "png") if field == "image" else (FIELDS[field].suffix,)
-        if name not in {file_name(field, row[0], ending) for ending in endings}:
+    for field in pixel_fields(pixels):
+        name = row[header.index(field)]
+        if name not in {file_name(field, row[0], suffix) for suffix in FIELDS[field].file_suffixes}:
             raise ShardError(f"its {field} is {name!r}, which is not its file; refused", where)

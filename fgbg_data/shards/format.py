@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
 from fgbg_data.runtime.locations import Location
-from fgbg_data.sample import PIXEL_FIELDS, Array, Sample
+from fgbg_data.sample import Array, Sample
 from fgbg_data.shards.meta import meta_depth_bits
 from fgbg_data.shards.spec import Index, Shapes, ShardSpec
 
@@ -243,5 +243,4 @@ class Format(ABC):
 
 def pixel_bytes(sample: Sample) -> int:
     """Return the size of the arrays of a sample."""
-    arrays = (sample.array(name) for name in PIXEL_FIELDS)
-    return sum(array.nbytes for array in arrays if array is not None)
+    return sum(array.nbytes for array in sample.arrays.values())

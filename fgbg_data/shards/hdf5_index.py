@@ -8,10 +8,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgbg_data.codecs.fields import MAX_SIDE_PX
+from fgbg_data.codecs.pictures import MAX_SIDE_PX
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import FIELDS, fields_in_order
 from fgbg_data.runtime.locations import Location, open_stream
-from fgbg_data.sample import FIELDS, Array
+from fgbg_data.sample import Array
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _check_datasets(file: Any, location: Location) -> tuple[str, ...]:
         if name not in file:
             reason = "which its attribute `fields` names" if name in named else "so it is not a shard of a dataset"
             raise ShardError(f"has no dataset {name!r}, {reason}", location)
-    fields = tuple(name for name in FIELDS if name in file)
+    fields = fields_in_order(name for name in file if name != "key")
     for name in ("key", *fields):
         dataset = file[name]
         if not isinstance(dataset, h5py.Dataset) or dataset.ndim < 1 or dataset.is_virtual or dataset.external:

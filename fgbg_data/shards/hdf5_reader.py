@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.codecs.fields import decode_field, header_size, resize_field
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import FIELDS
 from fgbg_data.runtime.locations import Location, open_bytes
-from fgbg_data.sample import FIELDS, Array
+from fgbg_data.sample import Array
 from fgbg_data.shards.format import ShardReader
 from fgbg_data.shards.hdf5_index import Hdf5Index, open_hdf5
 from fgbg_data.shards.meta import parse_meta
@@ -40,10 +40,11 @@ class Hdf5Reader(ShardReader):
             return parse_meta(self._stored(index, field), where, self.key(index))
         if field not in self._index.shapes:
             data = np.asarray(self._stored(index, field)).tobytes()
-            return decode_field(field, data, where, self.shapes.get(field), size)
+            return FIELDS[field].decode(data, where, self.shapes.get(field), size)
         pixels = self._pixels(index, field)
-        if size is not None and not FIELDS[field].depth and pixels.shape[:2] != size:
-            return resize_field(field, pixels, size)
+        resize = FIELDS[field].resize
+        if size is not None and resize is not None and pixels.shape[:2] != size:
+            return resize(pixels, size)
         return pixels.copy()
 
     def read_file(self, index: int, field: str) -> bytes | None:
@@ -57,7 +58,8 @@ class Hdf5Reader(ShardReader):
         """Return (height, width) by the shape of the dataset, or by the header of the file."""
         if field in self._index.shapes:
             return self._index.shapes[field][1], self._index.shapes[field][2]
-        return header_size(field, np.asarray(self._stored(index, field)).tobytes(), self.where(index))
+        data = np.asarray(self._stored(index, field)).tobytes()
+        return FIELDS[field].picture_size(data, self.where(index))
 
     def depth_bits(self, index: int) -> int | None:
         """Return the number of bits by the attribute of the shard, or by the meta of the sample."""

@@ -10,7 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgbg_data.sample import FIELDS, Sample, canonical_json
+from fgbg_data.fields import FIELDS
+from fgbg_data.sample import Sample, canonical_json
 from fgbg_data.shards.format import ShardWriter
 from fgbg_data.shards.spec import Index, ShardSpec
 
@@ -39,7 +40,7 @@ class Hdf5Writer(ShardWriter):
         """Append one sample."""
         index = len(self._keys)
         for field, dataset in self._pixels.items():
-            dataset[index] = np.frombuffer(files[field], np.uint8) if self._encoded else sample.array(field)
+            dataset[index] = np.frombuffer(files[field], np.uint8) if self._encoded else sample.arrays[field]
         self._keys.append(sample.key)
         self._metas.append(canonical_json(sample.meta))
 

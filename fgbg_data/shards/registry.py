@@ -54,10 +54,10 @@ def load_format(name: str) -> Format:
     return found() if isinstance(found, type) else found
 
 
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
+def formats_in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Return names of formats in the order of the registry, each once, so that `hdf5,tar` is the same as `tar,hdf5`.
 
-    >>> in_order(["hdf5", "tar"])
+    >>> formats_in_order(["hdf5", "tar"])
     ('tar', 'hdf5')
     """
     order = {name: number for number, name in enumerate(FORMATS.own)}
@@ -82,7 +82,7 @@ def check_formats(names: Iterable[str], *, build: bool = False) -> tuple[str, ..
         raise ConfigError(f"{option('format', names)}: expected one or more of {', '.join(expected)}")
     if len(set(names)) < len(names):
         raise ConfigError(f"{option('format', names)}: names one format twice")
-    return in_order(names)
+    return formats_in_order(names)
 
 
 def format_suffixes() -> dict[str, str]:

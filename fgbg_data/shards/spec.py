@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from fgbg_data.sample import suffixes
+from fgbg_data.fields import suffixes
 
 Index = dict[str, Any]
 """JSON object, kept in the record, by which a reader reaches any sample of a shard without a scan of the file."""

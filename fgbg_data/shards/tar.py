@@ -6,14 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fgbg_data.codecs.fields import decode_field, header_size
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import FIELDS
 from fgbg_data.runtime.locations import Location, open_bytes
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards.format import Format, Options, ShardReader, ShardWriter
 from fgbg_data.shards.meta import parse_meta
 from fgbg_data.shards.spec import Index, Shapes, ShardSpec
-from fgbg_data.shards.tar_index import BLOCK, FIELD_OF, TarIndex, index_of_record, scan_tar
+from fgbg_data.shards.tar_index import BLOCK, TarIndex, index_of_record, scan_tar
 
 _BUFFER_BYTES = 2**20
 """Bytes that are written at once. With Python's own buffer every file of a sample would be a system call."""
@@ -168,7 +168,7 @@ class TarReader(ShardReader):
         where = self.where(index)
         if field == "meta":
             return parse_meta(data, where, self.key(index))
-        return decode_field(field, data, where, self.shapes.get(field), size)
+        return FIELDS[field].decode(data, where, self.shapes.get(field), size)
 
     def read_file(self, index: int, field: str) -> bytes:
         """Return the bytes of one member."""
@@ -176,7 +176,7 @@ class TarReader(ShardReader):
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
         """Return (height, width) by the header of the picture."""
-        return header_size(field, self._member(index, field), self.where(index))
+        return FIELDS[field].picture_size(self._member(index, field), self.where(index))
 
     def _member(self, index: int, field: str) -> Any:
         """Return the bytes of a member. With an index from a record, check first that it is that member."""
@@ -186,6 +186,6 @@ class TarReader(ShardReader):
             raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
         if self._index.from_record:
             stem, _, suffix = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace").partition(".")
-            if stem != self.key(index) or FIELD_OF.get(suffix) != field:
+            if stem != self.key(index) or suffix not in FIELDS[field].file_suffixes:
                 raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
         return data[BLOCK:]

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import field_of_suffix, fields_in_order
 from fgbg_data.runtime.locations import Location, open_stream
-from fgbg_data.sample import FIELDS, Array
+from fgbg_data.sample import Array
 from fgbg_data.shards.spec import Index
 
 BLOCK = 512
 """Size of a header, and of the blocks of which the bytes of a member are made."""
-FIELD_OF = {"jpg": "image", "jpeg": "image", "png": "image"}
-FIELD_OF |= {field.suffix: name for name, field in FIELDS.items() if name != "image"}
-"""Suffix of a member -> field."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,8 @@ def index_of_record(keys: Sequence[str], index: Index) -> TarIndex:
     try:
         found = TarIndex(
             np.array([key.encode() for key in keys]),
-            {field: _column(index["offset"][field]) for field in FIELDS if field in index["offset"]},
-            {field: _column(values) for field, values in index["bytes"].items()},
+            {field: _column(index["offset"][field]) for field in fields_in_order(index["offset"])},
+            {field: _column(index["bytes"][field]) for field in fields_in_order(index["bytes"])},
             from_record=True,
         )
     except (TypeError, KeyError, AttributeError, OverflowError) as error:
@@ -95,7 +93,7 @@ def scan_tar(location: Location) -> TarIndex:
         raise ShardError(f"is not a whole tar file ({error}); copy or build it again", location) from error
     if not keys:
         raise ShardError("holds no samples (files KEY.jpg, KEY.mask.png, ...)", location)
-    fields = [field for field in FIELDS if any(field in members for members in keys.values())]
+    fields = fields_in_order({field for members in keys.values() for field in members})
     for key, members in keys.items():
         for field in fields:
             if field not in members:
@@ -127,16 +125,16 @@ def _field(name: str, location: Location) -> str | None:
     if base.startswith("."):
         return None
     suffix = base.partition(".")[2]
-    if suffix in FIELD_OF:
-        return FIELD_OF[suffix]
-    for known in FIELD_OF:
-        if suffix.endswith("." + known):
+    field, rest = field_of_suffix(suffix), suffix
+    while field is None and "." in rest:
+        rest = rest.partition(".")[2]
+        if field_of_suffix(rest):
             raise ShardError(
                 "the key has a dot, at which readers of webdataset tars cut it, so that samples mix; rename the files",
                 location,
-                base[: -len(known) - 1],
+                base.removesuffix(f".{rest}"),
             )
-    return None
+    return field
 
 
 def _column(values: Sequence[int]) -> Array:

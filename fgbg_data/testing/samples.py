@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fgbg_data.codecs.encode import decode_pixels, encode_image
+from fgbg_data.codecs.pictures import decode_pixels, encode_image
+from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Array, Meta, Sample
 
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=60)
@@ -31,15 +32,14 @@ def make_sample(
 ) -> Sample:
     """Return a sample whose image is encoded and decoded again, as that of a build is."""
     data = encode_image(image, image_format, 95)
-    return Sample(
-        key=key,
-        image=decode_pixels("image", data, key),
-        mask=mask,
-        depth=depth,
-        depth_composed=depth_composed,
-        meta=meta | {"key": key},
-        image_file=data,
-    )
+    arrays = {
+        "image": decode_pixels(data, FIELDS["image"].file_type, key),
+        "mask": mask,
+        "depth": depth,
+        "depth_composed": depth_composed,
+    }
+    there = {name: array for name, array in arrays.items() if array is not None}
+    return Sample(key=key, meta=meta | {"key": key}, arrays=there, files={"image": data})
 
 
 def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width: int = 24) -> list[Sample]:

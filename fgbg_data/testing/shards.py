@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from fgbg_data.codecs.encode import encode_files
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import PIXEL_FIELDS, Sample
+from fgbg_data.fields import depth_fields
+from fgbg_data.fields.samples import encode_files
+from fgbg_data.sample import Sample
 from fgbg_data.shards import Format, Index, ShardReader, ShardSpec
 from fgbg_data.testing.samples import drawn_samples, some_samples
 
@@ -43,13 +44,12 @@ class ShardContract:
 
     def write(self, path: Path, samples: list[Sample], image_format: str = "jpg") -> Index:
         """Write a shard; return the index for its record."""
-        arrays = {name: samples[0].array(name) for name in PIXEL_FIELDS}
-        shapes = {name: array.shape for name, array in arrays.items() if array is not None}
+        shapes = {name: array.shape for name, array in samples[0].arrays.items()}
         spec = ShardSpec(
             samples=len(samples),
             image_format=image_format,
             shapes=shapes,
-            depth_bits=12 if {"depth", "depth_composed"} & shapes.keys() else 0,
+            depth_bits=12 if depth_fields(shapes) else 0,
             options=self.options,
         )
         with self.fmt.open_writer(path, spec) as writer:
@@ -76,13 +76,11 @@ class ShardContract:
             assert found.keys.tolist() == [sample.key.encode() for sample in samples]
             for index, sample in enumerate(samples):
                 assert reader.read(index, "meta") == sample.meta
-                for field in PIXEL_FIELDS:
-                    array = sample.array(field)
-                    assert (array is not None) == (field in found.fields)
-                    if array is not None:
-                        value = reader.read(index, field)
-                        assert value.dtype == array.dtype
-                        assert np.array_equal(value, array)
+                assert found.fields == (*sample.arrays, "meta")
+                for field, array in sample.arrays.items():
+                    value = reader.read(index, field)
+                    assert value.dtype == array.dtype
+                    assert np.array_equal(value, array)
 
     def test_equal_samples_give_equal_bytes(self, tmp_path: Path) -> None:
         folders = [tmp_path / name for name in ("one", "two")]
@@ -146,15 +144,15 @@ class ShardContract:
         path = self.path(tmp_path)
         self.write(path, samples)
         reader = self.open(path)
-        for field in PIXEL_FIELDS:
+        for field, array in samples[0].arrays.items():
             reader.read(0, field)[:] = 7
-            assert np.array_equal(reader.read(0, field), samples[0].array(field))  # type: ignore[arg-type]
+            assert np.array_equal(reader.read(0, field), array)
 
     def test_sizes_and_depth_bits_are_known(self, tmp_path: Path) -> None:
-        path = self.path(tmp_path)
-        self.write(path, some_samples())
+        samples, path = some_samples(), self.path(tmp_path)
+        self.write(path, samples)
         reader = self.open(path)
-        assert {reader.picture_size(0, field) for field in PIXEL_FIELDS} == {(20, 24)}
+        assert {reader.picture_size(0, field) for field in samples[0].arrays} == {(20, 24)}
         assert reader.depth_bits(0) == 12
 
     def test_image_and_mask_are_read_at_any_size(self, tmp_path: Path) -> None:
@@ -192,7 +190,7 @@ class ShardContract:
                 assert found.keys.tolist() == [sample.key.encode() for sample in samples[: len(found.keys)]]
                 for index, sample in enumerate(samples[: len(found.keys)]):
                     for field in set(found.fields) - {"meta"}:  # a field that is cut off whole is not missed
-                        assert np.array_equal(reader.read(index, field), sample.array(field))  # type: ignore[arg-type]
+                        assert np.array_equal(reader.read(index, field), sample.arrays[field])
 
     def test_a_file_that_is_no_shard_is_refused(self, tmp_path: Path) -> None:
         path = self.path(tmp_path)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fgbg_data.codecs.encode import codec, encode_image
-from fgbg_data.codecs.fields import resize_field
+from fgbg_data.codecs.pictures import encode_image, image_format_of
+from fgbg_data.codecs.resize import resize_image
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.json_files import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
@@ -17,12 +17,11 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import field_picture
 from fgbg_data.errors import UnknownKeyError
+from fgbg_data.fields import pixel_fields
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
-from fgbg_data.sample import PIXEL_FIELDS, Array
+from fgbg_data.sample import Array
 
-LAYERS = PIXEL_FIELDS
-"""Fields that the page shows as pictures."""
 TINT = (255, 64, 129)
 """Colour of the mask over an image, RGB."""
 QUALITY = 88
@@ -57,6 +56,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Fields that the page shows as pictures."""
+        return pixel_fields(self.about["fields"])
+
     def header(self) -> dict[str, Any]:
         """Return the facts about the dataset as a whole, as JSON."""
         image = self.about["fields"]["image"]["shape"]
@@ -66,6 +70,7 @@ class Gallery:
             "samples": len(self),
             "splits": [reader.layout.split for reader in self._readers],
             "fields": self.about["fields"],
+            "layers": self.layers,
             "bytes": self.about["bytes"],
             "estimator": (self.about["estimator"] or {}).get("name"),
             "statistics": to_json(self.manifest.statistics) if self.manifest else {},
@@ -99,7 +104,7 @@ class Gallery:
 
         Args:
             key: key of the sample.
-            layer: one of LAYERS; the mask is tinted, and clear elsewhere, and depth is shown in colours.
+            layer: one of `layers`; the mask is tinted, and clear elsewhere, and depth is shown in colours.
             side_px: shrink the picture to fit a square of this side; it is never enlarged.
 
         Raises:
@@ -118,10 +123,10 @@ class Gallery:
             if factor < 1:
                 return encode_image(reader.read(index, "image", size), "jpg", QUALITY), "image/jpeg"
             data = reader.read_file(index, "image") or encode_image(reader.read(index, "image"), "png", 0)
-            return data, "image/jpeg" if codec(data) == "jpg" else "image/png"
+            return data, "image/jpeg" if image_format_of(data) == "jpg" else "image/png"
         if layer == "mask":
             return _tinted(reader.read(index, "mask", size)), "image/png"
-        colours = resize_field("image", field_picture(layer, reader.read(index, layer)), size)
+        colours = resize_image(field_picture(layer, reader.read(index, layer)), size)
         return encode_image(colours, "jpg", QUALITY), "image/jpeg"
 
     def details(self, key: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from fgbg_data.errors import ConfigError
 from fgbg_data.options import at_least
 from fgbg_data.runtime.files import write_text
-from fgbg_data.viewing.gallery import LAYERS, Gallery
+from fgbg_data.viewing.gallery import Gallery
 
 EXPORT_SIDE_PX = 256
 """Longer side of the pictures in an exported page."""
@@ -54,8 +54,7 @@ def _row(gallery: Gallery, number: int) -> dict[str, Any]:
     """Return a sample with its pictures as data URIs."""
     key = gallery.keys[number]
     pictures = {}
-    for layer in LAYERS:
-        if layer in gallery.about["fields"]:
-            data, media_type = gallery.picture(key, layer, EXPORT_SIDE_PX)
-            pictures[layer] = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    for layer in gallery.layers:
+        data, media_type = gallery.picture(key, layer, EXPORT_SIDE_PX)
+        pictures[layer] = f"data:{media_type};base64,{base64.b64encode(data).decode()}"
     return gallery.row(number) | {"pictures": pictures, "details": gallery.details(key)}

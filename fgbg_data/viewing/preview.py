@@ -13,7 +13,7 @@ from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.options import at_least, nearest
-from fgbg_data.sample import PIXEL_FIELDS, Array
+from fgbg_data.sample import Array
 
 
 def preview(
@@ -49,14 +49,15 @@ def preview(
     at_least("count", count, 1)
     if out.suffix.lower() != ".png":
         raise ConfigError("the sheet is a PNG; expected a name that ends in .png", where=out)
-    dataset = open_dataset(path, split, fields=PIXEL_FIELDS, depth_as="codes")
+    dataset = open_dataset(path, split, depth_as="codes")
     chosen = keys or _choose(dataset, count, seed, (background, foreground))
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]
     rows, titles = [], []
     for sample in samples:
         pictures = sample_pictures(sample)
-        pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
+        if "mask" in sample:
+            pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
     save_png(contact_sheet(rows, titles, list(chosen)), out)

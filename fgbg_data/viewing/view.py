@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgbg_data.errors import ConfigError, FgbgError, StorageError, UnknownKeyError, option
-from fgbg_data.viewing.gallery import LAYERS, Gallery
+from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.page import page_text
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
 
     def picture(request: "Request") -> "Response":
         layer, side = request.path_params["layer"], request.query_params.get("side", "")
-        if layer not in LAYERS:
-            raise UnknownKeyError(f"there is no layer {layer!r}; expected one of {', '.join(LAYERS)}")
+        if layer not in gallery.layers:
+            raise UnknownKeyError(f"there is no layer {layer!r}; expected one of {', '.join(gallery.layers)}")
         limit = min(int(side), MAX_SIDE_PX) if side.isdecimal() and int(side[:9]) > 0 else None
         data, kind = gallery.picture(request.path_params["key"], layer, limit)
         # The address holds the dataset's fingerprint, so a browser may keep the picture.

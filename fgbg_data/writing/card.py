@@ -5,6 +5,7 @@ from collections import Counter
 from fgbg_data.dataset.identity import EstimatorIdentity
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.depth.licences import is_non_commercial
+from fgbg_data.fields import FIELDS
 from fgbg_data.key import KINDS
 from fgbg_data.shards import load_format
 from fgbg_data.splits import POLICIES
@@ -51,17 +52,10 @@ def _history(manifest: Manifest) -> str:
 
 
 def _fields_table(manifest: Manifest) -> str:
-    meaning = {
-        "image": "the composite, RGB",
-        "mask": "255 where the foreground covers at least half of the pixel, else 0; lossless",
-        "depth": "relative inverse depth, larger = nearer, unitless, by each sample's own range",
-        "depth_composed": "likewise, composed of the depth of the sources",
-        "meta": "JSON: sources, box, scale, mask area, range of the depth",
-    }
     lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
     for name, field in manifest.fields.items():
         shape = " x ".join(str(side) for side in field.shape) or "-"
-        lines.append(f"| {name} | `KEY.{field.suffix}` | {field.dtype} | {shape} | {meaning[name]} |")
+        lines.append(f"| {name} | `KEY.{field.suffix}` | {field.dtype} | {shape} | {FIELDS[name].meaning} |")
     return "\n".join(lines)
 
 

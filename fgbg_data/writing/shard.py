@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from fgbg_data.dataset.record import ShardFile, ShardRecord, shard_stem
+from fgbg_data.fields.samples import sample_digest
 from fgbg_data.runtime.files import file_sha256, write_whole
-from fgbg_data.sample import Sample, sample_digest
+from fgbg_data.sample import Sample
 from fgbg_data.shards import ShardSpec, load_format
 
 

@@ -27,10 +27,11 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
+from fgbg_data.fields import suffixes
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import LineProgress
-from fgbg_data.sample import Array, suffixes
+from fgbg_data.sample import Array
 
 
 def test_a_tar_holds_plain_members_and_full_meta(dataset: Path) -> None:

@@ -23,7 +23,7 @@ from fgbg_data.building import source_depth
 from fgbg_data.building.build import build
 from fgbg_data.cli import main
 from fgbg_data.codecs.depth_codes import dequantise_depth
-from fgbg_data.codecs.encode import decode_pixels, encode_depth
+from fgbg_data.codecs.pictures import encode_depth
 from fgbg_data.compositing.resize import fit_background
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.layout import SOURCE_DEPTH
@@ -31,6 +31,7 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import ConfigError, EstimatorError, FingerprintError
+from fgbg_data.fields import FIELDS
 from fgbg_data.pictures import load_rgb
 from fgbg_data.sample import Array
 from fgbg_data.viewing.gallery import Gallery
@@ -327,7 +328,7 @@ def test_verify_finds_damaged_composed_depth(both: Path, tmp_path: Path, change:
 
     def damage(files: dict[str, bytes]) -> None:
         name = next(name for name in files if name.endswith(".depth_composed.png"))
-        files[name] = encode_depth(change(decode_pixels("depth_composed", files[name], name)))
+        files[name] = encode_depth(change(FIELDS["depth_composed"].decode(files[name], name)))
 
     rewrite_tar(copy / "train/fgbg-train-000000.tar", damage)
     assert message in "\n".join(str(problem) for problem in verify(copy).problems)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgbg_data.codecs.encode import decode_pixels
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.drawing.colours import colour_depth
+from fgbg_data.fields import FIELDS
 
 
 class Page(HTMLParser):
@@ -37,7 +37,7 @@ class Page(HTMLParser):
             return
         kind, _, data = (values["src"] or "").partition(";base64,")
         assert kind in ("data:image/jpeg", "data:image/png")
-        picture = decode_pixels("image", base64.b64decode(data), "html")
+        picture = FIELDS["image"].decode(base64.b64decode(data), "html")
         assert picture.shape[:2] == (int(values["height"] or 0), int(values["width"] or 0))
         self.pictures.append(picture)
         self.titles.append(values["title"] or "")

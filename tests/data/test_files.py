@@ -65,7 +65,7 @@ from fgbg_data.shards import ShardSpec, load_format
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 pixels = numpy.ones((64, 64, 3), "uint8")
-sample = Sample(key="k", image=pixels, mask=pixels[..., 0], depth=None, meta={}, image_file=b"")
+sample = Sample(key="k", meta={}, arrays={"image": pixels, "mask": pixels[..., 0]})
 spec = ShardSpec(samples=20, image_format="jpg",
                  shapes={"image": (64, 64, 3), "mask": (64, 64)}, depth_bits=0)
 with write_whole(Path(sys.argv[1]) / "shard.h5") as temporary:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fgbg_data.codecs import jpeg
-from fgbg_data.codecs.encode import decode_pixels, encode_image
-from fgbg_data.codecs.fields import decode_field
+from fgbg_data.codecs.pictures import encode_image
 from fgbg_data.errors import ShardError
+from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Array
 
 SAMPLINGS = [
@@ -80,7 +80,7 @@ def test_what_the_package_and_pillow_write_is_plain() -> None:
     image = scene(40, 56)
     for data in (encode_image(image, "jpg", 95), by_pillow(image), by_pillow(image, mode="L", optimize=True)):
         assert jpeg.is_plain(data)
-        assert np.array_equal(decode_pixels("image", data, "here"), by_opencv(data))
+        assert np.array_equal(FIELDS["image"].decode(data, "here"), by_opencv(data))
 
 
 def test_what_is_turned_by_its_exif_is_left_to_opencv() -> None:
@@ -88,14 +88,14 @@ def test_what_is_turned_by_its_exif_is_left_to_opencv() -> None:
     exif[0x0112] = 6
     data = by_pillow(scene(40, 56), exif=exif)
     assert not jpeg.is_plain(data)
-    assert decode_pixels("image", data, "here").shape == (56, 40, 3)
+    assert FIELDS["image"].decode(data, "here").shape == (56, 40, 3)
 
 
 def test_other_colours_and_files_are_left_to_opencv() -> None:
     image = scene(40, 56)
     for data in (by_pillow(image, mode="CMYK"), encode_image(image, "png", 0)):
         assert not jpeg.is_plain(data)
-        assert np.array_equal(decode_pixels("image", data, "here"), by_opencv(data))
+        assert np.array_equal(FIELDS["image"].decode(data, "here"), by_opencv(data))
     assert not jpeg.is_plain(b"")
 
 
@@ -106,4 +106,4 @@ def test_what_is_lost_inside_is_an_error(size: tuple[int, int] | None) -> None:
     broken = data[: len(data) // 2] + data[-2:]
     assert by_opencv(broken).shape == (160, 160, 3)
     with pytest.raises(ShardError, match="here: the image cannot be decoded"):
-        decode_field("image", broken, "here", size=size)
+        FIELDS["image"].decode(broken, "here", size=size)

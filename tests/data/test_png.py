@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from fgbg_data.codecs import png
-from fgbg_data.codecs.encode import encode_depth, encode_image, encode_mask
-from fgbg_data.codecs.fields import decode_field, resize_field
+from fgbg_data.codecs.pictures import encode_depth, encode_image, encode_mask
+from fgbg_data.codecs.resize import resize_image
+from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Array
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -63,7 +64,7 @@ def test_any_mixture_of_its_two_filters(filters: list[int], bits: int, seed: int
 def test_other_filters_are_left_to_opencv(row_filter: int) -> None:
     data = rows_png(bytes([row_filter, 1, 2, 3]) * 2, width=3, height=2)
     assert decoded(data) is None
-    assert np.array_equal(decode_field("mask", data, "here"), by_opencv(data))
+    assert np.array_equal(FIELDS["mask"].decode(data, "here"), by_opencv(data))
 
 
 def test_other_kinds_are_left_to_opencv() -> None:
@@ -92,7 +93,7 @@ def test_a_smaller_image_is_near_to_the_mean_of_its_areas() -> None:
     jpeg = encode_image(image, "jpg", 100)
     for side in (38, 48, 64, 80, 112, 150):
         exact = cv2.resize(image.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-        for found in (resize_field("image", image, (side, side)), decode_field("image", jpeg, "", None, (side, side))):
+        for found in (resize_image(image, (side, side)), FIELDS["image"].decode(jpeg, "", None, (side, side))):
             assert np.abs(found - exact).mean() < 2
 
 

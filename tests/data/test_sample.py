@@ -11,9 +11,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from fgbg_data.codecs.depth_codes import dequantise_depth, quantise_depth
-from fgbg_data.codecs.encode import decode_pixels, encode_depth, encode_image, encode_mask
+from fgbg_data.codecs.pictures import decode_pixels, encode_depth, encode_image, encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Sample, sample_digest
+from fgbg_data.fields import FIELDS
+from fgbg_data.fields.samples import sample_digest
+from fgbg_data.sample import Sample
 
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
@@ -22,7 +24,7 @@ shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 @given(mask=shapes.flatmap(lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 255]))))
 def test_mask_is_lossless_for_us_and_for_pillow(mask: np.ndarray) -> None:
     data = encode_mask(mask)
-    np.testing.assert_array_equal(decode_pixels("mask", data, "here"), mask)
+    np.testing.assert_array_equal(FIELDS["mask"].decode(data, "here"), mask)
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.mode == "L"
         np.testing.assert_array_equal(np.asarray(picture), mask)
@@ -32,7 +34,7 @@ def test_mask_is_lossless_for_us_and_for_pillow(mask: np.ndarray) -> None:
 @given(codes=shapes.flatmap(lambda shape: arrays(np.uint16, shape)))
 def test_depth_is_lossless_for_us_and_for_pillow(codes: np.ndarray) -> None:
     data = encode_depth(codes)
-    np.testing.assert_array_equal(decode_pixels("depth", data, "here"), codes)
+    np.testing.assert_array_equal(FIELDS["depth"].decode(data, "here"), codes)
     with Image.open(io.BytesIO(data)) as picture:
         np.testing.assert_array_equal(np.asarray(picture).astype(np.uint16), codes)
 
@@ -40,7 +42,7 @@ def test_depth_is_lossless_for_us_and_for_pillow(codes: np.ndarray) -> None:
 @settings(max_examples=20, deadline=None)
 @given(image=shapes.flatmap(lambda shape: arrays(np.uint8, (*shape, 3))))
 def test_png_image_is_lossless(image: np.ndarray) -> None:
-    np.testing.assert_array_equal(decode_pixels("image", encode_image(image, "png", 95), "here"), image)
+    np.testing.assert_array_equal(FIELDS["image"].decode(encode_image(image, "png", 95), "here"), image)
 
 
 @pytest.mark.parametrize("shape", [(224, 224), (31, 47), (240, 320)])
@@ -48,7 +50,7 @@ def test_jpeg_is_420_and_decodes_alike_in_pillow(shape: tuple[int, int]) -> None
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     image = np.stack([rows, columns, rows + columns], -1).astype(np.uint8)
     data = encode_image(image, "jpg", 95)
-    decoded = decode_pixels("image", data, "here")
+    decoded = FIELDS["image"].decode(data, "here")
     with Image.open(io.BytesIO(data)) as picture:
         assert [component[1:3] for component in picture.layer] == [(2, 2), (1, 1), (1, 1)]  # type: ignore[attr-defined]
         np.testing.assert_array_equal(np.asarray(picture), decoded)
@@ -80,14 +82,8 @@ def test_constant_depth_is_zero() -> None:
 
 def make_sample() -> Sample:
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    return Sample(
-        key="a_b_000",
-        image=pixels,
-        mask=pixels[..., 0],
-        depth=pixels[..., 1].astype(np.uint16),
-        meta={"x": 1},
-        image_file=b"",
-    )
+    arrays = {"image": pixels, "mask": pixels[..., 0], "depth": pixels[..., 1].astype(np.uint16)}
+    return Sample(key="a_b_000", meta={"x": 1}, arrays=arrays)
 
 
 def test_digest_sees_every_part() -> None:
@@ -95,15 +91,16 @@ def test_digest_sees_every_part() -> None:
     changed = [
         replace(sample, key="a_b_001"),
         replace(sample, meta={"x": 2}),
-        replace(sample, image=sample.image + 1),
-        replace(sample, mask=sample.mask[::-1]),
-        replace(sample, depth=None),
-        replace(sample, depth=sample.depth.astype(np.uint8)),  # type: ignore[union-attr]
-        replace(sample, mask=sample.mask.reshape(2, 8)),
+        sample.with_field("image", sample.image + 1),
+        sample.with_field("mask", sample.mask[::-1]),
+        replace(sample, arrays={"image": sample.image, "mask": sample.mask}),
+        sample.with_field("depth", sample.arrays["depth"].astype(np.uint8)),
+        sample.with_field("mask", sample.mask.reshape(2, 8)),
     ]
     digests = [sample_digest(each) for each in [sample, *changed]]
     assert len(set(digests)) == len(digests)
-    assert sample_digest(replace(sample, image=np.asfortranarray(sample.image), image_file=b"x")) == digests[0]
+    same = replace(sample.with_field("image", np.asfortranarray(sample.image)), files={"image": b"x"})
+    assert sample_digest(same) == digests[0]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +115,4 @@ def test_digest_sees_every_part() -> None:
 )
 def test_wrong_bytes_are_named(field: str, data: bytes, message: str) -> None:
     with pytest.raises(ShardError, match=message):
-        decode_pixels(field, data, "here")
+        decode_pixels(data, FIELDS[field].file_type, "here")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgbg_data.codecs.encode import encode_mask
+from fgbg_data.codecs.pictures import encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.sample import Sample, canonical_json
 from fgbg_data.shards import index_cache, load_format
@@ -28,7 +28,7 @@ def write_tar(path: Path, members: list[tuple[str, bytes]]) -> Path:
 def members_of(sample: Sample, name: str | None = None) -> list[tuple[str, bytes]]:
     name = name or sample.key
     return [
-        (f"{name}.jpg", sample.image_file),
+        (f"{name}.jpg", sample.files["image"]),
         (f"{name}.mask.png", encode_mask(sample.mask)),
         (f"{name}.json", canonical_json(sample.meta).encode()),
     ]
@@ -97,7 +97,7 @@ def test_broken_header_in_the_middle_is_not_the_end(tmp_path: Path) -> None:
 )
 def test_masks_that_are_none(tmp_path: Path, capfd: pytest.CaptureFixture[str], mask: bytes, text: str) -> None:
     (sample,) = some_samples(1, depth=False)
-    members = [("key-0.jpg", sample.image_file), ("key-0.mask.png", mask)]
+    members = [("key-0.jpg", sample.files["image"]), ("key-0.mask.png", mask)]
     path = write_tar(tmp_path / "x.tar", members)
     reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
     with pytest.raises(ShardError) as caught:
@@ -109,7 +109,7 @@ def test_masks_that_are_none(tmp_path: Path, capfd: pytest.CaptureFixture[str], 
 def test_jpeg_cut_short_is_no_picture(tmp_path: Path) -> None:
     """libjpeg would fill it up with grey."""
     (sample,) = some_samples(1, depth=False)
-    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", sample.image_file[:-200])])
+    path = write_tar(tmp_path / "x.tar", [("key-0.jpg", sample.files["image"][:-200])])
     reader = load_format("tar").open_reader(path, load_format("tar").read_index(path))
     for size in (None, (10, 12)):
         with pytest.raises(ShardError, match=r"key-0: the image cannot be decoded"):
@@ -118,7 +118,7 @@ def test_jpeg_cut_short_is_no_picture(tmp_path: Path) -> None:
 
 def test_jpeg_bomb_is_not_decoded(tmp_path: Path) -> None:
     (sample,) = some_samples(1, depth=False)
-    data = bytearray(sample.image_file)
+    data = bytearray(sample.files["image"])
     frame = data.find(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", 65000, 65000)
     path = write_tar(tmp_path / "x.tar", [("key-0.jpg", bytes(data))])

@@ -18,9 +18,10 @@ from PIL import Image
 
 from fgbg_data.building.build import build
 from fgbg_data.checking.report import VerifyReport
-from fgbg_data.codecs.encode import decode_pixels, encode_depth, encode_mask
+from fgbg_data.codecs.pictures import encode_depth, encode_mask
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, StorageError
+from fgbg_data.fields import FIELDS
 from fgbg_data.sample import canonical_json
 
 TAR = "train/fgbg-train-000001.tar"
@@ -129,11 +130,11 @@ def in_tar(change: Callable[[dict[str, bytes], dict[str, str]], Any]) -> Callabl
 
 
 def set_mask(files: dict[str, bytes], names: dict[str, str], change: Callable[[Any], Any]) -> None:
-    files[names["mask.png"]] = encode_mask(change(decode_pixels("mask", files[names["mask.png"]], "")))
+    files[names["mask.png"]] = encode_mask(change(FIELDS["mask"].decode(files[names["mask.png"]], "")))
 
 
 def set_depth(files: dict[str, bytes], names: dict[str, str], change: Callable[[Any], Any]) -> None:
-    files[names["depth.png"]] = encode_depth(change(decode_pixels("depth", files[names["depth.png"]], "")))
+    files[names["depth.png"]] = encode_depth(change(FIELDS["depth"].decode(files[names["depth.png"]], "")))
 
 
 def set_meta(files: dict[str, bytes], names: dict[str, str], **values: Any) -> None:

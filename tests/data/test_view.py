@@ -19,10 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from fgbg_data.cli import main
-from fgbg_data.codecs.encode import decode_pixels
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ConfigError, FgbgError
+from fgbg_data.fields import FIELDS
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.page import export_page
 from fgbg_data.viewing.view import view
@@ -77,9 +77,9 @@ def test_the_table_holds_every_sample(url: str, dataset: Path) -> None:
 def test_pictures_and_details_by_key(url: str, dataset: Path) -> None:
     sample = open_dataset(dataset, "val")[1]
     _, image = get(f"{url}picture/image/{sample.key}")
-    assert np.array_equal(decode_pixels("image", image, "page"), sample.image)
+    assert np.array_equal(FIELDS["image"].decode(image, "page"), sample.image)
     _, small = get(f"{url}picture/image/{sample.key}?side=24")
-    assert decode_pixels("image", small, "page").shape == (24, 24, 3)
+    assert FIELDS["image"].decode(small, "page").shape == (24, 24, 3)
     for layer in ("mask", "depth"):
         assert get(f"{url}picture/{layer}/{sample.key}")[0] == 200
     details = json.loads(get(f"{url}details/{sample.key}")[1])
