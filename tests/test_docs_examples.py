@@ -1,4 +1,4 @@
-"""The Python and TOML blocks of every page work as they stand; docs/reuse.md has a test of its own."""
+"""The Python and TOML blocks of every page work as they stand; reuse.md and extending.md have tests of their own."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,11 @@ from helpers.docs import DOCS, blocks, run
 from fgbg_data.config import read_toml
 from fgbg_data.depth.onnx_recipe import read_recipe
 
+OWN = ("reuse.md", "extending.md")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, text in PAGES.items() if blocks(text, "python") and name != "reuse.md"]
-)
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if blocks(text, "python") and name not in OWN])
 def test_the_python_blocks_of_a_page_run_as_one_script(name: str, dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "shards").symlink_to(dataset)
     script = tmp_path / "page.py"
