@@ -23,7 +23,7 @@ def main(folder: Path) -> None:
     )
     manifest = build(config)
     for name, split in manifest.splits.items():
-        print(f"{name}: {split['samples']} samples of {len(split['backgrounds'])} backgrounds")
+        print(f"{name}: {split.samples} samples of {len(split.backgrounds)} backgrounds")
     print(f"look at {config.out / 'preview.png'}")
 
 
