@@ -39,7 +39,7 @@ def test_an_only_worker_takes_the_estimator_that_is_loaded(
         return load_estimator(name, *more)
 
     monkeypatch.setattr("fgbg_data.building.prepare.load_estimator", load)
-    monkeypatch.setattr("fgbg_data.building.worker.load_estimator", load)
+    monkeypatch.setattr("fgbg_data.building.estimating.load_estimator", load)
     threads = torch.get_num_threads()
     build(config_for(pictures, tmp_path / "out", depth="tiny", jobs=1, **SMALL))
     assert loaded == ["tiny"]
@@ -88,7 +88,11 @@ def test_other_weights_are_another_dataset(green: str, pictures: Path, tmp_path:
     write_onnx(moved / "green.onnx", PLAIN.replace("[1, 1, 1]", "[1, 1, 2]"), weights=(0, 2, 0))
     with pytest.raises(FingerprintError) as caught:
         build(config_for(pictures, tmp_path / "out", depth=f"onnx:{moved / 'green.onnx'}", **SMALL))
-    for part in ("estimator's weights_sha256 (", "estimator's preprocessing (recipe-", "estimator's licence ("):
+    for part in (
+        "the estimator's weights_sha256 was ",
+        "the estimator's preprocessing was recipe-",
+        "the estimator's licence was ",
+    ):
         assert part in str(caught.value)
 
 
