@@ -1,26 +1,23 @@
-"""Merge datasets of equal shape into one: keys stay unique, and no source crosses from one split to another."""
+"""Merge datasets of equal fields and shapes into one. Keys stay unique, and no held-out source gets into train."""
 
-import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources
-from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo
-from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
-from fgbg_data.deriving.input import Origin, open_origin, same_sources
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.deriving.copying import CopyMaker, derived_identity, tasks_as_cut
+from fgbg_data.deriving.input import InputDataset, open_input
+from fgbg_data.deriving.joining import check_leaks, join_config, join_provenance, join_sources, join_splits
+from fgbg_data.deriving.renaming import find_renamings
+from fgbg_data.deriving.shard_copier import InputSplit
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.key import KINDS, Kind, max_key_bytes
+from fgbg_data.key import max_key_bytes
 from fgbg_data.runtime.progress import Progress
-from fgbg_data.shards.registry import format_options, formats_in_order, manifest_options
+from fgbg_data.shards.registry import format_options, formats_in_order
 from fgbg_data.shards.spec import ShardSpec
 
 _PREFIX = re.compile(r"[a-z0-9-]{1,20}")
-Renamed = dict[Kind, dict[str, str]]
 
 
 def merge(
@@ -33,19 +30,24 @@ def merge(
     check: bool = False,
     progress: Progress = None,
 ) -> Manifest:
-    """Write one dataset of the samples of several, or go on where an earlier run stopped.
+    """Write one dataset of the samples of several. The same call resumes a stopped one.
 
-    Splits of one name are joined, and shards stay as they are cut.
+        manifest = merge(["indoor/", "outdoor/"], "both/")
+
+    Splits with the same name are joined, and shards stay as they are cut.
 
     Args:
-        paths: of two or more datasets, of the same fields, shapes and codecs.
+        paths: folders or URLs of two or more datasets, of the same fields, shapes and codecs.
         out: folder that becomes the dataset.
-        prefixes: one a dataset, set before its keys with `_`; an empty one leaves them. A source id that stands
-            for another picture elsewhere gets it too, with `-`.
-        pool: put all samples into train, to be split anew.
-        jobs: worker processes; 0 is one a core.
-        check: when going on, compare the sha256 of finished shards, not only their size.
+        prefixes: one for each dataset, set before its keys with `_`; an empty one changes no key. An id of a source
+            that stands for another picture in another dataset gets the prefix too, with `-`.
+        pool: put all samples into train; `resplit` then assigns them to splits.
+        jobs: number of worker processes; 0 is one for each core.
+        check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.
+
+    Returns:
+        The manifest of the complete dataset.
 
     Raises:
         ConfigError: the datasets differ, keys collide, or a held-out source of one is in train of another.
@@ -53,36 +55,42 @@ def merge(
     """
     out = Path(out)
     prefixes = _check_prefixes(paths, prefixes)
-    origins = [open_origin(path, files=True) for path in paths]
-    check_apart(out, origins)
-    formats = _check_equal(origins)
-    renamed = _rename_sources(origins, prefixes)
-    splits = _join_splits(origins, renamed, pool=pool)
+    inputs = [open_input(path, out=out) for path in paths]
+    _check_equal(inputs)
+    formats = _common_formats(inputs)
+    renamings = find_renamings(inputs, prefixes)
     if not pool:
-        _check_leaks(origins)
-    identity = _identity(origins, formats, renamed, prefixes, pool=pool)
-    first = origins[0]
-    work = CopyWork(
+        check_leaks(inputs)
+    input_splits = [
+        InputSplit(reader=reader, renaming=renaming)
+        for dataset, renaming in zip(inputs, renamings, strict=True)
+        for reader in dataset.splits.values()
+    ]
+    spec = inputs[0].spec()
+    _check_keys(input_splits, [dataset.path for dataset in inputs for _ in dataset.splits], spec, len(paths))
+    renamed = any(any(renaming.ids.values()) for renaming in renamings)
+    return CopyMaker(
         out=out,
-        manifest=Manifest.begin(
-            identity,
-            fields=first.manifest.fields,
-            splits=splits,
-            provenance=_provenance(origins, renamed),
+        identity=derived_identity(
+            inputs,
+            "merge",
+            {"prefixes": list(prefixes), "pool": pool, "renamed": renamed},
+            config=join_config(inputs, formats, pool=pool),
+            sources=join_sources(inputs, renamings),
+            skipped=tuple(source for dataset in inputs for source in dataset.manifest.identity.skipped),
         ),
-        formats=formats,
-        inputs=tuple(
-            InputSplit(store=store, prefix=prefix, renamed=names)
-            for origin, prefix, names in zip(origins, prefixes, renamed, strict=True)
-            for store in origin.stores.values()
-        ),
-        spec=first.spec(),
-    )
-    _check_keys(paths, work.inputs, [origin.path for origin in origins for _ in origin.stores], first.spec())
-    return CopyMaker(work, _tasks(work, pool=pool), jobs=jobs, check=check, verb="merge").run(progress)
+        splits=join_splits(inputs, renamings, pool=pool),
+        provenance=join_provenance(inputs, renamings),
+        spec=spec,
+        inputs=input_splits,
+        tasks=tasks_as_cut(input_splits, ["train" if pool else name for dataset in inputs for name in dataset.splits]),
+        jobs=jobs,
+        check=check,
+    ).run(progress)
 
 
 def _check_prefixes(paths: Sequence[str | Path], prefixes: Sequence[str]) -> list[str]:
+    """Return one prefix for each dataset."""
     if len(paths) < 2:
         raise ConfigError(f"merge takes two or more datasets, {len(paths)} given")
     if not prefixes:
@@ -97,211 +105,89 @@ def _check_prefixes(paths: Sequence[str | Path], prefixes: Sequence[str]) -> lis
     return list(prefixes)
 
 
-def _check_equal(origins: Sequence[Origin]) -> tuple[str, ...]:
-    """Return the formats that all datasets have.
+def _check_equal(inputs: Sequence[InputDataset]) -> None:
+    """Refuse datasets that differ in what all samples of a dataset have in common.
 
     Raises:
-        ConfigError: they differ in what all samples of a dataset have in common.
+        ConfigError: they differ; the text says in what.
     """
-    first = origins[0]
+    first = inputs[0]
     shapes = first.manifest.shapes
-    for other in origins[1:]:
+    for other in inputs[1:]:
         pairs: list[tuple[str, Any, Any]] = [
             ("fields", list(shapes), list(other.manifest.shapes)),
             *((f"shape of {name}", shape, other.manifest.shapes.get(name)) for name, shape in shapes.items()),
-            ("image format", first.image_suffix, other.image_suffix),
+            ("image format", first.image_format, other.image_format),
             ("depth bits", first.depth_bits, other.depth_bits),
             ("estimator", _estimator(first), _estimator(other)),
-            ("kind of depth", _label(first), _label(other)),
+            ("kind of depth", _depth_mode(first), _depth_mode(other)),
         ]
         for name in format_options({}, set(first.config.format) & set(other.config.format)):
             pairs.append((name.replace("_", " "), first.config.values.get(name), other.config.values.get(name)))
         differing = [f"{name} ({_shown(one)} and {_shown(two)})" for name, one, two in pairs if one != two]
         if differing:
             raise ConfigError(
-                f"{first.path} and {other.path}: cannot be merged, for they differ in {', '.join(differing)}. Build or "
-                "convert one of them to the other's"
+                f"{first.path} and {other.path}: cannot be merged, because they differ in {', '.join(differing)}. "
+                "Build or convert one of them so that it is like the other"
             )
-    formats = formats_in_order(set.intersection(*(set(origin.config.format) for origin in origins)))
+
+
+def _common_formats(inputs: Sequence[InputDataset]) -> tuple[str, ...]:
+    """Return the formats that all datasets have, in the order of the registry.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    formats = formats_in_order(set.intersection(*(set(dataset.config.format) for dataset in inputs)))
     if not formats:
-        held = "; ".join(f"{origin.path} is {','.join(origin.config.format)}" for origin in origins)
+        held = "; ".join(f"{dataset.path} is {','.join(dataset.config.format)}" for dataset in inputs)
         raise ConfigError(f"no format is common to all datasets ({held}). Use fgbg-data convert on one of them first")
     return formats
 
 
-def _estimator(origin: Origin) -> Any:
-    """Return what tells one estimator from another; device and batch change its last digits only."""
-    about = origin.manifest.identity.estimator
-    return about and f"{about.name}, weights {about.weights_sha256}"
+def _estimator(dataset: InputDataset) -> str | None:
+    """Return text that is equal for one estimator; device and batch change only the last digits of its output."""
+    about = dataset.manifest.identity.estimator
+    return None if about is None else f"{about.name}, weights {about.weights_sha256}"
 
 
-def _label(origin: Origin) -> str:
-    """Return what tells one kind of depth from another."""
-    config = origin.config
-    mode = config.depth_mode
-    return mode if mode == "infer" else f"{mode}, stand {config.stand}, relief {config.relief}"
+def _depth_mode(dataset: InputDataset) -> str:
+    """Return text that is equal for depth that was made in one way."""
+    config = dataset.config
+    if config.depth_mode == "infer":
+        return config.depth_mode
+    return f"{config.depth_mode}, stand {config.stand}, relief {config.relief}"
 
 
 def _shown(value: Any) -> str:
+    """Return a value for the text of an error."""
     if isinstance(value, list | tuple):
         return ("x" if all(isinstance(entry, int) for entry in value) else " ").join(str(entry) for entry in value)
     return f"{value:.40}" if isinstance(value, str) else str(value)
 
 
-# --- sources and splits -----------------------------------------------------------------------------------
+def _check_keys(inputs: Sequence[InputSplit], paths: Sequence[str], spec: ShardSpec, num_datasets: int) -> None:
+    """Refuse keys that collide, or that are too long for a tar with their prefix.
 
-
-def _rename_sources(origins: Sequence[Origin], prefixes: Sequence[str]) -> list[Renamed]:
-    """Return new ids for sources of which another dataset has another picture under the same id.
-
-    Raises:
-        ConfigError: there are such sources, and no prefixes to tell them apart.
-    """
-    renamed: list[Renamed] = [{kind: {} for kind in KINDS} for _ in origins]
-    for kind in KINDS:
-        seen: dict[str, tuple[str, int]] = {}
-        clashing: dict[str, tuple[int, int]] = {}
-        for number, origin in enumerate(origins):
-            for source in origin.manifest.identity.sources.of(kind):
-                digest, where = seen.setdefault(source.id, (source.sha256, number))
-                if digest != source.sha256:
-                    clashing[source.id] = where, number
-        for name, (one, two) in clashing.items():
-            if prefixes[one] == prefixes[two]:
-                raise ConfigError(
-                    f"{origins[one].path} and {origins[two].path}: have different pictures as {kind} {name!r}"
-                    f"{f' (and {len(clashing) - 1} more)' if len(clashing) > 1 else ''}. Tell the datasets apart with "
-                    f"one {option('prefix')} each"
-                )
-        for number, origin in enumerate(origins):
-            known = {source.id for source in origin.manifest.identity.sources.of(kind)}
-            renamed[number][kind] = {
-                name: f"{prefixes[number]}-{name}" for name in clashing if name in known and prefixes[number]
-            }
-    return renamed
-
-
-def _join_splits(origins: Sequence[Origin], renamed: Sequence[Renamed], *, pool: bool) -> dict[str, SplitInfo]:
-    splits: dict[str, SplitInfo] = {}
-    for origin, names in zip(origins, renamed, strict=True):
-        for split, store in origin.stores.items():
-            name = "train" if pool else split
-            joined = splits.get(name, SplitInfo(samples=0, shards=0, backgrounds=(), foregrounds=()))
-            backgrounds, foregrounds = (
-                {*joined.of(kind), *(names[kind].get(old, old) for old in origin.manifest.splits[split].of(kind))}
-                for kind in KINDS
-            )
-            splits[name] = SplitInfo(
-                samples=joined.samples + len(store),
-                shards=joined.shards + len(store.shards),
-                backgrounds=tuple(sorted(backgrounds)),
-                foregrounds=tuple(sorted(foregrounds)),
-            )
-    return splits
-
-
-def _check_leaks(origins: Sequence[Origin]) -> None:
-    """Refuse to join what was held out in one dataset with the same picture in another split of another.
+    Args:
+        inputs: the splits.
+        paths: for each of them, the dataset that it belongs to.
+        spec: what the samples have in common.
+        num_datasets: number of datasets, for the text of the error.
 
     Raises:
-        ConfigError: a source would cross; the text names it.
-    """
-    for kind in KINDS:
-        inputs: list[dict[str, dict[str, str]]] = []  # of each dataset: split -> picture -> id
-        for origin in origins:
-            pictures = same_sources(origin, kind)
-            inputs.append(
-                {
-                    split: {pictures.get(name, name): name for name in origin.manifest.splits[split].of(kind)}
-                    for split in origin.stores
-                }
-            )
-        for one, other in itertools.combinations(dict.fromkeys(itertools.chain(*inputs)), 2):
-            both = [splits for splits in inputs if one in splits and other in splits]
-            held_out = both and not any(splits[one].keys() & splits[other].keys() for splits in both)
-            here, there = (
-                {picture: name for splits in inputs for picture, name in splits.get(split, {}).items()}
-                for split in (one, other)
-            )
-            shared = sorted(here[picture] for picture in here.keys() & there.keys())
-            if held_out and shared:
-                more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
-                raise ConfigError(
-                    f"{kind} {shared[0]!r}{more} is in {one} of one dataset and in {other} of another, so the merged "
-                    f"one would leak. Use {option('pool', True)} to put all samples into train, then fgbg-data split"
-                )
-
-
-def _identity(
-    origins: Sequence[Origin],
-    formats: tuple[str, ...],
-    renamed: Sequence[Renamed],
-    prefixes: Sequence[str],
-    *,
-    pool: bool,
-) -> Identity:
-    first = origins[0]
-    config: dict[str, Any] = {}
-    for name in sorted(set().union(*(origin.config.values for origin in origins))):
-        values = [origin.config.values.get(name) for origin in origins]
-        config[name] = values[0] if all(value == values[0] for value in values) else "mixed"
-    holdouts = {origin.config.holdout for origin in origins}
-    config |= {
-        "format": list(formats),
-        **{key: value and first.config.values.get(key) for key, value in manifest_options({}, formats).items()},
-        "holdout": holdouts.pop() if len(holdouts) == 1 and not pool else "sample",
-    }
-    if first.depth_bits:
-        config["depth_bits"] = first.depth_bits
-    options = {"prefixes": list(prefixes), "pool": pool, "renamed": any(any(names.values()) for names in renamed)}
-    backgrounds, foregrounds = (_join_sources(kind, origins, renamed) for kind in KINDS)
-    return replace(
-        first.manifest.identity,
-        config=RecordedConfig.of(**config),
-        sources=Sources(backgrounds=backgrounds, foregrounds=foregrounds),
-        skipped=tuple(source for origin in origins for source in origin.manifest.identity.skipped),
-        history=history(origins, "merge", options),
-    )
-
-
-def _join_sources(kind: Kind, origins: Sequence[Origin], renamed: Sequence[Renamed]) -> tuple[SourceEntry, ...]:
-    """Return the sources of a kind by their new ids, each once."""
-    found: dict[str, SourceEntry] = {}
-    for origin, names in zip(origins, renamed, strict=True):
-        for source in origin.manifest.identity.sources.of(kind):
-            name = names[kind].get(source.id, source.id)
-            found.setdefault(name, replace(source, id=name))
-    return tuple(found[name] for name in sorted(found))
-
-
-def _provenance(origins: Sequence[Origin], renamed: Sequence[Renamed]) -> dict[SourceName, Mapping[str, str]]:
-    merged: dict[SourceName, Mapping[str, str]] = {}
-    for origin, names in zip(origins, renamed, strict=True):
-        for (kind, name), about in origin.manifest.provenance.items():
-            merged.setdefault(SourceName(kind, names[kind].get(name, name)), about)
-    return merged
-
-
-# --- keys and shards --------------------------------------------------------------------------------------
-
-
-def _check_keys(
-    paths: Sequence[str | Path], parts: Sequence[InputSplit], names: Sequence[str], spec: ShardSpec
-) -> None:
-    """Refuse keys that would collide, or grow too long for a tar.
-
-    Raises:
-        ConfigError: the text names the first, and how many there are.
+        ConfigError: the text names the first such key, and how many there are.
     """
     longest = max_key_bytes(spec.suffixes.values())
     seen: dict[str, int] = {}
     colliding: list[tuple[str, int, int]] = []
-    for number, part in enumerate(parts):
-        for old in part.store.keys():  # noqa: SIM118 (a store is no dict)
-            key = part.key(old)
+    for number, split in enumerate(inputs):
+        for old in split.reader.keys():  # noqa: SIM118 (a reader is no dict)
+            key = split.renaming.key(old)
             if len(key.encode()) > longest:
                 raise ConfigError(
-                    f"{names[number]}: {key}: too long a key with its prefix; use a shorter {option('prefix')}"
+                    f"{key}: this key is too long with its prefix; use a shorter {option('prefix')}",
+                    where=paths[number],
                 )
             if key in seen:
                 colliding.append((key, seen[key], number))
@@ -310,21 +196,6 @@ def _check_keys(
         key, one, two = colliding[0]
         more = f" (and {len(colliding) - 1} more)" if len(colliding) > 1 else ""
         raise ConfigError(
-            f"{names[one]} and {names[two]}: both hold the key {key}{more}; keys must be unique in a dataset. Use one "
-            f"{option('prefix')} for each of the {len(paths)} datasets"
+            f"{paths[one]} and {paths[two]}: both hold the key {key}{more}; keys must be unique in a dataset. Use one "
+            f"{option('prefix')} for each of the {num_datasets} datasets"
         )
-
-
-def _tasks(work: CopyWork, *, pool: bool) -> list[CopyTask]:
-    """Return one task a shard of the inputs, split by split, in the order of the datasets."""
-    tasks: list[CopyTask] = []
-    made: dict[str, int] = {}
-    for number, part in enumerate(work.inputs):
-        split = "train" if pool else part.store.layout.split
-        start = 0
-        for count in part.store.counts:
-            index = made.get(split, 0)
-            made[split] = index + 1
-            tasks.append(CopyTask(split, index, np.full(count, number), np.arange(start, start + count)))
-            start += count
-    return tasks

@@ -1,14 +1,15 @@
-"""Split a dataset anew by its sources: samples move to other shards, their files and pixels stay as they are."""
+"""Assign the samples of a dataset to splits anew, by their sources. Files and pixels stay as they are."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from fgbg_data.dataset.manifest import Manifest, SplitInfo
-from fgbg_data.deriving.copy import CopyMaker, CopyTask, CopyWork, InputSplit, check_apart, history
-from fgbg_data.deriving.input import Origin, open_origin, same_sources
+from fgbg_data.deriving.copying import CopyMaker, derived_identity
+from fgbg_data.deriving.input import InputDataset, open_input
+from fgbg_data.deriving.shard_copier import CopyTask, InputSplit
 from fgbg_data.errors import ConfigError, ShardError, option
 from fgbg_data.key import Kind
 from fgbg_data.options import at_least, check_shares, one_of
@@ -19,12 +20,20 @@ from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule:
-    """How samples are shared out, as `fgbg-data build` does it."""
+    """How sources and samples are shared out to splits, with the defaults of `fgbg-data build`.
+
+    Raises:
+        ConfigError: a value cannot work.
+    """
 
     val: float = 0.1
+    """Share of the held-out sources that go to val."""
     test: float = 0.1
+    """Share of the held-out sources that go to the test splits."""
     holdout: Holdout = "background"
+    """What val and test never share with train."""
     seed: int = 0
+    """Seed of the draws."""
 
     def __post_init__(self) -> None:
         one_of("holdout", self.holdout, tuple(POLICIES))
@@ -33,13 +42,20 @@ class SplitRule:
 
 
 @dataclass
-class _Table:
-    """Where every sample is, and of which sources; columns of equal length."""
+class SampleTable:
+    """All samples of a dataset: where each one is, and of which sources it was made. All columns are equally long."""
 
-    parts: list[int] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    """Number of the split that holds the sample."""
     numbers: list[int] = field(default_factory=list)
+    """Number of the sample in that split."""
     backgrounds: list[str] = field(default_factory=list)
+    """Id of its background."""
     foregrounds: list[str] = field(default_factory=list)
+    """Id of its foreground."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 def resplit(
@@ -55,134 +71,133 @@ def resplit(
     check: bool = False,
     progress: Progress = None,
 ) -> Manifest:
-    """Write the dataset at `path` with other splits, or go on where an earlier run stopped.
+    """Write a dataset with other splits. The same call resumes a stopped one.
+
+        manifest = resplit("shards/", "resplit/", val=0.2, holdout="foreground")
 
     Two ids of one picture count as one source, so that a merged dataset does not leak either.
 
     Args:
-        path: of the dataset.
+        path: folder or URL of the dataset.
         out: folder that becomes the dataset.
         val: share of the held-out sources that go to val.
-        test: share of them that go to the test splits.
-        holdout: `background`, `foreground`, `both` or `sample`: what val and test never share with train.
-        seed: of the draws.
-        shard_size: samples in a shard.
-        jobs: worker processes; 0 is one a core.
-        check: when going on, compare the sha256 of finished shards, not only their size.
+        test: share of the held-out sources that go to the test splits.
+        holdout: what val and test never share with train: `background`, `foreground`, `both` or `sample`.
+        seed: seed of the draws.
+        shard_size: samples in a shard; the last one of a split may hold fewer.
+        jobs: number of worker processes; 0 is one for each core.
+        check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.
 
+    Returns:
+        The manifest of the complete dataset.
+
     Raises:
-        FgbgError: the dataset cannot be read, does not tell its sources, or has too few.
+        FgbgError: the dataset cannot be read, its samples do not name their sources, or it has too few sources.
     """
     rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
     at_least("shard_size", shard_size, 1)
-    out = Path(out)
-    origin = open_origin(path, files=True)
-    check_apart(out, [origin])
-    table = _read_sources(origin)
-    assigned = _assign(origin, table, rule)
-    left_out = len(table.parts) - sum(len(places) for places in assigned.values())
+    dataset = open_input(path, out=Path(out))
+    table = _read_table(dataset)
+    rows = _assign(dataset, table, rule)
+    left_out = len(table) - sum(len(chosen) for chosen in rows.values())
     shown = reporter(progress)
     if left_out:
         shown.message(f"{left_out:,} samples are in no split: they join a held-out source with one of another split")
-    splits = {name: _describe(table, places, shard_size) for name, places in assigned.items()}
-    options = vars(rule) | {"shard_size": shard_size, "left_out": left_out}
-    identity = replace(
-        origin.manifest.identity,
-        config=origin.config.changed(val=rule.val, test=rule.test, holdout=holdout, shard_size=shard_size),
-        history=history([origin], "split", options),
-    )
-    work = CopyWork(
-        out=out,
-        manifest=Manifest.begin(
-            identity,
-            fields=origin.manifest.fields,
-            splits=splits,
-            provenance=origin.manifest.provenance,
+    return CopyMaker(
+        out=Path(out),
+        identity=derived_identity(
+            [dataset],
+            "split",
+            vars(rule) | {"shard_size": shard_size, "left_out": left_out},
+            config=dataset.config.changed(val=rule.val, test=rule.test, holdout=holdout, shard_size=shard_size),
         ),
-        formats=origin.config.format,
-        inputs=tuple(InputSplit(store=store) for store in origin.stores.values()),
-        spec=origin.spec(),
-    )
-    parts, numbers = np.array(table.parts), np.array(table.numbers)
-    tasks = [
-        CopyTask(name, index, parts[chosen], numbers[chosen])
-        for name, places in assigned.items()
-        for index, chosen in enumerate(_shards(places, shard_size, rule.seed, name))
-    ]
-    return CopyMaker(work, tasks, jobs=jobs, check=check, verb="split").run(shown)
+        splits={split: _split_info(table, chosen, shard_size) for split, chosen in rows.items()},
+        provenance=dataset.manifest.provenance,
+        spec=dataset.spec(),
+        inputs=[InputSplit(reader=reader) for reader in dataset.splits.values()],
+        tasks=_tasks(table, rows, shard_size, rule.seed),
+        jobs=jobs,
+        check=check,
+    ).run(shown)
 
 
-def _read_sources(origin: Origin) -> _Table:
-    """Read of every sample which sources it has.
+def _read_table(dataset: InputDataset) -> SampleTable:
+    """Read from the meta of every sample which sources it has.
 
     Raises:
-        ShardError: a meta does not tell.
+        ShardError: a meta does not name them.
     """
-    table = _Table()
-    for part, store in enumerate(origin.stores.values()):
-        for number in range(len(store)):
-            shard, place = store.locate(number)
-            meta: Meta = store.reader(shard).read(place, "meta")
+    table = SampleTable()
+    for number_of_input, split in enumerate(dataset.splits.values()):
+        for number in range(len(split)):
+            shard, index = split.locate(number)
+            reader = split.reader(shard)
+            meta: Meta = reader.read(index, "meta")
             background, foreground = meta.get("background"), meta.get("foreground")
             if not isinstance(background, str) or not isinstance(foreground, str):
-                raise ShardError(f"{store.location(shard)}: {store.key(number)}: its meta names no sources to split by")
-            table.parts.append(part)
+                raise ShardError("its meta does not name the sources to split by", where=reader.where(index))
+            table.inputs.append(number_of_input)
             table.numbers.append(number)
             table.backgrounds.append(background)
             table.foregrounds.append(foreground)
     return table
 
 
-def _assign(origin: Origin, table: _Table, rule: SplitRule) -> dict[str, Array]:
-    """Return split -> places in the table, in order; empty splits are left out."""
-    total = len(table.parts)
+def _assign(dataset: InputDataset, table: SampleTable, rule: SplitRule) -> dict[str, Array]:
+    """Return split -> rows of the table that belong to it, in order; empty splits are left out.
+
+    Raises:
+        ConfigError: no sample is left to train.
+    """
     if rule.holdout == "sample":
-        order = np.array([permute(index, total, rule.seed, "all") for index in range(total)])
-        counts = divide_samples(total, rule)
+        order = np.array([permute(row, len(table), rule.seed, "all") for row in range(len(table))])
+        counts = divide_samples(len(table), rule)
         cuts = np.split(order, np.cumsum(list(counts.values()))[:-1])
-        return {name: cut for name, cut in zip(counts, cuts, strict=True) if len(cut)}
-    bg_share = _share_of("background", table.backgrounds, origin, rule)
-    fg_share = _share_of("foreground", table.foregrounds, origin, rule)
+        return {split: cut for split, cut in zip(counts, cuts, strict=True) if len(cut)}
+    background_shares = _shares("background", table.backgrounds, dataset, rule)
+    foreground_shares = _shares("foreground", table.foregrounds, dataset, rule)
     products = POLICIES[rule.holdout].products
-    split_of = {product: name for name, product in products.items()}
+    split_of = {product: split for split, product in products.items()}
     found: dict[str, list[int]] = defaultdict(list)
-    for index, (background, foreground) in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
-        name = split_of.get(Product(bg_share[background], fg_share[foreground]))
-        if name:
-            found[name].append(index)
+    for row, (background, foreground) in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
+        split = split_of.get(Product(background_shares[background], foreground_shares[foreground]))
+        if split:
+            found[split].append(row)
     if "train" not in found:
         raise ConfigError(
-            f"{origin.path}: no sample is left to train; use a smaller {option('val')} or {option('test')}"
+            f"no sample is left to train; use a smaller {option('val')} or {option('test')}", where=dataset.path
         )
-    return {name: np.array(found[name]) for name in products if name in found}
+    return {split: np.array(found[split]) for split in products if split in found}
 
 
-def _share_of(kind: Kind, names: list[str], origin: Origin, rule: SplitRule) -> dict[str, Share]:
-    """Return id of a source -> its share; ids of one picture go together, under the first of them."""
-    pictures = same_sources(origin, kind)
+def _shares(kind: Kind, names: list[str], dataset: InputDataset, rule: SplitRule) -> dict[str, Share]:
+    """Return id of a source -> its share. All ids of one picture get one share, which the first id decides."""
+    pictures = dataset.pictures(kind)
     ids: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(names)):
         ids[pictures.get(name, name)].append(name)
     groups = list(ids.values())
-    return {
-        name: share
-        for share, numbers in divide_sources(kind, [group[0] for group in groups], rule).items()
-        for number in numbers
-        for name in groups[number]
-    }
+    divided = divide_sources(kind, [group[0] for group in groups], rule)
+    return {name: share for share, numbers in divided.items() for number in numbers for name in groups[number]}
 
 
-def _shards(places: Array, size: int, seed: int, name: str) -> list[Array]:
-    """Cut a split into shards, each a fair mixture."""
-    mixed = places[[permute(i, len(places), seed, name) for i in range(len(places))]]
-    return [mixed[start : start + size] for start in range(0, len(mixed), size)]
-
-
-def _describe(table: _Table, places: Array, size: int) -> SplitInfo:
+def _split_info(table: SampleTable, rows: Array, shard_size: int) -> SplitInfo:
     return SplitInfo(
-        samples=len(places),
-        shards=-(-len(places) // size),
-        backgrounds=tuple(sorted({table.backgrounds[place] for place in places})),
-        foregrounds=tuple(sorted({table.foregrounds[place] for place in places})),
+        samples=len(rows),
+        shards=-(-len(rows) // shard_size),
+        backgrounds=tuple(sorted({table.backgrounds[row] for row in rows})),
+        foregrounds=tuple(sorted({table.foregrounds[row] for row in rows})),
     )
+
+
+def _tasks(table: SampleTable, rows: dict[str, Array], shard_size: int, seed: int) -> list[CopyTask]:
+    """Return the shards of all splits, each of which is a fair mixture of its split."""
+    inputs, numbers = np.array(table.inputs), np.array(table.numbers)
+    tasks = []
+    for split, chosen in rows.items():
+        mixed = chosen[[permute(i, len(chosen), seed, split) for i in range(len(chosen))]]
+        for index, start in enumerate(range(0, len(mixed), shard_size)):
+            shard = mixed[start : start + shard_size]
+            tasks.append(CopyTask(split, index, inputs[shard], numbers[shard]))
+    return tasks

@@ -2,7 +2,6 @@
 
 import abc
 import contextlib
-import logging
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -12,15 +11,16 @@ from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord
-from fgbg_data.runtime.files import clear_partials
+from fgbg_data.runtime.files import clear_partials, write_text
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
 from fgbg_data.runtime.worker_process import one_opencv_thread
-from fgbg_data.writing import folder
-
-log = logging.getLogger("fgbg_data")
+from fgbg_data.shards import load_format
+from fgbg_data.writing.build_log import log, log_to
+from fgbg_data.writing.card import card
+from fgbg_data.writing.folder import check_folder, find_record
 
 
 class Task(Protocol):
@@ -94,7 +94,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
 
     @abc.abstractmethod
     def write_preview(self, records: list[ShardRecord]) -> None:
-        """Write `preview.png`, and what else a dataset holds besides its shards, from the records of all shards."""
+        """Write `preview.png`, given the records of all shards in order."""
 
     def check_space(self, samples: int) -> None:
         """Raise a StorageError if the disk cannot hold this many more samples."""
@@ -117,7 +117,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         shown = reporter(progress)
         self.check_folder()
         self.out.mkdir(parents=True, exist_ok=True)
-        with build_lock(self.out), folder.log_to(self.out):
+        with build_lock(self.out), log_to(self.out):
             self.make_room()
             clear_partials(self.out)
             records, todo = self.find_finished()
@@ -128,7 +128,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             if records and todo:
                 shown.message(f"{len(records)} of {len(self.tasks)} shards are finished")
             records += self._make(todo, sum(record.samples for record in records), shown)
-            return folder.finish(self.out, self.manifest, records, self.write_preview)
+            return self._finish(records)
 
     def check_folder(self) -> None:
         """Refuse an output folder that holds anything but this dataset.
@@ -137,17 +137,17 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             FingerprintError: it holds another dataset; the text names what differs.
             StorageError: it holds something that is no dataset.
         """
-        folder.check_folder(self.out, self.manifest, overwrite=self.overwrite)
+        check_folder(self.out, self.manifest, overwrite=self.overwrite)
 
     def find_finished(self) -> tuple[list[ShardRecord], list[TaskT]]:
         """Return the records of finished shards, and the shards that are still to be made."""
         records, todo = [], []
         for task in self.tasks:
-            record = folder.find_record(
+            record = find_record(
                 self.out,
-                self.manifest.fingerprint,
-                task.split,
-                task.index,
+                fingerprint=self.manifest.fingerprint,
+                split=task.split,
+                index=task.index,
                 samples=task.samples,
                 formats=self.formats,
                 check=self.check,
@@ -179,3 +179,23 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
                     watch.add_bytes(record.bytes)
                     log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
         return records
+
+    def _finish(self, records: list[ShardRecord]) -> Manifest:
+        """Write what is written last, from the records of all shards; the manifest, which says `complete`, at the end.
+
+        If all of it is there already, nothing is written.
+        """
+        order = {split: number for number, split in enumerate(self.manifest.splits)}
+        records = sorted(records, key=lambda record: (order[record.split], record.index))
+        manifest = self.manifest.finished(records)
+        text = card(manifest)
+        written = (self.out / MANIFEST).is_file() and (self.out / "preview.png").is_file()
+        if written and Manifest.read(self.out) == manifest:
+            return manifest
+        self.write_preview(records)
+        for name in self.formats:
+            load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in records))
+        write_text(self.out / "README.md", text)
+        manifest.write(self.out)
+        log.info("complete: %d samples", manifest.samples)
+        return manifest

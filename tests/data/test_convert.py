@@ -29,7 +29,7 @@ from fgbg_data.dataset.identity import Reencoded
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.dataset.record import ShardRecord
-from fgbg_data.deriving.input import open_origin
+from fgbg_data.deriving.input import open_input
 from fgbg_data.errors import ConfigError, FgbgError, FingerprintError, ManifestError, ShardError
 
 SPLITS = ("train", "val", "test")
@@ -58,10 +58,10 @@ def samples(folder: Path, *, pixels: bool = True) -> dict[str, tuple[Any, ...]]:
 
 def image_files(folder: Path) -> dict[str, bytes | None]:
     return {
-        store.key(number): store.reader(shard).read_file(index, "image")
-        for store in open_origin(folder, files=True).stores.values()
-        for number in range(len(store))
-        for shard, index in [store.locate(number)]
+        split.key(number): split.reader(shard).read_file(index, "image")
+        for split in open_input(folder, out=folder.with_name("unused")).splits.values()
+        for number in range(len(split))
+        for shard, index in [split.locate(number)]
     }
 
 
@@ -88,7 +88,7 @@ def test_any_chain_of_conversions_keeps_the_samples(
         files_before, out = image_files(here), folder / str(number)
         only_pixels = None in files_before.values()
         holds_files = options != {"format": "hdf5"}
-        if only_pixels and holds_files and open_origin(here, files=True).image_suffix == "jpg":
+        if only_pixels and holds_files and Manifest.read(here).fields["image"].suffix == "jpg":
             options = options | {"image_format": "png"}
         convert(here, out, **options)
         if holds_files and not only_pixels:
@@ -193,7 +193,7 @@ def test_a_changed_sample_is_refused(dataset: Path, tmp_path: Path) -> None:
     shutil.copytree(dataset, damaged)
     with h5py.File(damaged / "train" / "fgbg-train-000000.h5", "r+") as file:
         file["image"][0, 0, 0, 0] ^= 1
-    with pytest.raises(ShardError, match=r"is not the sample that its record tells; run fgbg-data verify"):
+    with pytest.raises(ShardError, match=r"is not the sample that its record describes; run fgbg-data verify"):
         convert(damaged, tmp_path / "out", format="hdf5")
     assert not (tmp_path / "out" / "README.md").exists()
 
