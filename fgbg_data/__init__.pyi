@@ -22,9 +22,11 @@ from .deriving.convert import convert
 from .deriving.merge import merge
 from .deriving.resplit import resplit
 from .errors import FgbgError
+from .fields import Field, register_field
 from .labelling import compare_estimators, label_pictures
 from .runtime.progress import ProgressReporter
 from .sample import Sample
+from .shards import Format, register_format
 from .viewing.page import export_page
 from .viewing.preview import preview
 from .viewing.view import view
@@ -40,7 +42,9 @@ __all__ = [
     "EstimatorSpeed",
     "Family",
     "FgbgError",
+    "Field",
     "FieldStats",
+    "Format",
     "LoadedSample",
     "Manifest",
     "ProgressReporter",
@@ -65,6 +69,8 @@ __all__ = [
     "plan_build",
     "preview",
     "register_estimator",
+    "register_field",
+    "register_format",
     "resplit",
     "stats",
     "verify",

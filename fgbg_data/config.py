@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from fgbg_data.dataset.identity import DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
+from fgbg_data.fields import FIELDS
 from fgbg_data.options import at_least, between, check_shares, load_toml, nearest, one_of, parse_size
 from fgbg_data.shards.registry import DEFAULT_FORMAT, check_formats, check_options, manifest_options
 from fgbg_data.splits import Holdout
@@ -90,6 +91,8 @@ class BuildConfig:
     """Number of pictures in one call of the estimator. None takes the default of the estimator."""
     format: tuple[str, ...] = (DEFAULT_FORMAT,)
     """Shard formats, which are written in one pass: a tuple of names, or text such as `"tar,hdf5"`."""
+    extra_fields: tuple[str, ...] = ()
+    """Fields of other packages that the build makes beside its own: a tuple of names, or text with commas."""
     shard_size: int = 1000
     """Number of samples in a shard. The last shard of a split may hold fewer."""
     image_format: ImageFormat = "jpg"
@@ -120,6 +123,11 @@ class BuildConfig:
             object.__setattr__(self, name, str(getattr(self, name)))
         if isinstance(self.format, str):
             object.__setattr__(self, "format", tuple(name.strip() for name in self.format.split(",")))
+        names = self.extra_fields.split(",") if isinstance(self.extra_fields, str) else self.extra_fields
+        object.__setattr__(self, "extra_fields", tuple(sorted(name.strip() for name in names if name.strip())))
+        for name in self.extra_fields:
+            if name not in FIELDS or FIELDS[name].make is None:
+                one_of("extra_fields", name, [each for each, field in FIELDS.items() if field.make is not None])
         at_least("positions", self.positions, 1)
         at_least("shard_size", self.shard_size, 1)
         at_least("jobs", self.jobs, 0)
@@ -230,6 +238,9 @@ class BuildConfig:
         if self.image_format == "png":
             values["quality"] = None
         values |= manifest_options(values, self.format)
+        del values["extra_fields"]  # it is not mentioned without a field, so that old fingerprints stay valid
+        if self.extra_fields:
+            values["extra_fields"] = {name: FIELDS[name].version for name in self.extra_fields}
         return values
 
 

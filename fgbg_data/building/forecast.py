@@ -1,15 +1,19 @@
 """What a build will take, measured on its first samples."""
 
+import math
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from fgbg_data.building.prepare import PreparedBuild
 from fgbg_data.building.source_depth import estimate_sources, num_calls
 from fgbg_data.building.worker import BuildWork, Worker
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
+from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.parallel import num_jobs
@@ -59,13 +63,16 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     config = work.config
     # Measured without the estimator, which is slow to start: depth is taken for one byte a pixel in a PNG (that of
     # `tiny` takes less), and for two where pixels are stored.
-    pixels = replace(work, config=replace(config, depth="none", depth_mode="infer"), estimator=None)
+    pixels = replace(work, config=replace(config, depth="none", depth_mode="infer", extra_fields=()), estimator=None)
     without_depth = replace(prepared, work=pixels, estimator=None)
     needed = forecast(without_depth, samples=8).bytes * samples // len(work.plan)
     if config.depth_shape is not None:
         options = format_options(vars(config), config.format)
         each = sum(1 if load_format(name).holds_files(options) else 2 for name in config.format)
         needed += each * len(config.depth_fields) * config.depth_shape[0] * config.depth_shape[1] * samples
+    shapes = work.spec(0).shapes
+    for name in config.extra_fields:
+        needed += samples * len(config.format) * math.prod(shapes[name]) * np.dtype(FIELDS[name].dtype).itemsize
     if config.composed_field:  # float32 depth of the sources, until all shards are made
         sources = len(work.backgrounds) + len(work.foregrounds)
         needed += 4 * sources * config.canvas[0] * config.canvas[1]

@@ -20,7 +20,8 @@ from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.errors import EstimatorError, PlacementError, option
+from fgbg_data.errors import ConfigError, EstimatorError, PlacementError, option
+from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
@@ -83,6 +84,10 @@ class BuildWork:
         shapes: dict[str, tuple[int, ...]] = {"image": (*config.canvas, 3), "mask": config.canvas}
         if config.depth_shape is not None:
             shapes |= dict.fromkeys(config.depth_fields, config.depth_shape)
+        for name in config.extra_fields:
+            field = FIELDS[name]
+            channels = (field.channels,) if field.channels else ()
+            shapes[name] = field.shape(config.canvas) if field.shape else (*config.canvas, *channels)
         return ShardSpec(
             samples=samples,
             image_format=config.image_format,
@@ -114,7 +119,8 @@ class Worker:
         self._estimating_s = 0.0
         spec = work.spec(shard.samples)
         encode = any(load_format(name).holds_files(spec.options) for name in config.format)
-        samples = ((sample, encode_files(sample) if encode else {}) for sample in self.samples(shard))
+        made = map(self._with_extra_fields, self.samples(shard)) if config.extra_fields else self.samples(shard)
+        samples = ((sample, encode_files(sample) if encode else {}) for sample in made)
         record = ShardRecord(fingerprint=work.fingerprint, split=shard.split, index=shard.index)
         return write_shard(config.out, config.format, spec, record, samples, functools.partial(self._count, slot))
 
@@ -147,6 +153,27 @@ class Worker:
             f"{option('scale')}",
             placement.key,
         )
+
+    def _with_extra_fields(self, sample: Sample) -> Sample:
+        """Add the fields of other packages, each of which sees the fields before it.
+
+        Raises:
+            ConfigError: a field gives another array than it declares.
+        """
+        shapes = self.work.spec(0).shapes
+        for name in self.work.config.extra_fields:
+            field = FIELDS[name]
+            if field.make is None:
+                raise ConfigError(f"{option('extra_fields', name)}: cannot be made by a build")
+            array = field.make(sample, self.work.config)
+            if array.dtype != np.dtype(field.dtype) or array.shape != tuple(shapes[name]):
+                raise ConfigError(
+                    f"{option('extra_fields', name)}: gave {array.dtype} of shape {array.shape}, expected "
+                    f"{field.dtype} of shape {tuple(shapes[name])}",
+                    sample.key,
+                )
+            sample = sample.with_field(name, array)
+        return sample
 
     def _count(self, slot: int, samples: int) -> None:
         if self._tally:

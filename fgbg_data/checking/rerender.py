@@ -87,7 +87,7 @@ class Rerenderer:
                 )
         described = {name: value for name, value in manifest.identity.config.values.items() if value is not None}
         try:
-            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": "."}))
+            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "extra_fields": ()}))
         except TypeError as error:
             raise ManifestError(f"does not tell how to render samples again ({error})", where=MANIFEST) from error
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}

@@ -62,7 +62,7 @@ SECTIONS = {
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout"),
-    "Files": ("format", "shard_size", "image_format", "quality", "hdf5_layout"),
+    "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
     "How it runs": ("jobs", "check", "dry_run"),
 }
 """Sections of the help of `build`: title -> options."""
@@ -136,6 +136,7 @@ SECTIONS = {
     help="Keep these sources of val and test out of train; sample: all splits share all sources.  [background]",
 )
 @_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
+@_option("--extra-fields", **_text("NAME,..."), help="Make these fields of other packages too.  [none]")
 @_option("--shard-size", type=int, help="Put this many samples in a shard.  [1000]")
 @_option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [jpg]")
 @_option("--quality", type=int, help="Set the JPEG quality.  [95]")

@@ -121,9 +121,11 @@ class Format(ABC):
     """A shard format: one subclass in a module of its own, and one row in the registry.
 
     An object of it holds no state. Three methods must be written; the others have defaults that fit a format of one
-    file per shard, which holds encoded files, and whose file says where its samples are. `docs/extending.md` has a
-    format that works, and `fgbg_data.testing.ShardContract` tests one. `register_format("zip", ZipFormat)` makes it
-    known to the running program, and so does an entry point of an installed package in the group `fgbg_data.formats`.
+    file per shard, which holds encoded files, and whose file says where its samples are. The test
+    `tests/data/test_third_party.py` has a format that works, and `fgbg_data.testing.ShardContract` tests one.
+
+    `register_format("zip", ZipFormat)` makes it known to the running program, and so does an entry point of an
+    installed package in the group `fgbg_data.formats`.
     """
 
     suffix: ClassVar[str]

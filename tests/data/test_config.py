@@ -137,7 +137,7 @@ def test_bad_values_are_refused_by_name(options: dict[str, Any], argument: str, 
 
 def test_every_option_that_can_be_wrong_is_tested() -> None:
     paths_and_switches = {"bg", "fg", "out", "mirror", "check", "skip_bad", "overwrite"}
-    elsewhere = {"depth"}  # a name that the registry of estimators knows, in test_cli_build.py
+    elsewhere = {"depth", "extra_fields"}  # names that registries know, in test_cli_build.py and test_third_party.py
     tested = {name for options, *_ in BAD_VALUES for name in options}
     assert tested | paths_and_switches | elsewhere == {field.name for field in dataclasses.fields(BuildConfig)}
 
