@@ -13,7 +13,7 @@ from fgbg_data.options import nearest
 
 
 class Choice(click.Choice[str]):
-    """Some texts, one of which an option takes; a misspelt one gets a hint."""
+    """The type of an option that takes one of some texts; the error for a misspelt text names the nearest one."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the text of the error, with the nearest choice."""
