@@ -1,6 +1,6 @@
 """Write the golden files anew: `python tests/regenerate.py`, then look at the diff.
 
-A changed golden is a change of pixels or plan: raise FORMAT_VERSION in fgbg_data/dataset/json_files.py and say so in
+A changed golden is a change of pixels or plan: raise FORMAT_VERSION in fgbg_data/versions.py and say so in
 CHANGELOG.md.
 """
 

@@ -12,7 +12,19 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = {
     "fgbg_data": [
-        *("errors", "text", "options", "registry", "command_line", "key", "sample", "splits", "runtime", "pictures"),
+        *(
+            "errors",
+            "versions",
+            "text",
+            "options",
+            "registry",
+            "command_line",
+            "key",
+            "sample",
+            "splits",
+            "runtime",
+            "pictures",
+        ),
         *("codecs", "fields", "drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building"),
         *("deriving", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],

@@ -12,7 +12,7 @@ from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import EstimatorIdentity, Identity, RecordedConfig, SkippedSource, Sources
-from fgbg_data.dataset.json_files import FORMAT_VERSION, JsonError, from_json
+from fgbg_data.dataset.json_files import JsonError, from_json
 from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo, declared_fields
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
@@ -21,6 +21,7 @@ from fgbg_data.errors import ConfigError, EstimatorError, SourceError, StorageEr
 from fgbg_data.key import Kind, SampleKey, max_key_bytes
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.versions import FORMAT_VERSION
 
 
 @dataclass(frozen=True)

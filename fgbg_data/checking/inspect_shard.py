@@ -17,6 +17,7 @@ from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Sample
 from fgbg_data.shards import FORMATS, ShardIndex, ShardReader, load_format
 from fgbg_data.shards.registry import format_suffixes
+from fgbg_data.versions import FORMAT_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,7 @@ class _ShardInspector:
         self._task, self._manifest, self._quick = task, manifest, quick
         self._findings = ShardFindings()
         self._record: ShardRecord | None = None
+        self._version = FORMAT_VERSION  # by which digests were taken
         self._recorded: dict[str, tuple[str, int]] = {}  # key -> digest and mask area in the record
 
     def inspect(self) -> ShardFindings:
@@ -88,6 +90,7 @@ class _ShardInspector:
         if record is not None:
             findings.keys, findings.sums = record.keys, record.sums
             columns = zip(record.keys, record.digests, record.mask_area_px, strict=True)
+            self._version = record.version
             self._recorded = {key: (digest, area) for key, digest, area in columns}
         if self._quick:
             return findings
@@ -191,7 +194,7 @@ class _ShardInspector:
     def _inspect_sample(self, sample: Sample, contents: _Contents) -> list[str]:
         """Return what is wrong with a sample; add its digest to `contents`, and its sums if nothing is wrong."""
         problems = [*inspect_sample(sample), *self._unknown_sources(sample)]
-        digest, area = sample_digest(sample), sample.meta.get("mask_area_px")
+        digest, area = sample_digest(sample, self._version), sample.meta.get("mask_area_px")
         contents.digests.append(digest)
         recorded_digest, recorded_area = self._recorded.get(sample.key, (digest, area))
         if area != recorded_area:

@@ -9,7 +9,6 @@ from fgbg_data.checking.inspect_dataset import inspect_folder, inspect_holdout, 
 from fgbg_data.checking.inspect_shard import InspectTask, ShardFindings, inspect_shard
 from fgbg_data.checking.report import VerifyProblem, VerifyReport
 from fgbg_data.checking.rerender import rerender_samples
-from fgbg_data.dataset.json_files import FORMAT_VERSION
 from fgbg_data.dataset.layout import find_splits, found_shards
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
@@ -18,6 +17,7 @@ from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, 
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
+from fgbg_data.versions import VERIFIABLE_VERSIONS
 
 
 def verify(
@@ -95,10 +95,11 @@ def _read_manifest(root: Path, report: VerifyReport) -> Manifest | None:
         report.add(MANIFEST, f"{error.problem}. Remove it and run the same build command, which keeps finished shards")
         return None
     version = manifest.identity.format_version
-    if version != FORMAT_VERSION:
+    if version not in VERIFIABLE_VERSIONS:
         raise ManifestError(
-            f"was made in format version {version}, whose digests and pixels this fgbg reads but cannot check (it "
-            f"makes {FORMAT_VERSION}). Verify it by the version that wrote it, or build the dataset anew",
+            f"was made in format version {version}; this fgbg reads it, but checks only versions "
+            f"{' and '.join(map(str, VERIFIABLE_VERSIONS))}. Verify it with the version that wrote it, or build the "
+            "dataset anew",
             where=root / MANIFEST,
         )
     return manifest

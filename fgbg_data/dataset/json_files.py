@@ -29,13 +29,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, Union, cast
 from fgbg_data.errors import ManifestError
 from fgbg_data.options import nearest
 from fgbg_data.runtime.locations import Location, read_text
-
-FORMAT_VERSION = 2
-"""Version of the files that are written. It rises with any change of pixels, plan or file layout, and is part of every
-fingerprint. Version 2 resizes cut-outs by other filters than version 1, and takes the digest of masks as bits."""
-
-READABLE_VERSIONS = (1, 2)
-"""Versions of the files that can be read; those of version 1 are laid out alike."""
+from fgbg_data.versions import RULES
 
 HOW_TO_MEND = "restore it from a copy, or build the dataset anew in a new folder"
 MAX_DEPTH = 20
@@ -124,7 +118,7 @@ RelativePath = Annotated[str, _check_relative_path]
 
 
 def load(kind: type[T], location: Location, how_to_mend: str = HOW_TO_MEND) -> T:
-    """Read a JSON file of a dataset, apart from the format version that it states.
+    """Read a JSON file of a dataset.
 
     Args:
         kind: dataclass that says what the file holds.
@@ -137,7 +131,7 @@ def load(kind: type[T], location: Location, how_to_mend: str = HOW_TO_MEND) -> T
     """
     try:
         value = parse(read_text(location))
-        _take_version(value)
+        _check_version(value)
         return from_json(kind, value)
     except OSError as error:
         raise ManifestError(f"cannot be read ({error.strerror or error})", location) from error
@@ -393,16 +387,16 @@ def _check_text(value: str) -> None:
             raise JsonError(f"expected text that UTF-8 can hold, found {ascii(value)}") from None
 
 
-def _take_version(value: Any) -> None:
-    """Remove the format version of a file.
+def _check_version(value: Any) -> None:
+    """Refuse a file of a format version that this package cannot read.
 
     Raises:
         JsonError: it is another one, or there is none.
     """
-    version = value.pop("format_version", None) if isinstance(value, dict) else None
-    if type(version) is not int or version not in READABLE_VERSIONS:
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if type(version) is not int or version not in RULES:
         raise JsonError(
-            f"has format_version {_shown(version)}, this fgbg reads {' and '.join(map(str, READABLE_VERSIONS))}. "
+            f"has format_version {_shown(version)}, this fgbg reads {', '.join(map(str, RULES))}. "
             "Install the version that wrote it"
         )
 

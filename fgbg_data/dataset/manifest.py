@@ -9,12 +9,12 @@ from typing import NamedTuple, Self
 
 from fgbg_data.dataset.identity import Identity
 from fgbg_data.dataset.json_files import (
-    FORMAT_VERSION,
     Count,
     FormatName,
     JsonError,
     Side,
     SplitName,
+    json_field,
     load,
     to_json,
 )
@@ -28,6 +28,7 @@ from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.shards.spec import ShardSpec
+from fgbg_data.versions import FORMAT_VERSION
 
 MANIFEST = "dataset.json"
 
@@ -125,6 +126,8 @@ class Manifest:
     """Field -> its statistics; empty until the dataset is complete."""
     provenance: Mapping[SourceName, Mapping[str, str]] = field(default_factory=dict)
     """Source -> licence, author and url, as far as `sources.csv` gives them."""
+    version: int = json_field(name="format_version", default=FORMAT_VERSION)
+    """Format version of `dataset.json` itself; `identity.format_version` is that of the pixels."""
 
     def __post_init__(self) -> None:
         for name in FIELDS.own:
@@ -170,8 +173,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write `dataset.json` into the folder of the dataset."""
-        value = {"format_version": FORMAT_VERSION} | to_json(self)
-        text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(to_json(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         write_text(folder / MANIFEST, text + "\n")
 
     def finished(self, records: Iterable[ShardRecord]) -> Self:

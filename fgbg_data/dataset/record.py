@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from fgbg_data.dataset.json_files import (
-    FORMAT_VERSION,
     Count,
     FileName,
     FormatName,
     JsonError,
     SplitName,
+    json_field,
     load,
     read_fields,
     write_fields,
@@ -20,6 +20,7 @@ from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import canonical_json
 from fgbg_data.shards.spec import Index
+from fgbg_data.versions import FORMAT_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,8 @@ class ShardRecord:
     """Sums over the pixels of its samples."""
     files: dict[FormatName, ShardFile] = field(default_factory=dict)
     """Name of a format -> the shard's file in that format."""
+    version: int = json_field(name="format_version", default=FORMAT_VERSION)
+    """Format version of the record and of the shard's files; it says how the digests were taken."""
 
     def __post_init__(self) -> None:
         if not len(self.keys) == len(self.digests) == len(self.mask_area_px):
@@ -106,13 +109,12 @@ class ShardRecord:
         return record
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON value of the record, apart from the format version."""
+        """Return the JSON value of the record."""
         return write_fields(self) | {"samples": self.samples}
 
     def write(self, folder: Path) -> None:
         """Write the record into the folder of the dataset, beside the shard."""
-        value = self.to_json() | {"format_version": FORMAT_VERSION}
-        write_text(record_path(folder, self.split, self.index), canonical_json(value) + "\n")
+        write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
 
 
 _HOW_TO_MEND = "remove the record, and the same build command makes the shard again"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources, fingerprint
-from fgbg_data.dataset.json_files import FORMAT_VERSION, JsonError, SplitName, from_json
+from fgbg_data.dataset.json_files import JsonError, SplitName, from_json
 from fgbg_data.dataset.manifest import Manifest, SplitInfo, declared_fields
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ShardError
@@ -11,6 +11,7 @@ from fgbg_data.fields import FIELDS, depth_fields, pixel_fields
 from fgbg_data.key import KINDS, Kind, key_sources
 from fgbg_data.shards.registry import formats_in_order, manifest_options
 from fgbg_data.shards.spec import ShardSpec
+from fgbg_data.versions import FORMAT_VERSION
 
 
 def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Manifest:

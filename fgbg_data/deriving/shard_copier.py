@@ -124,7 +124,7 @@ class ShardCopier:
         sample = Sample(key=key, meta=values.pop("meta"), arrays=values)
         self._check(sample, reader, index)
         record = self._record(split.reader, shard)
-        if record is not None and sample_digest(sample) != record.digests[index]:
+        if record is not None and sample_digest(sample, record.version) != record.digests[index]:
             raise ShardError("is not the sample that its record describes; run fgbg-data verify", reader.where(index))
         new_key = split.renaming.key(key)
         sample = replace(sample, key=new_key, meta=split.renaming.meta(sample.meta, new_key))
