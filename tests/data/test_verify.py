@@ -50,7 +50,9 @@ def test_healthy_data_passes_and_is_not_touched(dataset: Path, pictures: Path) -
 def test_an_older_format_version_is_refused(copy: Path) -> None:
     for path in copy.rglob("*.json"):
         path.write_text(re.sub(r'("format_version": ?)\d', r"\g<1>1", path.read_text()))
-    with pytest.raises(ManifestError, match="was made in format version 1, .* Verify it by the version that wrote it"):
+    with pytest.raises(
+        ManifestError, match="was made in format version 1; .* Verify it with the version that wrote it"
+    ):
         verify(copy)
 
 
