@@ -12,11 +12,13 @@ from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
+from fgbg_data.dataset.layout import shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
+from fgbg_data.runtime import locations
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards.registry import installed_formats
@@ -117,7 +119,8 @@ def _delete_dataset(out: Path, manifest: Manifest) -> None:
     formats = installed_formats(manifest.identity.config.format)
     doomed = [out / "README.md", out / "preview.png", *(out / name for fmt in formats for name in fmt.root_files)]
     for split, about in manifest.splits.items():
-        for index in range(about.shards):
+        names = locations.listing(out / split) if (out / split).is_dir() else ()
+        for index in shard_numbers(names, split, about.shards):
             record = record_path(out, split, index)
             shards = [(fmt, record.with_suffix(fmt.suffix)) for fmt in formats]
             doomed += [each for fmt, shard in shards for each in fmt.files_of(shard)]

@@ -9,7 +9,7 @@ from fgbg_data.checking.inspect_dataset import inspect_folder, inspect_holdout, 
 from fgbg_data.checking.inspect_shard import InspectTask, ShardFindings, inspect_shard
 from fgbg_data.checking.report import VerifyProblem, VerifyReport
 from fgbg_data.checking.rerender import rerender_samples
-from fgbg_data.dataset.layout import find_splits, found_shards
+from fgbg_data.dataset.layout import find_splits, found_shards, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
@@ -108,14 +108,14 @@ def _read_manifest(root: Path, report: VerifyReport) -> Manifest | None:
 def _listed_shards(root: Path, manifest: Manifest) -> list[InspectTask]:
     """Return the shards that the manifest lists; of an unfinished build, those that have a record."""
     entries = {(entry.split, entry.index): entry for entry in manifest.shards}
-    return [
-        InspectTask(
-            split=name, index=index, folder=root / name, stem=shard_stem(name, index), entry=entries.get((name, index))
-        )
-        for name, split in manifest.splits.items()
-        for index in range(split.shards)
-        if (name, index) in entries or record_path(root, name, index).is_file()
-    ]
+    tasks = []
+    for name, split in manifest.splits.items():
+        records = [path.name for path in (root / name).glob("*.json")]
+        listed = {index for other, index in entries if other == name and index < split.shards}
+        for index in sorted(listed.union(shard_numbers(records, name, split.shards))):
+            stem, entry = shard_stem(name, index), entries.get((name, index))
+            tasks.append(InspectTask(split=name, index=index, folder=root / name, stem=stem, entry=entry))
+    return tasks
 
 
 def _found_shards(root: Path) -> list[InspectTask]:

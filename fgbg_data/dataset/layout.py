@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -161,15 +162,33 @@ def found_shards(root: Location) -> dict[str, FoundSplit]:
     return found
 
 
-def shard_stem_of(name: str) -> str | None:
+def shard_stem_of(name: str, suffixes: Iterable[str] = ()) -> str | None:
     """Return the name of a shard's file without its suffix, or None for other files.
+
+    Args:
+        name: name of the file.
+        suffixes: suffixes of the formats, for a caller that asks about many names; by default those of all formats.
 
     >>> shard_stem_of("fgbg-train-000007.h5")
     'fgbg-train-000007'
     """
-    return next(
-        (name[: -len(suffix)] for suffix in format_suffixes() if name.endswith(suffix) and name != suffix), None
-    )
+    suffixes = suffixes or format_suffixes()
+    return next((name[: -len(suffix)] for suffix in suffixes if name.endswith(suffix) and name != suffix), None)
+
+
+def shard_numbers(names: Iterable[str], split: str, shards: int) -> list[int]:
+    """Return the numbers of the shards of a split, below `shards`, of which a file or a record is among `names`.
+
+    A manifest may state any number of shards, so it is the folder that says which ones to look at.
+
+    >>> shard_numbers(["fgbg-val-000002.json", "fgbg-val-000000.tar", "fgbg-val-000009.tar"], "val", 3)
+    [0, 2]
+    """
+    suffixes = format_suffixes()
+    stems = {shard_stem_of(name, suffixes) or name.removesuffix(".json") for name in names}
+    ours = (_OUR_NAME.fullmatch(stem) for stem in stems)
+    numbers = {int(found["index"]) for found in ours if found and found["split"] == split}
+    return sorted(number for number in numbers if number < shards)
 
 
 def format_of_files(layout: Layout) -> str | None:
@@ -231,10 +250,9 @@ def _add_listed(folder: Location, names: Listing, entry: ShardEntry, layout: Lay
 def _add_unfinished(root: Location, folder: Location, names: Listing, layout: Layout) -> None:
     """Add the shards that have a record, which is written last."""
     total = layout.manifest.splits[layout.split].shards if layout.manifest else 0
-    ours = (_OUR_NAME.fullmatch(name.removesuffix(".json")) for name in names if name.endswith(".json"))
-    for index in sorted(int(found["index"]) for found in ours if found and found["split"] == layout.split):
+    for index in shard_numbers(names, layout.split, total):
         stem = shard_stem(layout.split, index)
-        record = _read_record(folder, stem, layout) if index < total and f"{stem}.json" in names else None
+        record = _read_record(folder, stem, layout) if f"{stem}.json" in names else None
         if record is not None:
             _add_recorded(folder, stem, names, record, layout)
     layout.unfinished = (
@@ -274,7 +292,8 @@ def _is_shard(root: Location) -> bool:
 def _stems(names: Listing) -> list[str]:
     """Return the names of shards without suffix, each once and in order; a record of ours alone counts as a shard."""
     files = [name for name, size in names.items() if size is not None and not name.startswith(".")]
-    found = {stem for name in files if (stem := shard_stem_of(name)) is not None}
+    suffixes = format_suffixes()
+    found = {stem for name in files if (stem := shard_stem_of(name, suffixes)) is not None}
     recorded = {name.removesuffix(".json") for name in files if name.endswith(".json")}
     return sorted(found | {stem for stem in recorded if _OUR_NAME.fullmatch(stem)})
 

@@ -1,9 +1,10 @@
 """Sums over the pixels of samples: whole numbers, so they are exact and the same in whatever order they are added."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 from fgbg_data.dataset.json_files import JsonError, Within, from_json, to_json
+from fgbg_data.errors import ManifestError
 from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Sample
 
@@ -43,11 +44,12 @@ class FieldSums:
         self.squares = [a + b for a, b in zip(self.squares, other.squares, strict=True)]
 
 
+@dataclass
 class Sums:
     """Sums over all pixel fields of some samples."""
 
-    def __init__(self) -> None:
-        self.fields: dict[str, FieldSums] = {}
+    fields: dict[str, FieldSums] = field(default_factory=dict)
+    """Pixel field -> its sums."""
 
     def add_sample(self, sample: Sample, depth_bits: int) -> None:
         """Add the pixels of one sample; depth counts as b-bit levels."""
@@ -57,9 +59,13 @@ class Sums:
                 self._add(name, FieldSums(*sums))
 
     def add(self, other: "Sums") -> None:
-        """Add the sums of other samples."""
-        for name, field in other.fields.items():
-            self._add(name, field)
+        """Add the sums of other samples.
+
+        Raises:
+            ManifestError: a field has another number of channels there.
+        """
+        for name, sums in other.fields.items():
+            self._add(name, sums)
 
     def to_json(self) -> Any:
         """Return the JSON value that records hold."""
@@ -72,24 +78,26 @@ class Sums:
         Raises:
             JsonError: they cannot be sums of pixels.
         """
-        sums = cls()
-        sums.fields = from_json(dict[str, FieldSums], value)
-        for name, field in sums.fields.items():
-            if not _is_possible(name, field):
+        found = cls(from_json(dict[str, FieldSums], value))
+        for name, sums in found.fields.items():
+            if not _is_possible(name, sums):
                 raise JsonError("these are no sums of pixels; the record was edited").inside(name)
-        return sums
+        return found
 
-    def _add(self, name: str, field: FieldSums) -> None:
-        if name in self.fields:
-            self.fields[name].add(field)
+    def _add(self, name: str, sums: FieldSums) -> None:
+        found = self.fields.get(name)
+        if found is None:
+            self.fields[name] = replace(sums)
+        elif len(found.total) != len(sums.total):
+            raise ManifestError(f"records differ in the number of channels of {name}; run fgbg-data verify")
         else:
-            self.fields[name] = FieldSums(field.top, field.values, field.total, field.squares)
+            found.add(sums)
 
 
 def _is_possible(name: str, sums: FieldSums) -> bool:
-    """Tell whether there can be pixels with these sums: a mean in [0, 1] and a variance that is not negative."""
+    """Return whether there can be pixels with these sums: a mean in [0, 1] and a variance that is not negative."""
     channels = (FIELDS[name].channels or 1) if name in FIELDS else len(sums.total)
     return len(sums.total) == len(sums.squares) == channels and all(
-        total <= sums.values * sums.top and total * total <= squares * sums.values
+        total <= sums.values * sums.top and total * total <= squares * sums.values <= (sums.values * sums.top) ** 2
         for total, squares in zip(sums.total, sums.squares, strict=True)
     )
