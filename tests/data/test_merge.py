@@ -1,5 +1,6 @@
 """Merging and splitting datasets: keys stay unique, no source leaks between splits, no sample is lost or changed."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image
 
 from fgbg_data.building.build import build
 from fgbg_data.cli import main
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ConfigError
 
@@ -101,6 +102,15 @@ def test_datasets_with_other_options_are_refused(
     build(config_for(pictures, tmp_path / "b", positions=1, mirror=False, **options))
     with pytest.raises(ConfigError, match=message):
         merge([one, tmp_path / "b"], tmp_path / "both", prefixes=["a", "b"])
+
+
+def test_datasets_of_one_estimator_with_other_weights_are_refused(dataset: Path, copy: Path, tmp_path: Path) -> None:
+    for folder, digest in ((copy, "a" * 64), (shutil.copytree(copy, tmp_path / "b"), "b" * 64)):
+        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest["identity"]["estimator"]["weights_sha256"] = digest
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ConfigError, match=r"differ in estimator \(fake, weights a+ and fake, weights b+\)"):
+        merge([copy, tmp_path / "b"], tmp_path / "both", prefixes=["a", "b"])
 
 
 def test_datasets_with_other_fields_are_refused(one: Path, dataset: Path, tmp_path: Path) -> None:
