@@ -6,10 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fgbg_data.errors import ConfigError
 from fgbg_data.options import at_least
 from fgbg_data.runtime.files import write_text
 from fgbg_data.viewing.gallery import Gallery
+from fgbg_data.viewing.output_file import check_output_file
 
 EXPORT_SIDE_PX = 256
 """Longer side of the pictures in an exported page."""
@@ -22,7 +22,7 @@ def export_page(path: str | Path, out: str | Path, *, samples: int = 200, seed: 
 
     Args:
         path: folder or URL of the dataset.
-        out: HTML file to write.
+        out: HTML file to write, in a folder that exists.
         samples: number of samples, chosen at random.
         seed: another seed chooses other samples.
 
@@ -34,8 +34,7 @@ def export_page(path: str | Path, out: str | Path, *, samples: int = 200, seed: 
     """
     out = Path(out)
     at_least("samples", samples, 1)
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError("the page is HTML; expected a name that ends in .html", where=out)
+    check_output_file(out, (".html", ".htm"), "the page is HTML")
     gallery = Gallery(path)
     rows = [_row(gallery, number) for number in gallery.choose(samples, seed)]
     data = json.dumps({"header": gallery.header(), "rows": rows}, ensure_ascii=True)

@@ -10,10 +10,11 @@ from PIL import Image
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.drawing.colours import outlined
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
-from fgbg_data.errors import ConfigError, UnknownKeyError
+from fgbg_data.errors import UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.options import at_least, nearest
 from fgbg_data.sample import Array
+from fgbg_data.viewing.output_file import check_output_file
 
 
 def preview(
@@ -31,7 +32,7 @@ def preview(
 
     Args:
         path: folder or URL of the dataset.
-        out: PNG file to write.
+        out: PNG file to write, in a folder that exists.
         split: split to take samples from.
         keys: keys of the samples, in order; without any, `count` samples are chosen at random.
         count: number of random samples.
@@ -47,8 +48,7 @@ def preview(
     """
     out = Path(out)
     at_least("count", count, 1)
-    if out.suffix.lower() != ".png":
-        raise ConfigError("the sheet is a PNG; expected a name that ends in .png", where=out)
+    check_output_file(out, (".png",), "the sheet is a PNG")
     dataset = open_dataset(path, split, depth_as="codes")
     chosen = keys or _choose(dataset, count, seed, (background, foreground))
     samples = [dataset[key] for key in chosen]

@@ -1,11 +1,15 @@
 """`view`: a dataset as a page for the browser, served to this machine alone."""
 
+import errno
+import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgbg_data.errors import ConfigError, FgbgError, StorageError, UnknownKeyError, option
+from fgbg_data.options import between
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.page import page_text
 
@@ -18,6 +22,10 @@ HOST = "127.0.0.1"
 """The loopback address, which only this machine reaches."""
 MAX_SIDE_PX = 2048
 """Longer side of the largest picture that the page may ask for."""
+MAX_PORT = 65535
+_EVERY = ("0.0.0.0", "::", "")
+"""The addresses that stand for all addresses of this machine."""
+_PASSIVE = socket.AI_PASSIVE
 _SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; img-src 'self' data:; connect-src 'self'; script-src 'unsafe-inline'; "
@@ -35,26 +43,22 @@ def view(path: str | Path, *, host: str = HOST, port: int = 8765, ready: Callabl
     Args:
         path: folder or URL of the dataset.
         host: address to listen on. Other machines can reach every address but the loopback address.
-        port: port to listen on; 0 takes any free one.
+        port: port to listen on, 0 to 65535; 0 takes any free one.
         ready: function that is called with the address of the page once it can be opened, such as `webbrowser.open`;
             None prints the address.
 
     Raises:
-        FgbgError: there is no dataset, the port is taken, or the extra `view` is not installed.
+        FgbgError: there is no dataset, the host or port cannot be listened on, or the extra `view` is not installed.
     """
     try:
         import uvicorn
     except ImportError as error:
         raise ConfigError("view needs starlette and uvicorn: pip install 'fgbg[view]'") from error
-    app = application(Gallery(path), host)
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise StorageError(f"{option('port', port)}: not free on {host} ({error.strerror}); use another") from error
+    between("port", port, 0, MAX_PORT)
+    with _listen(host, port) as listener:  # before the dataset is read, so that a bad port shows at once
+        app = application(Gallery(path), host)
         listener.listen()  # from here on, requests wait until the server takes them
-        (ready or _print_address)(f"http://{host}:{listener.getsockname()[1]}/")
+        (ready or _print_address)(_address(host, listener.getsockname()[1]))
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
 
 
@@ -84,11 +88,11 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
         return Response(table, media_type="application/octet-stream", headers=_SECURITY)
 
     def picture(request: "Request") -> "Response":
-        layer, side = request.path_params["layer"], request.query_params.get("side", "")
+        layer = request.path_params["layer"]
         if layer not in gallery.layers:
             raise UnknownKeyError(f"there is no layer {layer!r}; expected one of {', '.join(gallery.layers)}")
-        limit = min(int(side), MAX_SIDE_PX) if side.isdecimal() and int(side[:9]) > 0 else None
-        data, kind = gallery.picture(request.path_params["key"], layer, limit)
+        side_px = _parse_side(request.query_params.get("side", ""))
+        data, kind = gallery.picture(request.path_params["key"], layer, side_px)
         # The address holds the dataset's fingerprint, so a browser may keep the picture.
         return Response(data, media_type=kind, headers=_SECURITY | {"Cache-Control": "private, max-age=86400"})
 
@@ -111,11 +115,67 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
     )
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address of this machine; it does not listen yet.
+
+    Raises:
+        ConfigError: the host is no address of this machine, or the user may not use the port.
+        StorageError: another program uses the port.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host or None, port, 0, socket.SOCK_STREAM, 0, _PASSIVE)[0]
+    except (OSError, ValueError) as error:  # ValueError: the name is too long, or holds a null character
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{option('host', host)}: is no name or address of this machine ({reason})") from error
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _refused(host, port, error) from error
+    return listener
+
+
+def _refused(host: str, port: int, error: OSError) -> FgbgError:
+    """Return the error for an address that the system refused to bind."""
+    reason = os.strerror(error.errno or 0)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ConfigError(f"{option('port', port)}: is not allowed to this user ({reason}); use one from 1024 on")
+    if error.errno == errno.EADDRINUSE:
+        return StorageError(
+            f"{option('port', port)}: not free on {host} ({reason}); use another, or 0 for any free one"
+        )
+    return ConfigError(f"{option('host', host)}: is no address of this machine ({reason}); use {HOST}")
+
+
+def _address(host: str, port: int) -> str:
+    """Return the URL at which a browser on this machine opens the page.
+
+    >>> _address("127.0.0.1", 80), _address("0.0.0.0", 80), _address("::1", 80)
+    ('http://127.0.0.1:80/', 'http://127.0.0.1:80/', 'http://[::1]:80/')
+    """
+    name = HOST if host in _EVERY else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/"
+
+
+def _parse_side(text: str) -> int | None:
+    """Return the side that a request asks for, in pixels, at most MAX_SIDE_PX; None if it names none.
+
+    >>> _parse_side("160"), _parse_side("9" * 5000), _parse_side("-1"), _parse_side("0")
+    (160, 2048, None, None)
+    """
+    found = re.fullmatch(r"0*([1-9][0-9]*)", text)
+    if not found:
+        return None
+    return MAX_SIDE_PX if len(found[1]) > len(str(MAX_SIDE_PX)) else min(int(found[1]), MAX_SIDE_PX)
+
+
 def _trusted(host: str) -> list[str]:
     """Return the host names that requests may name."""
-    if host in ("0.0.0.0", "::", ""):
+    if host in _EVERY:
         return ["*"]
-    return ["127.0.0.1", "localhost", host]
+    return ["127.0.0.1", "localhost", f"[{host}]" if ":" in host else host]
 
 
 def _print_address(url: str) -> None:

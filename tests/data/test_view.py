@@ -1,9 +1,11 @@
 """The page of `fgbg-data view`: what it serves and what it refuses, and what a person does with it in Chromium."""
 
+import errno
 import json
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from fgbg_data.errors import ConfigError, FgbgError
 from fgbg_data.fields import FIELDS
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.page import export_page
-from fgbg_data.viewing.view import view
+from fgbg_data.viewing.view import _refused, view
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra view)")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
@@ -114,6 +116,78 @@ def test_a_taken_port_is_refused(url: str, dataset: Path) -> None:
         view(dataset, port=int(url.rsplit(":", 1)[1].strip("/")))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "-1"], "--port -1: expected 0 to 65535"),
+        (["--port", "65536"], "--port 65536: expected 0 to 65535"),
+        (["--port", "9" * 30], f"--port {'9' * 30}: expected 0 to 65535"),
+        (["--host", "no such host"], "--host 'no such host': is no name or address of this machine"),
+        (["--host", "a" * 64 + ".invalid"], ".invalid: is no name or address of this machine"),
+        (["--host", "256.1.1.1"], "--host 256.1.1.1: is no name or address of this machine"),
+        (["--host", "203.0.113.7"], "--host 203.0.113.7: is no address of this machine"),
+        (["--host", "-"], "--host -: is no name or address of this machine"),
+    ],
+)
+def test_hosts_and_ports_that_cannot_work_are_refused_in_one_line(
+    dataset: Path, options: list[str], message: str
+) -> None:
+    done = CliRunner().invoke(main, ["view", str(dataset), "--port", "0", *options])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_that_only_administrators_may_use_is_refused() -> None:
+    error = _refused("127.0.0.1", 80, PermissionError(errno.EACCES, "Permission denied"))
+    assert (
+        error.for_command_line() == "--port 80: is not allowed to this user (Permission denied); use one from 1024 on"
+    )
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1", "0.0.0.0", ""])
+def test_every_address_of_this_machine_is_answered(dataset: Path, host: str) -> None:
+    if host == "::1" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    code = "import sys, fgbg_data; fgbg_data.view(sys.argv[1], host=sys.argv[2], port=0)"
+    command = [sys.executable, "-c", code, str(dataset), host]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        address = re.search(r"http://\S+", process.stdout.readline())
+        assert address
+        assert get(address[0])[0] == 200
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "side=" + "9" * 5000,
+        "side=-1",
+        "side=0",
+        "side=1e3",
+        "side=%C2%B2",
+        "side=%D9%A1",
+        "side=",
+        "side=" + "0" * 5000,
+    ],
+)
+def test_any_size_that_a_request_names_is_answered(url: str, dataset: Path, query: str) -> None:
+    sample = open_dataset(dataset)[0]
+    status, image = get(f"{url}picture/image/{sample.key}?{query}")
+    assert status == 200
+    assert FIELDS["image"].decode(image, "page").shape == sample.image.shape
+
+
 def test_a_folder_without_a_dataset_is_refused_in_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["view", str(tmp_path)])
     assert done.exit_code == 2
@@ -144,6 +218,31 @@ def test_exports_that_cannot_work_are_refused(dataset: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(main, ["view", str(dataset), "--export", str(tmp_path / "report.html"), "--samples", "0"])
     assert (done.exit_code, done.stderr) == (2, "fgbg-data: --samples 0: expected at least 1\n")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [["view", "--export"], ["preview", "--out"]])
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none/page", "there is no folder {folder}; make it first, or choose another"),
+        ("file/page", "there is no folder {folder}; make it first, or choose another"),
+        ("n" * 300 + "/page", "there is no folder {folder}; make it first, or choose another"),
+        ("taken", "is a folder; expected the name of a file"),
+        ("n" * 240, "cannot be written (File name too long)"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_in_one_line(
+    dataset: Path, tmp_path: Path, command: list[str], name: str, problem: str
+) -> None:
+    end = ".html" if command[0] == "view" else ".png"
+    (tmp_path / f"taken{end}").mkdir()
+    (tmp_path / "file").write_text("")
+    path = tmp_path / f"{name}{end}"
+    done = CliRunner().invoke(main, [command[0], str(dataset), command[1], str(path)])
+    assert done.exit_code == 2
+    assert f"{path}: {problem.format(folder=path.parent)}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {found.name for found in tmp_path.iterdir()} == {f"taken{end}", "file"}
 
 
 def test_the_library_prints_the_address_or_hands_it_over(dataset: Path) -> None:
