@@ -9,6 +9,7 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option
 from fgbg_data.runtime.files import PARTIAL, file_sha256
+from fgbg_data.runtime.system_files import is_system_file
 
 
 def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> None:
@@ -31,7 +32,9 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
         if _lost_its_manifest(out, wanted):
             return
         foreign = sorted(
-            path.name for path in out.iterdir() if path.name not in NOT_DATA and not path.name.endswith(PARTIAL)
+            path.name
+            for path in out.iterdir()
+            if path.name not in NOT_DATA and not path.name.endswith(PARTIAL) and not is_system_file(path.name)
         )
         if foreign:
             raise StorageError(
