@@ -5,8 +5,10 @@ another name in tables: `field(metadata={"key": ...})`.
 """
 
 import dataclasses
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fgbg_data.errors import option
@@ -27,6 +29,45 @@ def name_of_option(dotted: str) -> str:
     ('mask_net', 'loss.mask_bce')
     """
     return dotted.removeprefix(FLAT)
+
+
+def checked_path(name: str, value: object) -> Path:
+    """Return an argument that names a file or folder as a path; `~` stands for the home folder.
+
+    >>> checked_path("out", "runs/first")
+    PosixPath('runs/first')
+
+    Raises:
+        ConfigError: it is no path and no text, as when two arguments of a call are swapped.
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(os.path.expanduser(value))
+    raise ConfigError(
+        f"`{name}`: expected a path or text, found {type(value).__name__}; were the arguments of the call swapped?"
+    )
+
+
+def checked_paths(name: str, value: object) -> list[Path]:
+    """Return an argument that names one file or folder, or several, as paths.
+
+    >>> checked_paths("runs", ["runs/a", "runs/b"])
+    [PosixPath('runs/a'), PosixPath('runs/b')]
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str | os.PathLike)
+    return [checked_path(name, one) for one in value] if several else [checked_path(name, value)]  # type: ignore[attr-defined]
+
+
+def checked_location(name: str, value: object) -> str:
+    """Return an argument that names a folder or a URL as text.
+
+    Raises:
+        ConfigError: it is no path and no text, as when two arguments of a call are swapped.
+    """
+    path = checked_path(name, value)
+    return value if isinstance(value, str) and "://" in value else str(path)
 
 
 def lay_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from fgbg_train.cli.common import (
     user_errors,
 )
 from fgbg_train.config import PRESETS, FitConfig
+from fgbg_train.errors import ConfigError
 
 IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
 """Names that timm has for the same options."""
@@ -49,13 +50,15 @@ IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
 def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Measure CHECKPOINT on the dataset DATA: print a table with a column for each split.
 
+    The folder of a run stands for its best checkpoint.
+
     Predictions are enlarged to the size of the dataset. Metrics are pooled over all pixels; with the suffix _img they
     are means over images. The last rows are what guessing gives: a mask that is all foreground, and the mean depth map
     of the first 2,000 samples of train.
 
     \b
-      fgbg-train eval runs/NAME/best.ckpt shards/
-      fgbg-train eval runs/NAME/best.ckpt other/ --split train --json
+      fgbg-train eval runs/NAME shards/
+      fgbg-train eval runs/NAME other/ --split train --json
     """
     from fgbg_train import evaluate as measure
 
@@ -86,11 +89,11 @@ def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool,
 def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: Any) -> None:
     """Predict mask and depth of pictures with CHECKPOINT, at the size of each picture.
 
-    For each picture, NAME.mask.png (0 or 255), NAME.depth.png (16 bit; 65535 is nearest) and NAME.preview.png are
-    written.
+    The folder of a run stands for its best checkpoint. For each picture, NAME.mask.png (0 or 255), NAME.depth.png
+    (16 bit; 65535 is nearest) and NAME.preview.png are written.
 
     \b
-      fgbg-train predict runs/NAME/best.ckpt photos/ --out predicted/
+      fgbg-train predict runs/NAME photos/ --out predicted/
     """
     from fgbg_train import predict as predict_pictures
 
@@ -102,9 +105,12 @@ def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: A
 @click.command(short_help="Write a model as safetensors, torch.export program or ONNX.")
 @click.argument("checkpoint")
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @user_errors
-def export(checkpoint: str, out: Path) -> None:
+def export(checkpoint: str, out: Path, overwrite: bool) -> None:
     """Write the model of CHECKPOINT for other programs, in the format that the suffix of OUT names.
+
+    The folder of a run stands for its best checkpoint.
 
     \b
     .safetensors   weights and configuration; eval and predict read it too
@@ -114,11 +120,11 @@ def export(checkpoint: str, out: Path) -> None:
     A program is kept only if it gives the numbers of the model.
 
     \b
-      fgbg-train export runs/NAME/best.ckpt model.onnx
+      fgbg-train export runs/NAME model.onnx
     """
     from fgbg_train import export as write
 
-    worst = write(checkpoint, out)
+    worst = write(checkpoint, out, overwrite=overwrite)
     checked = "" if worst is None else f"; largest difference from the model: {worst:.1e}"
     click.echo(f"wrote {out}{checked}")
 
@@ -145,6 +151,7 @@ def plot(runs: tuple[Path, ...], out: Path) -> None:
 
 
 @click.command(short_help="List layers, parameters and multiply-adds of the networks.")
+@click.argument("checkpoint", required=False)
 @option("--preset", type=Choice(list(PRESETS)), help="Describe the networks of this preset.  [small]")
 @click.option("--config", "toml", type=click.Path(path_type=Path), help="Lay this TOML file over the preset.")
 @click.option(
@@ -152,21 +159,24 @@ def plot(runs: tuple[Path, ...], out: Path) -> None:
 )
 @click.option("--levels", type=click.IntRange(min=0), default=1, help="List this many levels of parts.  [1]")
 @user_errors
-def summary(preset: str | None, toml: Path | None, size_px: int, levels: int) -> None:
-    """List the layers, parameters and multiply-adds of the networks.
+def summary(checkpoint: str | None, preset: str | None, toml: Path | None, size_px: int, levels: int) -> None:
+    """List the layers, parameters and multiply-adds of the networks of a run, a checkpoint, or a configuration.
 
     Multiply-adds are those of convolutions and linear layers, for one image.
 
     \b
       fgbg-train summary --preset eva4
+      fgbg-train summary runs/NAME
     """
     from rich.console import Console
     from rich.table import Table
 
     from fgbg_train import summary as describe
 
+    if checkpoint and (preset or toml):
+        raise ConfigError(f"{'--preset' if preset else '--config'}: has no effect beside CHECKPOINT; leave one out")
     table = load_toml(toml) if toml else {}
-    config = FitConfig.from_tables(preset or table.get("preset", "small"), table)
+    config = checkpoint or FitConfig.from_tables(preset or table.get("preset", "small"), table)
     for rows in describe(config, size_px=size_px, levels=levels).values():
         shown = Table("layer", "kind", "output")
         shown.add_column("parameters", justify="right")

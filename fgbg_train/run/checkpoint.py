@@ -16,9 +16,34 @@ from fgbg_train.config import FitConfig
 from fgbg_train.errors import CheckpointError, ConfigError
 from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
+from fgbg_train.settings import checked_path
 
 FORMAT, VERSION = "fgbg-train checkpoint", 1
 """Format and version, which each file holds."""
+BEST, LAST = "best.ckpt", "last.ckpt"
+"""Names of the checkpoints in the folder of a run: the best weights on val, and everything that resuming needs."""
+
+
+def find_checkpoint(path: Path | str) -> Path:
+    """Return the file that holds a model: `path` itself, or the best checkpoint in it if it is the folder of a run.
+
+    A run without val keeps no best.ckpt; there, it is last.ckpt.
+
+    Raises:
+        CheckpointError: it is a folder without a checkpoint.
+    """
+    found = checked_path("checkpoint", path)
+    if not found.is_dir():
+        return found
+    for name in (BEST, LAST):
+        if (found / name).exists():
+            return found / name
+    hint = (
+        "it is a dataset; were the arguments swapped?"
+        if (found / "dataset.json").exists()
+        else ("give a .ckpt or .safetensors file, or the folder of a run")
+    )
+    raise CheckpointError(f"is a folder without {BEST} and {LAST}; {hint}", where=found)
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
@@ -118,7 +143,7 @@ def load_model(checkpoint: Path | str) -> Cascade:
     >>> prediction = load_model("runs/demo/best.ckpt")(torch.rand(1, 3, 224, 224))  # doctest: +SKIP
 
     Args:
-        checkpoint: a checkpoint, or the `.safetensors` file of `export`.
+        checkpoint: a checkpoint, the folder of a run (its best checkpoint), or the `.safetensors` file of `export`.
 
     Returns:
         A module that turns (B, 3, H, W) float RGB in [0, 1] into a `Prediction` with `mask_logits` and `depth`. It has
@@ -127,7 +152,7 @@ def load_model(checkpoint: Path | str) -> Cascade:
     Raises:
         CheckpointError: the file is no checkpoint, is damaged, or has another version.
     """
-    path = Path(checkpoint)
+    path = find_checkpoint(checkpoint)
     return model_of(path, load(path))
 
 

@@ -8,37 +8,60 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fgbg_data.errors import option
+from fgbg_data.options import load_toml
 from fgbg_data.runtime.files import write_text
 from fgbg_train.config import FitConfig
-from fgbg_train.errors import CheckpointError, ResumeError
+from fgbg_train.errors import CheckpointError, FgbgError, ResumeError
 from fgbg_train.run import checkpoint
+from fgbg_train.run.checkpoint import LAST
 
 Resume = Literal["auto", "none"]
 
-LAST, BEST, CONFIG, SUMMARY, CACHE = "last.ckpt", "best.ckpt", "config.toml", "summary.json", "cache"
+CONFIG, SUMMARY, CACHE = "config.toml", "summary.json", "cache"
 LOG, CURVES, SAMPLES = "log.csv", "curves.png", "samples"
 """Names in the folder."""
 PACKAGES = ("torch", "timm", "numpy", "lightning-fabric", "opencv-python-headless")
 """Packages whose versions the summary holds."""
 
 
-def choose_folder(out: Path | None, config: FitConfig, fingerprint: str, resume: Resume) -> Path:
+def choose_folder(
+    out: Path | None, config: FitConfig, fingerprint: str, resume: Resume, notes: list[str] | None = None
+) -> Path:
     """Return the folder of a run.
 
     Args:
-        out: the folder asked for; None names it after preset and dataset.
+        out: the folder asked for. None takes `runs/PRESET-DATASET`, or the first of the same name with -2, -3 ... at
+            its end that is free or holds a run with the same settings.
         config: the configuration of the run.
         fingerprint: the fingerprint of the dataset.
         resume: `none` takes a new folder if this one exists, with a number at its end.
+        notes: gets a line if other settings are the reason for a number.
     """
-    folder = out or Path("runs") / f"{config.preset_name}-{fingerprint[:8]}"
-    if resume == "auto":
-        return folder
-    number, chosen = 2, folder
-    while chosen.exists():
-        chosen = folder.with_name(f"{folder.name}-{number}")
+    first = out or Path("runs") / f"{config.preset_name}-{fingerprint[:8]}"
+    if out is not None and resume == "auto":
+        return out
+    number, folder = 2, first
+    differing: list[str] = []
+    while folder.exists():
+        if resume == "auto":
+            if not (found := _differences(folder, config)):
+                break
+            differing = differing or found
+        folder = first.with_name(f"{first.name}-{number}")
         number += 1
-    return chosen
+    if differing and notes is not None:
+        notes.append(f"{first} has other settings ({', '.join(differing)}): this run has the folder {folder}")
+    return folder
+
+
+def _differences(folder: Path, config: FitConfig) -> list[str]:
+    """Return how the configuration in a folder differs from `config`; nothing if this run may use the folder."""
+    try:
+        if not any(folder.iterdir()):
+            return []
+        return FitConfig.from_table(load_toml(folder / CONFIG)).differences(config)
+    except (OSError, FgbgError):
+        return ["no configuration that can be read"]
 
 
 def load_last(folder: Path, config: FitConfig, fingerprint: str, samples: Mapping[str, int]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import DataError
 from fgbg_train.run.folder import LOG
 from fgbg_train.run.log import read_rows
+from fgbg_train.settings import checked_path, checked_paths
 
 PANELS = {
     "loss": "loss",
@@ -40,8 +41,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    folders = [Path(run) for run in ([runs] if isinstance(runs, Path | str) else runs)]
-    target = Path(out)
+    folders = checked_paths("runs", runs)
+    target = checked_path("out", out)
     logs = {folder: read_rows(folder / LOG) for folder in folders}
     empty = [str(folder) for folder, rows in logs.items() if not rows]
     if empty:

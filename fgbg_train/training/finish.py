@@ -9,7 +9,8 @@ from fgbg_train.devices import describe_machine
 from fgbg_train.measure import baseline
 from fgbg_train.measure.score import score_split
 from fgbg_train.run import checkpoint
-from fgbg_train.run.folder import BEST, CACHE, LOG, write_summary
+from fgbg_train.run.checkpoint import BEST
+from fgbg_train.run.folder import CACHE, LOG, write_summary
 from fgbg_train.run.log import Log, read_rows
 from fgbg_train.run.progress import RunProgress
 from fgbg_train.training.plan import TRAIN, FitPlan

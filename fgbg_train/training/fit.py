@@ -19,8 +19,9 @@ from fgbg_train.errors import Stopped
 from fgbg_train.measure.metrics import better
 from fgbg_train.measure.score import score
 from fgbg_train.measure.tally import Tally
+from fgbg_train.run.checkpoint import BEST, LAST
 from fgbg_train.run.clock import Clock, TimedBatches
-from fgbg_train.run.folder import BEST, CURVES, LAST, SAMPLES, SUMMARY, Resume, write_config
+from fgbg_train.run.folder import CURVES, SAMPLES, SUMMARY, Resume, write_config
 from fgbg_train.run.log import Log, RunLog
 from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
@@ -54,7 +55,8 @@ def fit(
     Args:
         data: folder or URL of the dataset.
         config: the configuration; None is that of the preset `small`.
-        out: the folder of the run; None names it after preset and dataset, below `runs/`.
+        out: the folder of the run. None takes `runs/PRESET-DATASET`, and with other settings `runs/PRESET-DATASET-2`,
+            `-3` and so on; the same settings resume the right one.
         resume: `auto` resumes the run in the folder, `none` starts a new run in a new folder.
         progress: how progress is shown; see `fgbg_data.runtime.progress`.
 

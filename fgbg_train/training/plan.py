@@ -18,6 +18,7 @@ from fgbg_train.metric_names import DEPTH_METRICS, MASK_METRICS, with_per_image
 from fgbg_train.run import checkpoint
 from fgbg_train.run.folder import CACHE, Resume, choose_folder, load_last
 from fgbg_train.schedule import AUTO, Schedule, automatic, parse, render, scale_epochs
+from fgbg_train.settings import checked_location, checked_path
 
 TRAIN, VAL = "train", "val"
 COARSEST_PX = 32
@@ -94,19 +95,22 @@ def plan_fit(
     Args:
         data: folder or URL of the dataset.
         config: the configuration; None is that of the preset `small`.
-        out: the folder of the run; None names it after preset and dataset.
+        out: the folder of the run; None takes `runs/PRESET-DATASET`, with a number at its end for other settings.
         resume: `auto` resumes the run in the folder, `none` starts a new run in a new folder.
 
     Raises:
         FgbgError: the dataset, the configuration or the folder of the run cannot be used as asked.
     """
     one_of("resume", resume, ("auto", "none"))
+    data = checked_location("data", data)
     config = config or FitConfig()
+    if not isinstance(config, FitConfig):
+        raise ConfigError(f"`config`: expected a FitConfig, found {type(config).__name__}")
     splits, fingerprint = splits_of(data, TRAIN)
     if TRAIN not in splits:
         raise DataError(f"has no split 'train', only {', '.join(splits)}", where=data)
     readers = {
-        s: SampleReader(str(data), s, config.limit, depth_field=config.depth_field) for s in (TRAIN, VAL) if s in splits
+        s: SampleReader(data, s, config.limit, depth_field=config.depth_field) for s in (TRAIN, VAL) if s in splits
     }
     notes = [] if VAL in splits else [f"{data} has no split 'val': no best.ckpt; the last weights are tested"]
     if readers[TRAIN].unfinished:
@@ -120,13 +124,13 @@ def plan_fit(
     config = _with_schedule(config, readers[TRAIN], parts)
     schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts)
     _check_sizes(schedule, parts)
-    folder = choose_folder(None if out is None else Path(out), config, fingerprint, resume)
+    folder = choose_folder(None if out is None else checked_path("out", out), config, fingerprint, resume, notes)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
     _plan_caches(readers, schedule, config, folder)
     if last is not None:
         notes.append(f"going on with {folder} after step {last['step']} of {schedule.total_steps}")
     return FitPlan(
-        data=str(data),
+        data=data,
         config=config,
         schedule=schedule,
         folder=folder,
@@ -144,7 +148,7 @@ def _with_depth_weights(config: FitConfig) -> tuple[FitConfig, dict[str, Any] | 
     """Read the depth network that the saliency objective keeps, and put its name into the configuration."""
     if not config.depth_weights:
         return config, None
-    path = Path(config.depth_weights)
+    path = checkpoint.find_checkpoint(config.depth_weights)
     state = checkpoint.load(path)
     trained = checkpoint.load_config(path, state).model
     if trained.networks == "mask":

@@ -14,7 +14,7 @@ from fgbg_train.measure.tally import Tally
 from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
 from fgbg_train.run import checkpoint
-from fgbg_train.run.folder import LAST
+from fgbg_train.run.checkpoint import LAST
 from fgbg_train.training.plan import FitPlan
 
 
@@ -53,7 +53,7 @@ def build_state(plan: FitPlan, fabric: Fabric) -> State:
     torch.manual_seed(config.seed)
     model: Any = build_cascade(config.model, initial=last is None)
     if plan.depth_weights is not None:
-        checkpoint.load_weights(model.depth_net, plan.depth_weights, Path(config.depth_weights))
+        checkpoint.load_weights(model.depth_net, plan.depth_weights, checkpoint.find_checkpoint(config.depth_weights))
     if last is not None:
         checkpoint.load_weights(model, last["model"], plan.folder / LAST)
     model = model.to(memory_format=torch.channels_last)

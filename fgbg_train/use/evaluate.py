@@ -11,7 +11,8 @@ from fgbg_train.devices import make_fabric
 from fgbg_train.errors import ConfigError, DataError
 from fgbg_train.measure import baseline
 from fgbg_train.measure.score import score_split
-from fgbg_train.run.checkpoint import load, load_config, model_of
+from fgbg_train.run.checkpoint import find_checkpoint, load, load_config, model_of
+from fgbg_train.settings import checked_location
 
 
 def evaluate(
@@ -30,11 +31,11 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Measure a checkpoint on a dataset.
 
-    >>> evaluate("runs/demo/best.ckpt", "shards/", splits=["test"])["test"]["mask_iou"]  # doctest: +SKIP
+    >>> evaluate("runs/demo", "shards/", splits=["test"])["test"]["mask_iou"]  # doctest: +SKIP
     0.86
 
     Args:
-        checkpoint: a checkpoint, or the `.safetensors` file of `export`.
+        checkpoint: a checkpoint, the folder of a run (its best checkpoint), or the `.safetensors` file of `export`.
         data: folder or URL of a dataset, which need not be the one of the training.
         splits: names of splits; without any, all splits but train are measured.
         size_px: shorter side of the images that the networks see, in pixels; None is that of the training.
@@ -56,7 +57,7 @@ def evaluate(
     at_least("batch", batch, 1)
     if size_px is not None:
         at_least("size_px", size_px, 1)
-    path = Path(checkpoint)
+    path, data = find_checkpoint(checkpoint), checked_location("data", data)
     state = load(path)
     trained = load_config(path, state)
     config = dataclasses.replace(

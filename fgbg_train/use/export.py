@@ -17,10 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fgbg_data.errors import option
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import ConfigError, TrainError
 from fgbg_train.models.cascade import Cascade
-from fgbg_train.run.checkpoint import FORMAT, VERSION, load, load_config, model_of
+from fgbg_train.run.checkpoint import FORMAT, VERSION, find_checkpoint, load, load_config, model_of
+from fgbg_train.settings import checked_path
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -34,28 +36,32 @@ Run = Callable[[Tensor], list[Tensor]]
 """Runs a written program on an image."""
 
 
-def export(checkpoint: Path | str, out: Path | str) -> float | None:
+def export(checkpoint: Path | str, out: Path | str, *, overwrite: bool = False) -> float | None:
     """Write the model of a checkpoint, in the format that the suffix of `out` names.
 
-    >>> export("runs/demo/best.ckpt", "model.onnx")  # doctest: +SKIP
+    >>> export("runs/demo", "model.onnx")  # doctest: +SKIP
     2.4e-07
 
     Args:
-        checkpoint: a checkpoint, or a `.safetensors` file of this function.
+        checkpoint: a checkpoint, the folder of a run (its best checkpoint), or a `.safetensors` file of this function.
         out: the file to write, with the suffix .safetensors, .pt2 or .onnx.
+        overwrite: replace the file if it exists.
 
     Returns:
         The largest difference between what the program and the model give; None for safetensors.
 
     Raises:
-        ConfigError: there is no such format, or it needs a package that is missing.
+        ConfigError: there is no such format, it needs a package that is missing, or the file exists already.
         CheckpointError: the checkpoint cannot be used.
         TrainError: the program gives other numbers; it is removed.
         StorageError: the file cannot be written.
     """
-    path, target = Path(checkpoint), Path(out)
+    target = checked_path("out", out)
     if target.suffix not in FORMATS:
         raise ConfigError(f"has an unknown suffix; expected one of {', '.join(FORMATS)}", where=target)
+    path = find_checkpoint(checkpoint)
+    if target.exists() and (target.is_dir() or not overwrite):
+        raise ConfigError(f"exists already; choose another name, or use {option('overwrite', True)}", where=target)
     state = load(path)
     program = Program(model_of(path, state)).eval()
     with write_whole(target) as temporary:
@@ -68,6 +74,8 @@ def export(checkpoint: Path | str, out: Path | str) -> float | None:
                 raise TrainError(
                     f"the exported program differs from the model by {worst:.2g}; it is not kept", where=target
                 )
+            temporary.touch()
+            written.chmod(temporary.stat().st_mode)  # safetensors lets nobody but the owner read its files
             written.replace(temporary)
         finally:
             written.unlink(missing_ok=True)

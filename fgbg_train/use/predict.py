@@ -21,8 +21,9 @@ from fgbg_train.devices import resolve_device
 from fgbg_train.errors import DataError
 from fgbg_train.models.blocks import resize
 from fgbg_train.models.cascade import Cascade
-from fgbg_train.run.checkpoint import load, model_of
+from fgbg_train.run.checkpoint import find_checkpoint, load, model_of
 from fgbg_train.run.panels import depth_picture, grey
+from fgbg_train.settings import checked_path, checked_paths
 
 PREVIEW_PX = 320
 """Shorter side of the pictures in a preview."""
@@ -47,11 +48,11 @@ def predict(
     Masks are 0 or 255. Depth has 16 bits: 65535 x relative inverse depth, so larger is nearer. Everything is checked
     before the first file is written, and nothing is overwritten.
 
-    >>> predict("runs/demo/best.ckpt", "photos/", out="predicted/")  # doctest: +SKIP
+    >>> predict("runs/demo", "photos/", out="predicted/")  # doctest: +SKIP
     [PosixPath('photos/garden.jpg')]
 
     Args:
-        checkpoint: a checkpoint, or the `.safetensors` file of `export`.
+        checkpoint: a checkpoint, the folder of a run (its best checkpoint), or the `.safetensors` file of `export`.
         pictures: a picture or folder, or several. Folders are searched with their subfolders.
         out: folder for the results; NAME is the name of the picture without suffix, with its subfolder.
         size_px: shorter side of the images that the networks see, in pixels; None is that of the training.
@@ -66,12 +67,12 @@ def predict(
     """
     if size_px is not None:
         at_least("size_px", size_px, 1)
-    names = find_named([pictures] if isinstance(pictures, Path | str) else pictures)
-    folder = Path(out)
+    names = find_named(checked_paths("pictures", pictures))
+    folder = checked_path("out", out)
     with quiet():
         _check_results(names, folder)
         _check_pictures(names)
-        path = Path(checkpoint)
+        path = find_checkpoint(checkpoint)
         state = load(path)
         used = torch.device(resolve_device(device))
         model = model_of(path, state).to(used)

@@ -1,6 +1,7 @@
 """Layers, parameters and multiply-adds of the networks of a configuration; nothing is computed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from fgbg_data.options import at_least
 from fgbg_train.config import FitConfig
 from fgbg_train.models.build import build_network
 from fgbg_train.models.cascade import depth_channels
+from fgbg_train.run.checkpoint import find_checkpoint, load, load_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +30,16 @@ class LayerRow:
     """Number of multiply-adds for one image, of convolutions and linear layers only."""
 
 
-def summary(config: FitConfig | None = None, *, size_px: int = 64, levels: int = 1) -> dict[str, list[LayerRow]]:
+def summary(
+    config: FitConfig | Path | str | None = None, *, size_px: int = 64, levels: int = 1
+) -> dict[str, list[LayerRow]]:
     """Describe the networks of a configuration.
 
     >>> summary(FitConfig.preset("eva4"))["mask"][0].parameters
     67569473
 
     Args:
-        config: the configuration; None is that of the preset `small`.
+        config: the configuration, or a run or checkpoint that holds it; None is that of the preset `small`.
         size_px: side of the square image for which multiply-adds are counted, in pixels.
         levels: how many levels of the parts of parts are listed.
 
@@ -44,9 +48,13 @@ def summary(config: FitConfig | None = None, *, size_px: int = 64, levels: int =
 
     Raises:
         ConfigError: a network cannot be built.
+        CheckpointError: the checkpoint cannot be used.
     """
     at_least("size_px", size_px, 1)
     at_least("levels", levels, 0)
+    if config is not None and not isinstance(config, FitConfig):
+        path = find_checkpoint(config)
+        config = load_config(path, load(path))
     model = (config or FitConfig()).model
     roles = {
         "mask": (model.mask_net, 3),

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.training import file_size_limit
+from helpers.training import file_size_limit, quick_config
+from PIL import Image
 from torch import nn
 
 from fgbg_data.errors import StorageError
-from fgbg_train.errors import CheckpointError
+from fgbg_train import evaluate, fit, load_model, plan_fit, plot, predict, summary
+from fgbg_train.config import FitConfig
+from fgbg_train.errors import CheckpointError, ConfigError
 from fgbg_train.run import checkpoint
 from fgbg_train.run.stopping import StopSignal
 
@@ -113,3 +116,52 @@ def test_weights_of_another_architecture_are_refused_with_the_differences() -> N
         "x.ckpt: its weights belong to another architecture "
         "(1 missing, such as bias; 1 unknown, such as scale; 1 with another shape, such as weight)"
     )
+
+
+def test_the_folder_of_a_run_stands_for_its_best_checkpoint_everywhere(
+    shards: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    of_folder, of_file = (load_model(path)(image) for path in (str(finished_run), finished_run / "best.ckpt"))
+    assert torch.equal(of_folder.depth, of_file.depth)
+    wanted: Any = {"splits": ["val"], "workers": 0, "device": "cpu", "limit": 3}
+    assert evaluate(finished_run, shards, **wanted) == evaluate(finished_run / "best.ckpt", shards, **wanted)
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    assert predict(str(finished_run), str(tmp_path / "a.png"), out=str(tmp_path / "out"), device="cpu")
+    assert summary(finished_run)["mask"][0].parameters == summary(quick_config())["mask"][0].parameters
+
+
+def test_a_run_without_val_stands_for_its_last_weights(finished_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes((finished_run / "last.ckpt").read_bytes())
+    assert checkpoint.find_checkpoint(tmp_path) == tmp_path / "last.ckpt"
+
+
+def test_a_folder_without_checkpoints_is_named_with_what_it_is(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"is a folder without best.ckpt and last.ckpt; give a .ckpt"):
+        load_model(tmp_path)
+    with pytest.raises(CheckpointError, match="it is a dataset; were the arguments swapped?"):
+        evaluate(shards, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda config: fit(config, "shards"), "data"),
+        (lambda config: plan_fit(config, "shards"), "data"),
+        (lambda config: evaluate(config, "shards"), "checkpoint"),
+        (lambda config: predict("run", config, out="out"), "pictures"),
+        (lambda config: predict("run", [config], out="out"), "pictures"),
+        (lambda config: predict("run", "tests", out=config), "out"),
+        (lambda config: load_model(config), "checkpoint"),
+        (lambda config: plot(config, "curves.png"), "runs"),
+    ],
+    ids=["fit", "plan_fit", "evaluate", "predict", "predict-list", "predict-out", "load_model", "plot"],
+)
+def test_swapped_arguments_get_a_sentence(call: Any, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"`{name}`: expected a path or text, found FitConfig; were the arguments"):
+        call(FitConfig())
+
+
+def test_a_configuration_of_another_type_gets_a_sentence(shards: Path) -> None:
+    with pytest.raises(ConfigError, match="`config`: expected a FitConfig, found str"):
+        fit(shards, "small")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """`export`: a model written for other programs gives the same numbers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,23 @@ def test_unknown_suffixes_and_damaged_files_are_refused(finished_run: Path, tmp_
     (tmp_path / "x.safetensors").write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="is no safetensors file, or is damaged"):
         load_model(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_everyone_whom_the_umask_allows_may_read_the_file(umask: int, finished_run: Path, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        export(finished_run, tmp_path / "model.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_file_that_exists_is_replaced_only_if_that_is_asked_for(finished_run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "model.safetensors"
+    target.write_bytes(b"of somebody else")
+    with pytest.raises(ConfigError, match=r"model.safetensors: exists already; .*use overwrite=True"):
+        export(finished_run, target)
+    assert target.read_bytes() == b"of somebody else"
+    export(finished_run, str(target), overwrite=True)
+    assert load_model(target)

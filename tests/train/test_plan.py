@@ -57,6 +57,25 @@ def test_starting_afresh_takes_a_new_folder(shards: Path, finished_run: Path) ->
     assert plan.folder == finished_run.with_name("finished-2")
 
 
+def test_another_experiment_gets_its_own_folder_and_the_same_settings_resume_the_right_one(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = fit(str(shards), quick_config(**ONE_EPOCH))
+    assert first.parent == Path("runs")
+    second = fit(str(shards), quick_config(**ONE_EPOCH, lr=0.01))
+    assert second == first.with_name(f"{first.name}-2")
+    for lr, folder in ((1e-3, first), (0.01, second), (0.1, first.with_name(f"{first.name}-3"))):
+        assert plan_fit(shards, quick_config(**ONE_EPOCH, lr=lr)).folder == folder
+    assert plan_fit(shards, quick_config(**ONE_EPOCH, lr=0.1)).notes == [
+        f"{first} has other settings (lr (0.001 / 0.1)): this run has the folder {first}-3"
+    ]
+    first.rename("mine")
+    first.mkdir()
+    (first / "notes.txt").touch()  # a folder of somebody else is left alone
+    assert plan_fit(shards, quick_config(**ONE_EPOCH)).folder == first.with_name(f"{first.name}-3")
+
+
 def test_without_depth_only_the_mask_network_is_planned(shards_without_depth: Path, tmp_path: Path) -> None:
     plan = plan_fit(shards_without_depth, quick_config(**ONE_EPOCH), out=tmp_path / "run")
     assert plan.notes == [f"{shards_without_depth} holds no depth: the mask network is trained alone"]
