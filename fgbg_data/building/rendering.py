@@ -7,6 +7,7 @@ from fgbg_data.compositing.compose import Composite
 from fgbg_data.compositing.plan import Placement
 from fgbg_data.config import BuildConfig
 from fgbg_data.fields import FIELDS
+from fgbg_data.fields.boxes import tight_box
 from fgbg_data.sample import Meta, Sample
 
 
@@ -21,6 +22,7 @@ def finish_sample(config: BuildConfig, placement: Placement, composite: Composit
         "position": placement.position,
         "mirrored": placement.mirrored,
         "box": [placement.top, placement.left, placement.height, placement.width],
+        "bbox_xywh": tight_box(composite.mask),
         "scale": round(max(placement.height / height, placement.width / width), 6),
         "attempt": placement.attempt,
         "mask_area_px": int(np.count_nonzero(composite.mask)),

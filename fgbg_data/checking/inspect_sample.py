@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fgbg_data.fields import FIELDS
 from fgbg_data.key import SampleKey
 from fgbg_data.sample import Sample
+from fgbg_data.versions import FORMAT_VERSION, rules_of
 
 META_TYPES: dict[str, type | tuple[type, ...]] = {
     "key": str,
@@ -20,9 +21,16 @@ META_TYPES: dict[str, type | tuple[type, ...]] = {
 """Field of meta that every sample has -> its type."""
 
 
-def inspect_sample(sample: Sample) -> Iterator[str]:
-    """Yield what is wrong with a decoded sample: first its meta, and if that is complete, its fields."""
+def inspect_sample(sample: Sample, version: int = FORMAT_VERSION) -> Iterator[str]:
+    """Yield what is wrong with a decoded sample: first its meta, and if that is complete, its fields.
+
+    Args:
+        sample: the sample.
+        version: format version by which its pixels were made; meta holds `bbox_xywh` from version 3 on.
+    """
     meta, types = sample.meta, dict(META_TYPES)
+    if rules_of(version).tight_box:
+        types["bbox_xywh"] = list
     for name in sample.arrays:
         types |= FIELDS[name].meta_types
     wrong = [name for name, kind in types.items() if not isinstance(meta.get(name), kind)]

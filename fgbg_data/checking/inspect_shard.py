@@ -193,7 +193,8 @@ class _ShardInspector:
 
     def _inspect_sample(self, sample: Sample, contents: _Contents) -> list[str]:
         """Return what is wrong with a sample; add its digest to `contents`, and its sums if nothing is wrong."""
-        problems = [*inspect_sample(sample), *self._unknown_sources(sample)]
+        made_by = self._manifest.identity.format_version if self._manifest else self._version
+        problems = [*inspect_sample(sample, made_by), *self._unknown_sources(sample)]
         digest, area = sample_digest(sample, self._version), sample.meta.get("mask_area_px")
         contents.digests.append(digest)
         recorded_digest, recorded_area = self._recorded.get(sample.key, (digest, area))

@@ -11,7 +11,7 @@ from fgbg_data.fields import FIELDS, depth_fields, pixel_fields
 from fgbg_data.key import KINDS, Kind, key_sources
 from fgbg_data.shards.registry import formats_in_order, manifest_options
 from fgbg_data.shards.spec import ShardSpec
-from fgbg_data.versions import FORMAT_VERSION
+from fgbg_data.versions import RULES
 
 
 def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Manifest:
@@ -42,7 +42,7 @@ def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Man
         complete=True,
         fingerprint=fingerprint({split: reader.fingerprint for split, reader in splits.items()}),
         identity=Identity(
-            format_version=FORMAT_VERSION,
+            format_version=_version(first),
             config=config,
             sources=Sources(backgrounds=backgrounds, foregrounds=foregrounds),
             skipped=(),
@@ -66,6 +66,12 @@ def _spec(split: SplitReader, image_format: str) -> ShardSpec:
     }
     bits = (reader.depth_bits(0) or 16) if depth_fields(fields) else 0
     return ShardSpec(samples=0, image_format=image_format, shapes=shapes, depth_bits=bits)
+
+
+def _version(split: SplitReader) -> int:
+    """Return the newest format version whose meta the first sample has."""
+    meta = split.reader(0).read(0, "meta")
+    return max(version for version, rules in RULES.items() if not rules.tight_box or "bbox_xywh" in meta)
 
 
 def _split_info(reader: SplitReader) -> SplitInfo:

@@ -44,7 +44,8 @@ def derived_identity(
     manifests = [dataset.manifest for dataset in inputs]
     before = [step for manifest in manifests for step in manifest.identity.history]
     step = HistoryStep.of(command, [manifest.fingerprint for manifest in manifests], options)
-    return replace(manifests[0].identity, config=config, history=(*before, step), **changes)
+    version = min(manifest.identity.format_version for manifest in manifests)  # no sample promises more than the oldest
+    return replace(manifests[0].identity, config=config, history=(*before, step), format_version=version, **changes)
 
 
 def tasks_as_cut(inputs: Sequence[InputSplit], names: Sequence[str]) -> list[CopyTask]:

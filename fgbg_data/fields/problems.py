@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fgbg_data.fields.boxes import tight_box
 from fgbg_data.sample import Array, Meta
 
 
@@ -18,6 +19,8 @@ def mask_problems(name: str, mask: Array, meta: Meta) -> Iterator[str]:
     if not area:
         yield "its mask is empty"
         return
+    if "bbox_xywh" in meta and meta["bbox_xywh"] != (tight := tight_box(mask)):
+        yield f"its meta has the bbox_xywh {meta['bbox_xywh']}, that of its mask is {tight}"
     if len(meta["box"]) != 4 or not all(isinstance(side, int) for side in meta["box"]):
         yield f"its meta has the box {meta['box']}, expected [top, left, height, width]"
         return

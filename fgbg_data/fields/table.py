@@ -61,7 +61,7 @@ FIELDS: Registry[Field] = Registry(
         "depth_composed": Field(
             name="depth_composed",
             suffix="depth_composed.png",
-            meaning="likewise, composed of the depth of the sources",
+            meaning="relative inverse depth, composed of the depth of the sources",
             meta_types={"depth_composed_min": _NUMBER, "depth_composed_max": _NUMBER, "depth_bits": int},
             **_DEPTH,
         ),
@@ -70,7 +70,7 @@ FIELDS: Registry[Field] = Registry(
             suffix="json",
             dtype="object",
             optional=False,
-            meaning="JSON: sources, box, scale, mask area, range of the depth",
+            meaning="JSON: sources, boxes, scale, mask area, range of the depth",
         ),
     },
 )

@@ -192,6 +192,9 @@ def _flat_rows(location: Location, split: str) -> Iterator[Meta]:
         box = meta.pop("box", None)
         if isinstance(box, list) and len(box) == 4:
             meta |= dict(zip(("top", "left", "height", "width"), box, strict=True))
+        tight = meta.pop("bbox_xywh", None)
+        if isinstance(tight, list) and len(tight) == 4:
+            meta |= dict(zip(("bbox_x", "bbox_y", "bbox_width", "bbox_height"), tight, strict=True))
         row: Meta = {"split": split, "key": str(key, "utf-8")}
         row |= {field: f"{split}/{paths[index]}" for field, paths in found.paths.items()}
         yield row | {name: value for name, value in meta.items() if name not in row}

@@ -10,12 +10,13 @@ from fgbg_data.key import KINDS
 from fgbg_data.shards import load_format
 from fgbg_data.splits import POLICIES
 from fgbg_data.text import format_bytes
+from fgbg_data.versions import rules_of
 
 
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
-    parts += [_labels(manifest), _statistics_table(manifest), _sources(manifest)]
+    parts += [_boxes(manifest), _labels(manifest), _statistics_table(manifest), _sources(manifest)]
     parts += [_reading(manifest)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -59,6 +60,16 @@ def _fields_table(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+def _boxes(manifest: Manifest) -> str:
+    """Explain the boxes in meta, whose orders differ."""
+    tight = "`bbox_xywh` in meta is `[left, top, width, height]` of the mask in pixels, as in COCO. "
+    box = (
+        "`box` in meta is `[top, left, height, width]` of the whole cut-out as it was pasted, in pixels; it includes "
+        "transparent margins and may reach beyond the image."
+    )
+    return (tight if rules_of(manifest.identity.format_version).tight_box else "") + box
+
+
 def _splits_table(manifest: Manifest) -> str:
     holdout = manifest.identity.config.holdout
     lines = ["| split | samples | shards | backgrounds | foregrounds |", "|---|---|---|---|---|"]
@@ -92,7 +103,7 @@ def _labels(manifest: Manifest) -> str:
         "own value is `depth_min + v * (depth_max - depth_min)`, both in meta."
     )
     if "depth_composed" in labels:
-        lines.append("Likewise `depth_composed_min` and `depth_composed_max`.")
+        lines.append("For `depth_composed` they are `depth_composed_min` and `depth_composed_max`.")
     return " ".join(lines) + _licence(estimator)
 
 

@@ -46,10 +46,12 @@ def test_a_tar_holds_plain_members_and_full_meta(dataset: Path) -> None:
         mask = np.asarray(Image.open(tar.extractfile(members[1])))  # type: ignore[arg-type]
     assert sorted(meta) == sorted(
         ["key", "background", "foreground", "position", "mirrored", "box", "scale", "attempt", "mask_area_px"]
-        + ["depth_min", "depth_max", "depth_bits"]
+        + ["bbox_xywh", "depth_min", "depth_max", "depth_bits"]
     )
     assert set(np.unique(mask)) == {0, 255}
     assert np.count_nonzero(mask) == meta["mask_area_px"]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    assert meta["bbox_xywh"] == [columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1]
 
 
 def test_webdataset_and_h5py_read_the_same_samples(dataset: Path) -> None:

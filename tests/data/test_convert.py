@@ -21,6 +21,7 @@ from helpers.datasets import config_for, contents
 from helpers.one_process import convert, verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fgbg_data.building.build import build
 from fgbg_data.cli import main
@@ -130,6 +131,9 @@ def test_index_csv_names_every_loose_file(tars: Path, tmp_path: Path) -> None:
         assert row["image"] == f"{row['split']}/image/{row['key']}.jpg"
         for field in ("image", "mask", "depth", "depth_composed"):
             assert (tmp_path / "files" / row[field]).is_file()
+        mask = np.asarray(Image.open(tmp_path / "files" / row["mask"]))
+        left, top, width, height = (int(row[f"bbox_{name}"]) for name in ("x", "y", "width", "height"))
+        assert np.count_nonzero(mask[top : top + height, left : left + width]) == int(row["mask_area_px"])
     assert {"background", "foreground", "mask_area_px", "top", "height"} <= rows[0].keys()
 
 

@@ -228,6 +228,14 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
         in_tar(lambda f, n: set_meta(f, n, box=None)),
         "meta fields missing or of the wrong type: box",
     ),
+    "meta with another tight box": (
+        in_tar(lambda f, n: set_meta(f, n, bbox_xywh=[1, 2, 3, 4])),
+        r"its meta has the bbox_xywh \[1, 2, 3, 4\], that of its mask is \[",
+    ),
+    "meta without tight box": (
+        in_tar(lambda f, n: set_meta(f, n, bbox_xywh=None)),
+        "meta fields missing or of the wrong type: bbox_xywh",
+    ),
     "meta with another range": (in_tar(lambda f, n: set_meta(f, n, depth_min=9e9)), "its meta gives the depth 12 bits"),
     "key with a dot": (in_tar(lambda f, n: rename(f, n, "a.b")), "the key has a dot"),
     "member outside": (in_tar(lambda f, n: rename(f, n, "../a")), "leads out of the folder"),
