@@ -20,6 +20,7 @@ from .depth.estimator import DepthEstimator
 from .depth.registry import Family, load_estimator, register_estimator
 from .deriving.convert import convert
 from .deriving.merge import merge
+from .deriving.relabel import relabel
 from .deriving.resplit import resplit
 from .errors import FgbgError
 from .fields import Field, register_field
@@ -71,6 +72,7 @@ __all__ = [
     "register_estimator",
     "register_field",
     "register_format",
+    "relabel",
     "resplit",
     "stats",
     "verify",

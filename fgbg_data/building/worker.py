@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fgbg_data.building.estimating import EstimatorAccess, estimate
-from fgbg_data.building.rendering import finish_sample
+from fgbg_data.building.rendering import finish_sample, store_depth
 from fgbg_data.building.source_depth import SourceDepth
-from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.compositing.compose import compose
 from fgbg_data.compositing.composed_depth import compose_depth
 from fgbg_data.compositing.plan import Placement, Plan, ShardRange, drawn_stand
@@ -209,14 +208,12 @@ class Worker:
     def _with_depth(self, sample: Sample, field: str, depth: Array) -> Sample:
         """Add the codes of a field of depth, and their range."""
         config = self.work.config
-        if not np.isfinite(depth).all():
-            raise EstimatorError(f"{option('depth', config.depth)} gave a depth that is not finite", sample.key)
-        if config.depth_shape != depth.shape and config.depth_shape is not None:
-            import cv2
-
-            # An average over an edge is a depth at which nothing stands, so composed depth takes the nearest value.
-            how = cv2.INTER_NEAREST_EXACT if field == config.composed_field else cv2.INTER_AREA
-            depth = cv2.resize(depth, config.depth_shape[::-1], interpolation=how)
-        codes, low, high = quantise_depth(depth, config.depth_bits)
-        meta = {f"{field}_min": low, f"{field}_max": high, "depth_bits": config.depth_bits}
-        return sample.with_field(field, codes, meta)
+        return store_depth(
+            sample,
+            field,
+            depth,
+            bits=config.depth_bits,
+            shape=config.depth_shape or config.canvas,
+            composed=field == config.composed_field,
+            by=config.depth,
+        )

@@ -1,11 +1,11 @@
-"""The commands that make a dataset of datasets: convert, merge and split."""
+"""The commands that make a dataset of datasets: convert, merge, split and relabel."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fgbg_data.cli.common import CHECK, JOBS, JOBS_ALIAS, OUT, SHARDS, print_made, resumable, user_errors
+from fgbg_data.cli.common import CHECK, DEVICES, JOBS, JOBS_ALIAS, OUT, SHARDS, print_made, resumable, user_errors
 from fgbg_data.command_line import Choice, Command
 
 
@@ -122,4 +122,40 @@ def split(shards: str, out: Path, **options: Any) -> None:
     print_made(out, manifest)
 
 
-COMMANDS = (convert, merge, split)
+@click.command(
+    cls=Command,
+    aliases=JOBS_ALIAS | {"--batch-size": "--estimator-batch"},
+    sections={
+        "Depth": ("depth", "device", "estimator_batch"),
+        "How it runs": ("out", "jobs", "check"),
+    },
+    short_help="Estimate the depth of a dataset anew, by another estimator.",
+)
+@SHARDS
+@OUT
+@click.option("--depth", required=True, metavar="NAME", help="Choose the depth estimator, as for `build`.")
+@click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
+@click.option(
+    "--estimator-batch",
+    type=int,
+    help="Put this many pictures in one estimator call; it changes the last bits of depth.  [the estimator's own]",
+)
+@JOBS
+@CHECK
+@user_errors
+def relabel(shards: str, out: Path, **options: Any) -> None:
+    """Estimate the depth of a dataset anew, from the images in its shards. No source pictures are needed.
+
+    Images, masks, keys and splits stay as they are. The same command resumes a run that was stopped.
+
+    \b
+      fgbg-data relabel shards/ --depth depth-anything-v2-small --out new/
+    """
+    from fgbg_data import relabel as relabel_dataset
+
+    with resumable(out):
+        manifest = relabel_dataset(shards, out, progress=True, **options)
+    print_made(out, manifest)
+
+
+COMMANDS = (convert, merge, split, relabel)

@@ -167,7 +167,7 @@ class StepOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryStep:
-    """One command that made a dataset from others: `convert`, `merge` or `split`."""
+    """One command that made a dataset from others: `convert`, `merge`, `split` or `relabel`."""
 
     command: str
     read: tuple[str, ...] = json_field(name="from")

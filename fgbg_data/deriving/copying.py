@@ -1,4 +1,4 @@
-"""Make a dataset of samples of other datasets: what convert, merge and split have in common."""
+"""Make a dataset of samples of other datasets: what convert, merge, split and relabel have in common."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def derived_identity(
 
     Args:
         inputs: the datasets that are read.
-        command: `convert`, `merge` or `split`; it becomes the last step of the history.
+        command: `convert`, `merge`, `split` or `relabel`; it becomes the last step of the history.
         options: the options of the command, as the history keeps them.
         config: the options of the new dataset.
         changes: other fields of the first dataset's identity that change.
@@ -105,7 +105,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
             check=check,
         )
         self.verb = identity.history[-1].command
-        self._work = CopyWork(
+        self.copy_work = CopyWork(
             out=out,
             fingerprint=self.manifest.fingerprint,
             formats=self.formats,
@@ -116,7 +116,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
 
     def start_work(self, tally: Path, jobs: int, shown: ProgressReporter) -> AbstractContextManager[CopyWork]:
         """Give the workers what they need to know."""
-        return contextlib.nullcontext(replace(self._work, tally=tally))
+        return contextlib.nullcontext(replace(self.copy_work, tally=tally))
 
     def write_preview(self, records: list[ShardRecord]) -> None:
         """Draw the first samples of the dataset."""
@@ -129,7 +129,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         Raises:
             StorageError: too little space is free.
         """
-        spec = self._work.spec
+        spec = self.copy_work.spec
         values = sum(int(np.prod(shape)) for shape in spec.shapes.values())
         depth_values = sum(int(np.prod(spec.shapes[name])) for name in depth_fields(spec.shapes))
         holds_files = [load_format(name).holds_files(spec.options) for name in self.formats]

@@ -48,7 +48,8 @@ def _history(manifest: Manifest) -> str:
     for step in manifest.identity.history:
         reencoded = step.options.reencoded
         lossy = f"; images were encoded anew as JPEG of quality {reencoded.quality}" if reencoded else ""
-        lines.append(f"- `fgbg-data {step.command}` of {', '.join(f'`{name}`' for name in step.read)}{lossy}")
+        anew = f"; depth was estimated anew by `{step.options.values['depth']}`" if step.command == "relabel" else ""
+        lines.append(f"- `fgbg-data {step.command}` of {', '.join(f'`{name}`' for name in step.read)}{lossy}{anew}")
     return "\n".join(["Then, by fingerprint of what was read:", "", *lines]) if lines else ""
 
 
