@@ -67,13 +67,13 @@ def label_pictures(
         FgbgError: an option cannot work, or some pictures cannot be used; all others are labelled before it is raised.
     """
     between("depth_bits", depth_bits, 1, 16)
-    names = find_named(_listed(pictures))
+    shown = reporter(progress)
+    names = find_named(_listed(pictures), shown.message)
     stems = {path: Path(out) / name for path, name in names.items()}
     endings = (".depth.png", ".depth.json", ".preview.png")
     _check_free([_with_ending(stem, ending) for stem in stems.values() for ending in endings], overwrite)
     bad: list[SourceError] = []
     written: list[Path] = []
-    shown = reporter(progress)
     with activity(shown, "depth", len(names), "pictures"):
         estimator = _load(depth, device, estimator_batch)
         for batch in _batches(list(names), estimator.batch_size, bad):
@@ -114,12 +114,12 @@ def compare_estimators(
     """
     if len(estimators) < 2:
         raise ConfigError(f"expected at least two estimators to compare, got {', '.join(estimators) or 'none'}")
-    names = find_named(_listed(pictures))
+    shown = reporter(progress)
+    names = find_named(_listed(pictures), shown.message)
     sheets = {path: _with_ending(Path(out) / name, ".compare.png") for path, name in names.items()}
     _check_free(list(sheets.values()), overwrite)
     bad: list[SourceError] = []
     written: list[Path] = []
-    shown = reporter(progress)
     with activity(shown, "depth", len(names), "pictures"):
         loaded = [_load(name, device, 1) for name in estimators]
         for ((path, image),) in _batches(list(names), 1, bad):

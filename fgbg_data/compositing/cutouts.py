@@ -6,9 +6,14 @@ from PIL import Image
 
 from fgbg_data.errors import SourceError
 from fgbg_data.pictures import open_picture
+from fgbg_data.pictures.decode import UNMARKED
 
 NO_ALPHA = "has no alpha channel; a foreground is a cut-out with transparency"
 """Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
+UNMARKED_ALPHA = (
+    "has a channel that it does not call alpha (TIFF ExtraSamples 0); save it as PNG, or with ExtraSamples 2"
+)
+"""Problem of a foreground."""
 
 
 def load_foreground(path: Path) -> Image.Image:
@@ -29,7 +34,7 @@ def check_cutout(picture: Image.Image, path: Path) -> None:
         SourceError: the picture has no alpha channel, or is transparent everywhere.
     """
     if picture.mode != "RGBA":
-        raise SourceError(NO_ALPHA, where=path)
+        raise SourceError(UNMARKED_ALPHA if UNMARKED in picture.info else NO_ALPHA, where=path)
     if picture.getchannel("A").getbbox() is None:
         raise SourceError("is transparent everywhere; nothing of it would be visible", where=path)
 

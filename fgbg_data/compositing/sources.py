@@ -1,8 +1,7 @@
 """Source folders: find the foregrounds and backgrounds in them, and check each by decoding it."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fgbg_data.compositing.cutouts import NO_ALPHA, check_cutout, crop_cutout
@@ -11,18 +10,18 @@ from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
-from fgbg_data.pictures import SUFFIXES, open_picture, quiet
+from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder
 from fgbg_data.text import counted
 
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 """Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
 
 
-def find_pictures(folder: Path, kind: Kind) -> list[str]:
-    """Return the paths of the pictures in a folder and its subfolders, relative to the folder and sorted.
+def find_pictures(folder: Path, kind: Kind) -> FoundPictures:
+    """Return what a source folder and its subfolders hold; see `search_folder`.
 
     Args:
-        folder: the source folder. Names that begin with a dot are skipped.
+        folder: the source folder.
         kind: the kind of the sources, for error texts.
 
     Raises:
@@ -34,19 +33,20 @@ def find_pictures(folder: Path, kind: Kind) -> list[str]:
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        every = list(_walk(folder))
+        every = search_folder(folder, besides=("sources.csv",))
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
-    files = [path.relative_to(folder).as_posix() for path in every if path.suffix.lower() in SUFFIXES]
-    if not files:
-        others = Counter(path.suffix.lower() or "without suffix" for path in every)
-        found = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3)) or "nothing"
+    if not every.files:
+        found = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in every.left_out.most_common(3))
+        found = found or "nothing"
+        if every.unreadable:
+            found += f"; {', '.join(every.unreadable)} cannot be read"
         raise SourceError(
             f"holds no picture (found {found}); {asked} expects files {', '.join(sorted(SUFFIXES))}, here or in "
             "subfolders",
             where=folder,
         )
-    return sorted(files)
+    return every
 
 
 def scan(
@@ -69,8 +69,10 @@ def scan(
     """
     from joblib import Parallel, delayed
 
-    files = find_pictures(folder, kind)
+    found = find_pictures(folder, kind)
+    files = found.files
     provenance, bad = read_provenance(folder, files)
+    bad += [BadSource(name, f"cannot be read ({reason})") for name, reason in found.unreadable.items()]
     opaque: set[str] = set()
 
     def check(file: str) -> SourceFile | BadSource:
@@ -81,13 +83,14 @@ def scan(
             return BadSource(shown, "has a name that is not UTF-8; rename it")
         path = folder / file
         try:
-            picture = open_picture(path)
+            data = read_picture(path)
+            picture = decode_file(data, path)
             if kind == "foreground":
                 check_cutout(picture, path)
                 if picture.getchannel("A").getextrema() == (255, 255):
                     opaque.add(file)
                 picture = crop_cutout(picture)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = hashlib.sha256(data).hexdigest()
         except SourceError as error:
             return BadSource(file, error.problem)
         finally:
@@ -139,17 +142,3 @@ def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError
         "as PNG or WebP with transparency",
         where=folder,
     )
-
-
-def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Yield the files below a folder, also through links to folders; names that begin with a dot are skipped."""
-    real = folder.resolve()
-    if real in above:  # a link leads back to a folder above it
-        return
-    for path in folder.iterdir():
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _walk(path, above | {real})
-        else:
-            yield path

@@ -67,7 +67,8 @@ def predict(
     """
     if size_px is not None:
         at_least("size_px", size_px, 1)
-    names = find_named(checked_paths("pictures", pictures))
+    shown = reporter(progress)
+    names = find_named(checked_paths("pictures", pictures), shown.message)
     folder = checked_path("out", out)
     with quiet():
         _check_results(names, folder)
@@ -77,7 +78,6 @@ def predict(
         used = torch.device(resolve_device(device))
         model = model_of(path, state).to(used)
         model.saliency = False  # the second pass of this objective is only for training
-        shown = reporter(progress)
         with activity(shown, "predict", len(names), "pictures"):
             for done, (picture, name) in enumerate(names.items(), start=1):
                 image = np.asarray(load_rgb(picture))

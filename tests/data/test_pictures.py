@@ -84,7 +84,7 @@ def test_backgrounds_of_every_kind(case: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path)
-    assert find_pictures(tmp_path, "background") == [name]
+    assert find_pictures(tmp_path, "background").files == [name]
     picture = load_rgb(path)
     assert picture.mode == "RGB"
     np.testing.assert_allclose(np.asarray(picture).astype(int), expected.astype(int), atol=tolerance, rtol=0)

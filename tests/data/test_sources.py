@@ -41,7 +41,7 @@ def test_finds_pictures_in_folders_and_ignores_the_rest(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.png").mkdir()
-    assert find_pictures(tmp_path, "background") == sorted(names)
+    assert find_pictures(tmp_path, "background").files == sorted(names)
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "bg" / "file.png").symlink_to(tmp_path / "elsewhere" / "far.png")
     (tmp_path / "bg" / "sub" / "round").symlink_to(tmp_path / "bg")  # must not go round for ever
     (tmp_path / "bg" / "broken.png").symlink_to(tmp_path / "nowhere.png")
-    assert find_pictures(tmp_path / "bg", "background") == ["broken.png", "file.png", "linked/far.png"]
+    assert find_pictures(tmp_path / "bg", "background").files == ["broken.png", "file.png", "linked/far.png"]
     sources, bad = scan(tmp_path / "bg", "background")
     assert [source.file for source in sources] == ["file.png", "linked/far.png"]
     assert bad == [BadSource("broken.png", "cannot be read (No such file or directory)")]
@@ -67,7 +67,9 @@ def test_folders_without_pictures_are_refused(kind: Any, option: str, tmp_path: 
         ):
             find_pictures(folder, kind)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=rf"holds no picture \(found nothing\); `{option}` expects files .bmp, .gif"):
+    with pytest.raises(
+        SourceError, match=rf"holds no picture \(found nothing\); `{option}` expects files .avif, .bmp, .gif"
+    ):
         find_pictures(tmp_path / "empty", kind)
     for name in ("a.heic", "b.HEIC", "notes"):
         (tmp_path / "empty" / name).write_text("")
