@@ -69,7 +69,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def _levels(mode: str) -> Image.Image:
     """Return a picture of colours from the whole of RGB, or of all greys."""
-    steps = np.arange(0, 256, 17, np.uint8)
+    steps = np.arange(0, 256, 17).astype(np.uint8)
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     return Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3))
