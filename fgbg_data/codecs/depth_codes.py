@@ -6,14 +6,14 @@ from fgbg_data.sample import Array
 
 
 def quantise_depth(depth: Array, bits: int) -> tuple[Array, float, float]:
-    """Map an estimator's output to codes by the sample's own range.
+    """Map depth to codes that span the range from its minimum to its maximum.
 
-    Source: `code = round(v * (2**b - 1)) << (16 - b)` with `v = (depth - min) / (max - min)`; the code sits
-    in the high bits, so that a 16-bit viewer shows it right whatever `bits` is.
+    `code = round(v * (2**bits - 1)) << (16 - bits)` with `v = (depth - min) / (max - min)`. The codes fill the high
+    bits, so that viewers of 16-bit PNGs show the right brightness for any number of bits.
 
     Args:
         depth: (h, w) float32, relative inverse depth, larger = nearer, finite.
-        bits: 1 to 16.
+        bits: number of bits of the codes, 1 to 16.
 
     Returns:
         (h, w) uint16 codes, and the minimum and maximum of `depth`. A constant map gives codes of 0.
@@ -37,7 +37,7 @@ def dequantise_depth(codes: Array, bits: int) -> Array:
         (h, w) float32.
     """
     depth = (codes >> np.uint16(16 - bits)).astype(np.float32)
-    depth /= np.float32(2**bits - 1)  # in place: a new array for each sample costs page faults
+    depth /= np.float32(2**bits - 1)  # in place, because new memory for each sample costs time
     return depth
 
 

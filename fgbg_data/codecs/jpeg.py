@@ -1,7 +1,7 @@
-"""JPEGs as the package writes them, decoded without the detours of OpenCV, and refused where they are damaged.
+"""Decode JPEGs like those of the package faster than OpenCV does, and refuse damaged ones.
 
-The pixels are those of OpenCV, for both are libjpeg-turbo. Any other JPEG is left to OpenCV, which turns pictures by
-their EXIF and knows CMYK.
+The pixels are those of OpenCV, because both use libjpeg-turbo. OpenCV decodes all other JPEGs: it rotates pictures by
+their EXIF data and can read CMYK.
 
 Source: ITU-T T.871, "JPEG File Interchange Format", 10.1; ITU-T T.81, table B.1 (markers).
 """
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
-"""Start of the image, and an APP0 of 16 bytes: colours are grey or YCbCr."""
+"""Start of a JPEG whose first segment is a JFIF header of 16 bytes, so that its colours are grey or YCbCr."""
 _TABLES = b"\xff\xdb"
-"""Quantisation tables follow at once, so there is no EXIF."""
+"""Marker of quantisation tables. They follow the JFIF header directly if there is no EXIF data."""
 
 
 def is_plain(data: Any) -> bool:
-    """Tell whether a file, as bytes or a view of them, begins like a JPEG of the package."""
+    """Tell whether a file, given as bytes or a view of them, begins like a JPEG of the package."""
     return bytes(data[:11]) == _JFIF and bytes(data[20:22]) == _TABLES
 
 
@@ -27,17 +27,17 @@ def decode_rgb(data: Any, divisor: int = 1) -> NDArray[np.uint8]:
 
     Args:
         data: the file, as bytes or a view of them.
-        divisor: 1, or 2, 4 or 8 for a picture that is so much smaller, sides rounded up.
+        divisor: 1, 2, 4 or 8: the sides of the result are those of the picture divided by it, rounded up.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: it is damaged. OpenCV would make up what is missing.
+        ValueError: the file is damaged. OpenCV would fill the missing part with grey.
     """
     import simplejpeg
 
-    height, width = 0, 0  # as it is
+    height, width = 0, 0  # the size of the picture
     if divisor > 1:
         height, width = (-(-side // divisor) for side in simplejpeg.decode_jpeg_header(data)[:2])
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", min_height=height, min_width=width)

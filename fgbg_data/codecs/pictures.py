@@ -1,4 +1,4 @@
-"""Pictures to JPEG and PNG files, and back, with a look at the header before anything is decoded."""
+"""Encode pictures as JPEG and PNG files, and decode them after a check of their headers."""
 
 import struct
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ def encode_image(image: Array, image_format: str, quality: int) -> bytes:
     Args:
         image: the pixels.
         image_format: jpg or png.
-        quality: of a JPEG, 1 to 100.
+        quality: quality of a JPEG, 1 to 100.
     """
     import cv2
 
@@ -173,7 +173,7 @@ def decode_pixels(data: Any, wanted: PictureType, where: str, divisor: int = 1) 
         divisor: 1, 2, 4 or 8: a JPEG is decoded at this part of its size, with so much less work.
 
     Raises:
-        ShardError: the bytes do not decode, or to another type or number of channels.
+        ShardError: the bytes cannot be decoded, or give another type or number of channels.
     """
     if wanted.may_be_jpeg and jpeg.is_plain(data):
         try:

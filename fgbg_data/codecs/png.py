@@ -1,7 +1,7 @@
 """The grey PNGs of masks and depth, encoded and decoded faster than by libpng.
 
-The package writes them with rows as they are or as differences from the row above. Those two are done and undone here,
-with a fast zlib; any other PNG is left to OpenCV.
+The package stores their rows either unchanged or as differences from the row above. This module encodes and decodes
+these two kinds with a fast zlib. OpenCV decodes all other PNGs.
 
 Source: W3C, "Portable Network Graphics (PNG) Specification", chunks (5) and filters (9).
 """
@@ -19,51 +19,49 @@ Array = NDArray[Any]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB = 0, 2
 """Colour types."""
-_AS_IT_IS, _FROM_ABOVE = 0, 2
+_UNCHANGED, _FROM_ABOVE = 0, 2
 """Filters of a row."""
 
 
 @dataclass(frozen=True)
 class Png:
-    """A PNG whose chunks are whole.
-
-    Attributes:
-        height, width: in pixels.
-        bits: of a channel.
-        colour: its colour type.
-        plain: not interlaced, and with no other chunks than those of pixels.
-        pixels: its pixels, compressed.
-    """
+    """A PNG whose chunks are undamaged."""
 
     height: int
+    """Height in pixels."""
     width: int
+    """Width in pixels."""
     bits: int
+    """Bits of a channel."""
     colour: int
+    """Colour type."""
     plain: bool
+    """Whether it is not interlaced and has only the chunks IHDR, IDAT and IEND."""
     pixels: bytes
+    """Its compressed pixels."""
 
 
 def encode_grey(pixels: Array, level: int) -> bytes:
-    """Encode (H, W) uint8 or uint16 as a grey PNG, rows as differences from the row above.
+    """Encode (H, W) uint8 or uint16 as a grey PNG, whose rows are differences from the row above.
 
     Args:
-        pixels: at least one row.
-        level: of zlib-ng, 1 to 9.
+        pixels: the pixels, at least one row.
+        level: level of zlib-ng, 1 to 9.
     """
     rows = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"))).view(np.uint8)
     table = _table(rows, _FROM_ABOVE)
-    np.subtract(rows[1:], rows[:-1], out=table[1:, 1:])  # above the first row all is zero
+    np.subtract(rows[1:], rows[:-1], out=table[1:, 1:])  # the row above the first one is zero
     return _file(pixels, zlib_ng.compress(table, level))
 
 
 def encode_runs(pixels: Array) -> bytes:
-    """Encode (H, W) uint8 as a grey PNG, rows as they are, compressed by their runs of equal bytes alone."""
+    """Encode (H, W) uint8 as a grey PNG, whose unchanged rows are compressed only by their runs of equal bytes."""
     compressing = zlib_ng.compressobj(1, strategy=zlib_ng.Z_RLE)
-    return _file(pixels, compressing.compress(_table(pixels, _AS_IT_IS)) + compressing.flush())
+    return _file(pixels, compressing.compress(_table(pixels, _UNCHANGED)) + compressing.flush())
 
 
 def _table(rows: Array, kind: int) -> Array:
-    """Return rows of bytes, each behind the byte that says its filter."""
+    """Return rows of bytes, each after a byte that names its filter."""
     table = np.empty((rows.shape[0], 1 + rows.shape[1]), np.uint8)
     table[:, 0] = kind
     table[:, 1:] = rows
@@ -81,37 +79,37 @@ def _file(pixels: Array, compressed: bytes) -> bytes:
 
 
 def parse(data: Any) -> Png | None:
-    """Return what the chunks of a PNG say, None where one is damaged; nothing is decompressed.
+    """Read the chunks of a PNG without decompressing the pixels; return None if a chunk is damaged.
 
-    libpng would find the same faults, but tells them to the terminal.
+    libpng would find the same damage, but prints it to the terminal.
     """
-    view, place, kind, header = memoryview(data), len(SIGNATURE), b"", b""
+    view, offset, kind, header = memoryview(data), len(SIGNATURE), b"", b""
     parts, plain = [], True
     while kind != b"IEND":
-        if place + 12 > len(view):
+        if offset + 12 > len(view):
             return None
-        length, kind = struct.unpack_from(">I4s", view, place)
-        end = place + 8 + length
-        if end + 4 > len(view) or zlib_ng.crc32(view[place + 4 : end]) != struct.unpack_from(">I", view, end)[0]:
+        length, kind = struct.unpack_from(">I4s", view, offset)
+        end = offset + 8 + length
+        if end + 4 > len(view) or zlib_ng.crc32(view[offset + 4 : end]) != struct.unpack_from(">I", view, end)[0]:
             return None
         if not header:
             if kind != b"IHDR" or length != 13:
                 return None
-            header = bytes(view[place + 8 : end])
+            header = bytes(view[offset + 8 : end])
         elif kind == b"IDAT":
-            parts.append(view[place + 8 : end])
+            parts.append(view[offset + 8 : end])
         else:
             plain &= kind == b"IEND"
-        place = end + 4
+        offset = end + 4
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     return Png(height, width, bits, colour, plain and not interlaced, b"".join(parts))
 
 
 def decode_grey(png: Png) -> Array | None:
-    """Decode a grey PNG as the package writes it.
+    """Decode a grey PNG that is like those of the package.
 
     Returns:
-        (H, W) uint8 or uint16; None where another decoder is needed, or its pixels are damaged.
+        (H, W) uint8 or uint16; None if the PNG needs another decoder, or if its pixels are damaged.
     """
     if png.colour != GREY or png.bits not in (8, 16) or not png.plain:
         return None
@@ -119,18 +117,18 @@ def decode_grey(png: Png) -> Array | None:
     size = png.height * (1 + row_bytes)
     inflating = zlib_ng.decompressobj()
     try:
-        data = inflating.decompress(png.pixels, size + 1)  # no more, for it may be a bomb
-    except zlib_ng.error:  # type: ignore[misc]  # its stub says that this is no class
+        data = inflating.decompress(png.pixels, size + 1)  # no more, because it may be a decompression bomb
+    except zlib_ng.error:  # type: ignore[misc]  # the stub of the library does not declare it as a class
         return None
     if len(data) != size or not inflating.eof:
         return None
     table = np.frombuffer(data, np.uint8).reshape(png.height, 1 + row_bytes)
     filters = table[:, 0].tolist()
-    if not {_AS_IT_IS, _FROM_ABOVE}.issuperset(filters):
+    if not {_UNCHANGED, _FROM_ABOVE}.issuperset(filters):
         return None
     rows = table[:, 1:].copy()
     if _FROM_ABOVE in filters:
-        for above, row, kind in zip(rows, rows[1:], filters[1:], strict=False):  # the first has none above it
+        for above, row, kind in zip(rows, rows[1:], filters[1:], strict=False):  # the first row has none above it
             if kind == _FROM_ABOVE:
                 np.add(row, above, out=row)
     return rows if png.bits == 8 else rows.view(">u2").astype(np.uint16)

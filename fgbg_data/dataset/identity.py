@@ -54,7 +54,7 @@ class SourceEntry:
     height: Side | None = json_field(default=None)
     """Height after EXIF rotation, and for a foreground after cropping to alpha > 0, in pixels."""
     width: Side | None = json_field(default=None)
-    """Width, likewise."""
+    """Width after EXIF rotation, and for a foreground after cropping to alpha > 0, in pixels."""
 
     @property
     def picture(self) -> str:

@@ -33,7 +33,7 @@ def describe(store: SplitReader) -> dict[str, Any]:
         return {
             "complete": None,
             "fingerprint": store.fingerprint,
-            "formats": sorted({form for place in store.shards for form in place.files}),
+            "formats": sorted({fmt for shard in store.shards for fmt in shard.files}),
             "fields": _fields_found(store),
             "samples": len(store),
             "splits": {store.layout.split: {"samples": len(store), "shards": len(store.shards)}},

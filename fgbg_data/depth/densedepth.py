@@ -1,4 +1,4 @@
-"""DenseDepth (`--depth densedepth:nyu.h5`): its published Keras weights, read with h5py alone."""
+"""The estimator `densedepth:FILE`: the published Keras weights of DenseDepth, which are read with h5py alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from fgbg_data.depth.densedepth_net import DenseDepthNet
 
 STRIDE_PX = 32
-LONGEST_PX = 1280  # of the network's input, as it was trained on KITTI: bounds memory
+LONGEST_PX = 1280
+"""Longest side of the network's input, as in its training on KITTI. It bounds memory."""
 PREPROCESSING = "rgb1-edge32-1280-v1"
 LICENCE = "GPL-3.0"
 KINDS = {"weight": ("kernel", "gamma"), "bias": ("bias", "beta")}
@@ -32,15 +33,15 @@ Weights = dict[str, dict[str, Array]]
 
 
 class DenseDepthEstimator:
-    """Guesses inverse depth with the weights of DenseDepth; what the network gives is inverse already.
+    """Guesses inverse depth with the weights of DenseDepth, whose network itself gives inverse depth.
 
     Args:
-        source: path of `nyu.h5` or `kitti.h5`, or of another model that was saved in that layout.
+        source: path of `nyu.h5` or `kitti.h5`, or of another model with the same layers.
         device: `cpu` or `cuda`.
-        batch_size: pictures that go through the network at once; floats depend on it in the last digits.
+        batch_size: pictures that go through the network at once; the last digits of the depth depend on it.
 
     Raises:
-        EstimatorError: the file is not there, or holds no such model.
+        EstimatorError: the file does not exist, or holds no such model.
     """
 
     def __init__(self, source: str, device: str = "cpu", batch_size: int = 8) -> None:
@@ -53,7 +54,7 @@ class DenseDepthEstimator:
         self._weights_sha256 = file_sha256(path)
 
     def identity(self) -> Identity:
-        """Return what decides the output, and the licence of the weights."""
+        """Return what the output depends on, and the licence of the weights."""
         return {
             "name": self.name,
             "licence": LICENCE,
@@ -65,12 +66,13 @@ class DenseDepthEstimator:
         }
 
     def estimate(self, images: Array) -> Array:
-        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, larger = nearer; 1000 / metres where the weights are good.
+        """Estimate depth: (N, H, W, 3) uint8 RGB -> (N, H, W) float32, larger = nearer.
 
-        A picture is padded to multiples of 32 by its last rows and columns, and shrunk where it is longer than 1280 px.
+        The published weights aim at 1000 / metres. A picture is shrunk if a side is longer than 1280 px, and padded to
+        multiples of 32 by repeating its last row and column.
 
         Raises:
-            EstimatorError: other arrays.
+            EstimatorError: the array has another type or shape.
         """
         check_images(self.name, images)
         count, height, width, _ = images.shape
@@ -79,12 +81,12 @@ class DenseDepthEstimator:
         for start in range(0, count, self.batch_size):
             batch = np.stack([resize(image, inner) for image in images[start : start + self.batch_size]])
             padded = pad_to_multiple(batch, STRIDE_PX)
-            for place, half in enumerate(self._forward(padded), start):
-                out[place] = unpad(half, padded.shape[1:3], inner, (height, width))
+            for index, half in enumerate(self._forward(padded), start):
+                out[index] = unpad(half, padded.shape[1:3], inner, (height, width))
         return out
 
     def _forward(self, images: Array) -> Array:
-        """(B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
+        """Call the network: (B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
         import torch
 
         with torch.inference_mode():
@@ -108,11 +110,12 @@ def load_net(path: Path) -> DenseDepthNet:
     lacking = [layer for layer in layers.values() if layer not in weights]
     if lacking:
         raise EstimatorError(
-            f"{path}: has no layer {lacking[0]!r} ({len(lacking)} of {len(layers)} are missing); expected a model of "
-            "DenseDepth on DenseNet-169, as nyu.h5 and kitti.h5 are"
+            f"has no layer {lacking[0]!r} ({len(lacking)} of {len(layers)} are missing); expected a model of "
+            "DenseDepth on DenseNet-169, such as nyu.h5 or kitti.h5",
+            where=path,
         )
-    with torch.device("meta"):  # weights of its own would only cost time
-        net = DenseDepthNet(_width(weights, path), leak_between=_leaksbetween(config))
+    with torch.device("meta"):  # the network needs no weights yet
+        net = DenseDepthNet(_width(weights, path), leak_between=_has_leak_between(config))
     state = net.state_dict()
     for name, wanted in state.items():
         module, _, kind = name.rpartition(".")
@@ -125,10 +128,10 @@ def load_net(path: Path) -> DenseDepthNet:
 
 
 def read_keras(path: Path) -> tuple[Weights, dict[str, Any] | None]:
-    """Return the weights of a Keras 2 `.h5` file by layer, and the configuration of the model if it is there.
+    """Return the weights of a Keras 2 `.h5` file by layer, and the configuration of the model, or None.
 
     Raises:
-        EstimatorError: the file cannot be read or is of another layout.
+        EstimatorError: the file cannot be read, or was not written by Keras 2.
     """
     import h5py
 
@@ -143,23 +146,23 @@ def read_keras(path: Path) -> tuple[Weights, dict[str, Any] | None]:
                 weights[layer] = {name.rpartition("/")[2].partition(":")[0]: tensors[name] for name in tensors}
         return weights, json.loads(_text(config)) if config is not None else None
     except OSError as error:
-        raise EstimatorError(f"{path}: is damaged or no HDF5 file ({error}); fetch it again") from error
+        raise EstimatorError(f"is damaged, or not an HDF5 file ({error}); fetch it again", where=path) from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise EstimatorError(
-            f"{path}: is HDF5, but not what Keras 2 saves ({error}); expected nyu.h5 or kitti.h5 of DenseDepth"
+            f"is HDF5, but was not written by Keras 2 ({error}); expected nyu.h5 or kitti.h5 of DenseDepth", where=path
         ) from error
 
 
 def _width(weights: Weights, path: Path) -> int:
-    """Return the channels of the decoder: all 1664 in the published files, half of them in the published code."""
+    """Return the number of channels of the decoder: 1664 in the published files, 832 in the published code."""
     kernel = weights["conv2"].get("kernel")
     if kernel is None or kernel.ndim != 4 or kernel.shape[3] < 16:
-        raise EstimatorError(f"{path}: layer 'conv2' has no kernel of shape (1, 1, 1664, at least 16)")
+        raise EstimatorError("layer 'conv2' has no kernel of shape (1, 1, 1664, at least 16)", where=path)
     return int(kernel.shape[3])
 
 
-def _leaksbetween(config: dict[str, Any] | None) -> bool:
-    """Tell whether something stands between the convolutions of an up-block; in nyu.h5 and kitti.h5 nothing does."""
+def _has_leak_between(config: dict[str, Any] | None) -> bool:
+    """Tell whether a layer stands between the convolutions of an up-block; in nyu.h5 and kitti.h5 none does."""
     for layer in (config or {}).get("config", {}).get("layers", []):
         if layer.get("name") == "up1_convB":
             return bool(layer["inbound_nodes"][0][0][0] != "up1_convA")
@@ -167,21 +170,22 @@ def _leaksbetween(config: dict[str, Any] | None) -> bool:
 
 
 def _tensor(layer: dict[str, Array], name: str, kind: str, wanted: torch.Tensor, path: Path) -> torch.Tensor:
-    """Return a tensor of a layer as torch has it: kernels are (h, w, in, out) in Keras, (out, in, h, w) in torch."""
+    """Return a tensor of a layer for torch. Kernels are (h, w, in, out) in Keras and (out, in, h, w) in torch."""
     import torch
 
     kinds = KINDS.get(kind) or (f"moving_{kind.removeprefix('running_').replace('var', 'variance')}",)
     found = next((layer[each] for each in kinds if each in layer), None)
     if found is None:
         raise EstimatorError(
-            f"{path}: layer {name!r} has no {' or '.join(kinds)}; it holds {', '.join(layer) or 'nothing'}"
+            f"layer {name!r} has no {' or '.join(kinds)}; it holds {', '.join(layer) or 'nothing'}", where=path
         )
     values = found.transpose(3, 2, 0, 1) if found.ndim == 4 else found
     if values.shape != tuple(wanted.shape):
-        expected = tuple(wanted.shape[place] for place in (2, 3, 1, 0)) if wanted.ndim == 4 else tuple(wanted.shape)
+        expected = tuple(wanted.shape[axis] for axis in (2, 3, 1, 0)) if wanted.ndim == 4 else tuple(wanted.shape)
         raise EstimatorError(
-            f"{path}: layer {name!r} is of shape {found.shape}, expected {expected}: a model of DenseDepth on "
-            "DenseNet-169, as nyu.h5 and kitti.h5 are"
+            f"layer {name!r} is of shape {found.shape}, expected {expected}, as in a model of DenseDepth on "
+            "DenseNet-169, such as nyu.h5 or kitti.h5",
+            where=path,
         )
     return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 

@@ -1,7 +1,7 @@
-"""The network of DenseDepth in torch, as its published weights have it.
+"""The network of DenseDepth in torch, as its published weights need it.
 
-Source: Alhashim & Wonka, High Quality Monocular Depth Estimation via Transfer Learning, arXiv 1812.11941. Where the
-published weights differ from the published code, the weights win: `docs/estimators.md` says where.
+Source: Alhashim & Wonka, High Quality Monocular Depth Estimation via Transfer Learning, arXiv 1812.11941. The
+published weights need a network that differs from the published code; `docs/estimators.md` lists the differences.
 """
 
 from typing import Any
@@ -12,19 +12,23 @@ from torch.nn import functional
 
 ENCODER = "densenet169"
 ENCODER_WIDTH = 1664
-SKIP_WIDTHS = (256, 128, 64, 64)  # of the encoder's maps at 1/16, 1/8, 1/4 and 1/2 of the input
-BATCH_NORM_EPSILON = 1.001e-5  # Keras's DenseNet; torch's default is 1e-5
+SKIP_WIDTHS = (256, 128, 64, 64)
+"""Channels of the encoder's maps at 1/16, 1/8, 1/4 and 1/2 of the size of the input."""
+BATCH_NORM_EPSILON = 1.001e-5
+"""That of DenseNet in Keras; the default of torch is 1e-5."""
 LEAK = 0.2
+"""Slope of every LeakyReLU below 0."""
 
 
 class Up(nn.Module):
-    """Twice the size, joined with a map of the encoder, two 3 x 3 convolutions.
+    """Doubles the size of a map, joins it with a map of the encoder, and applies two 3 x 3 convolutions.
 
     Args:
         width_in: channels that come from below.
         width_skip: channels of the encoder's map.
         width: channels that go on.
-        leak_between: also a LeakyReLU between the convolutions, as in the published code but not in its weights.
+        leak_between: put a LeakyReLU between the convolutions too. The published code does so, but the published
+            weights were trained without it.
     """
 
     def __init__(self, width_in: int, width_skip: int, width: int, *, leak_between: bool) -> None:
@@ -35,7 +39,7 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(B, width_in, h, w), (B, width_skip, 2h, 2w) -> (B, width, 2h, 2w)."""
-        # TensorFlow 1's resize_images(..., align_corners=True), with which the weights were trained
+        # The weights were trained with resize_images(..., align_corners=True) of TensorFlow 1.
         x = functional.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=True)
         x = self.convA(torch.cat([x, skip], 1))
         if self.leak_between:
@@ -44,7 +48,7 @@ class Up(nn.Module):
 
 
 class DenseDepthNet(nn.Module):
-    """DenseNet-169 and four up-blocks: 1000 / depth, larger = nearer, at half the input size.
+    """DenseNet-169 and four up-blocks. It gives 1000 / depth, larger = nearer, at half the size of the input.
 
     Args:
         width: channels of the decoder's first map; 1664 in the published weights.

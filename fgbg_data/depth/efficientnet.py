@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 in plain torch, under timm's names.
+"""EfficientNet-Lite0 in plain torch, with the names that its tensors have in timm.
 
-The weights inside the package must load in every year's environment, and a worker of a build needs none of timm's
-thousand other networks.
+It does not use timm itself, so that the weights inside the package load whatever version of timm is installed, and so
+that the workers of a build start without importing all of timm's networks.
 """
 
 from typing import ClassVar
@@ -19,29 +19,29 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""(blocks, kernel, stride of the first, expansion, channels) of each stage.
+"""(blocks, kernel, stride of the first block, expansion, channels) of each stage.
 
-Source: Tan & Le, ICML 2019, table 1, in the Lite form of github.com/tensorflow/tpu: no squeeze and excitation, ReLU6,
-a stem of 32 channels.
+Source: Tan & Le, ICML 2019, table 1, as changed in EfficientNet-Lite of github.com/tensorflow/tpu: no squeeze and
+excitation, ReLU6, a stem of 32 channels.
 """
 LEVELS = (0, 1, 2, 4, 6)
-"""Stages whose output is the last at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input."""
+"""The last stages whose output has 1/2, 1/4, 1/8, 1/16 and 1/32 of the size of the input."""
 
 
 def convolution(width_in: int, width_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Return a convolution that keeps the size, but for the stride, and has no bias: batch norm follows."""
+    """Return a padded convolution without bias, because batch norm follows it. It keeps the size if the stride is 1."""
     return nn.Conv2d(width_in, width_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 
 
 class Normed(nn.Module):
-    """A module of convolutions each of which batch norm follows."""
+    """A module in which batch norm follows every convolution."""
 
     pairs: ClassVar[tuple[tuple[str, str], ...]]
     """(name of the convolution, name of its batch norm)."""
 
 
 class DepthwiseSeparable(Normed):
-    """Depthwise and pointwise convolution, the block of the first stage."""
+    """The block of the first stage: a depthwise and a pointwise convolution."""
 
     pairs = (("conv_dw", "bn1"), ("conv_pw", "bn2"))
 
@@ -60,7 +60,7 @@ class DepthwiseSeparable(Normed):
 
 
 class InvertedResidual(Normed):
-    """Widen, depthwise convolution, narrow; added to its input where the shapes agree."""
+    """The block of the other stages: widen, convolve depthwise, narrow; the input is added if the shapes agree."""
 
     pairs = (("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3"))
 
@@ -84,7 +84,7 @@ class InvertedResidual(Normed):
 
 
 class Encoder(Normed):
-    """All stages; its state dict is that of `timm.create_model("efficientnet_lite0", features_only=True)`."""
+    """Stem and all stages. Its state dict is that of `timm.create_model("efficientnet_lite0", features_only=True)`."""
 
     pairs = (("conv_stem", "bn1"),)
 
@@ -116,7 +116,7 @@ class Encoder(Normed):
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Move the scale and shift of every batch norm into its convolution: the same function, a fifth faster."""
+    """Move the scale and shift of every batch norm into its convolution, which makes the network a fifth faster."""
     for module in net.modules():
         for conv, norm in module.pairs if isinstance(module, Normed) else ():
             setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))

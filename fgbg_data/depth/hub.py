@@ -16,22 +16,19 @@ PROCESSOR = "preprocessor_config.json"
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
 FETCHED = [CONFIG, PROCESSOR, INDEX, "model*.safetensors", "README.md"]
-"""No pickled weights: what comes from elsewhere is data, not code."""
+"""Files that are fetched. Pickled weights are not, because loading a pickle can run code."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFiles:
-    """A model on this machine.
-
-    Attributes:
-        folder: of its files.
-        repo: on the hub, or None for a folder.
-        licence: as the preset or the model's card says, else `unknown`.
-    """
+    """A model on this machine."""
 
     folder: Path
+    """Folder that holds its files."""
     repo: str | None
+    """Its repository on the hub, or None if the user named a folder."""
     licence: str
+    """Its licence by the preset or by the model's card, else `unknown`."""
 
     @property
     def weights(self) -> list[Path]:
@@ -41,7 +38,7 @@ class ModelFiles:
         return [self.folder / Path(name).name for name in sorted(names)]
 
     def weights_sha256(self) -> str:
-        """Return the SHA-256 of the weights; of several files, that of their digests, line by line.
+        """Return the SHA-256 of the weights. For several files it is taken of their digests, one a line.
 
         Raises:
             EstimatorError: a file in the hub's cache is not the one that the hub named.
@@ -52,8 +49,9 @@ class ModelFiles:
             # The cache names a large file by its digest.
             if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", named) and digest != named:
                 raise EstimatorError(
-                    f"{path}: is damaged (sha256 {digest[:12]}..., the hub says {named[:12]}...). Delete it and "
-                    f"{path.resolve()}, and fetch it again: hf download {self.repo}"
+                    f"is damaged (its sha256 is {digest[:12]}..., on the hub it is {named[:12]}...). Delete it and "
+                    f"{path.resolve()}, and fetch it again: hf download {self.repo}",
+                    where=path,
                 )
             digests.append(digest)
         if len(digests) == 1:
@@ -71,13 +69,14 @@ class ModelFiles:
 def find_model(source: str) -> ModelFiles:
     """Return the files of a model; those that are not on this machine are fetched from the hub.
 
-    What is in the cache is used as it is, so that a build that goes on meets the weights it began with.
+    A model in the cache is used without looking for a newer one, so that a resumed build uses the weights with which
+    it began.
 
     Args:
-        source: name of a preset, folder, or repository on the hub.
+        source: name of a preset, a folder, or a repository on the hub.
 
     Raises:
-        EstimatorError: the files are not here and cannot be fetched, or are not those of a model.
+        EstimatorError: files are missing and cannot be fetched, or they are not those of a model.
     """
     folder = Path(source).expanduser()
     if source not in PRESETS and (folder.is_dir() or folder.is_absolute() or source.startswith((".", "~"))):
@@ -87,7 +86,7 @@ def find_model(source: str) -> ModelFiles:
         if missing:
             raise EstimatorError(
                 f"{option('depth', f'hf:{source}')}: {missing} is missing; expected the files that `hf download "
-                f"REPO --local-dir {source}` or `save_pretrained` of model and image processor write"
+                f"REPO --local-dir {source}` writes, or `save_pretrained` of the model and of its image processor"
             )
         return ModelFiles(folder=folder, repo=None, licence=card_licence(folder))
     repo = PRESETS[source].repo if source in PRESETS else source
@@ -97,19 +96,19 @@ def find_model(source: str) -> ModelFiles:
 
 
 def is_cached(repo: str) -> bool:
-    """Tell whether a model of the hub is whole in the cache of this machine."""
+    """Tell whether all files of a model of the hub are in the cache of this machine."""
     return _cached(repo) is not None
 
 
 def missing_files(folder: Path) -> str | None:
-    """Name the first file that a model needs and a folder has not."""
+    """Return the name of the first file that a model needs and a folder lacks; None if it lacks none."""
     if not any((folder / name).is_file() for name in (INDEX, WEIGHTS)):
         return WEIGHTS
     needed: Iterable[Path] = (folder / CONFIG, folder / PROCESSOR)
     try:
         needed = (*needed, *ModelFiles(folder=folder, repo=None, licence="").weights)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EstimatorError(f"{folder / INDEX}: is damaged ({error}); fetch it again") from error
+        raise EstimatorError(f"is damaged ({error}); fetch it again", where=folder / INDEX) from error
     return next((path.name for path in needed if not path.is_file()), None)
 
 
@@ -134,7 +133,7 @@ def _cached(repo: str) -> Path | None:
         return None
     except HFValidationError as error:
         raise EstimatorError(
-            f"{option('depth', f'hf:{repo}')}: is neither a folder nor REPO as on the hub, OWNER/NAME"
+            f"{option('depth', f'hf:{repo}')}: is neither a folder nor the name of a repository, OWNER/NAME"
         ) from error
     return None if missing_files(folder) else folder
 
@@ -149,23 +148,23 @@ def _fetched(repo: str) -> Path:
         raise EstimatorError(
             f"{option('depth', f'hf:{repo}')}: no such repository, or it is private: run `hf auth login`"
         ) from error
-    # The client lets the errors of its transport through, which are many.
+    # The client also raises the errors of its transport, which are of many classes.
     except Exception as error:
         reason = (
             f"HTTP {error.response.status_code}" if isinstance(error, HfHubHTTPError) else "no connection to the hub"
         )
-        raise _not_here(repo, reason) from error
+        raise _not_available(repo, reason) from error
     missing = missing_files(folder)
-    if missing:  # the client also answers with what it has, where there is no connection
-        raise _not_here(repo, f"{missing} is missing: there is no connection to the hub, or it has no such file")
+    if missing:  # without a connection the client returns the files that it has
+        raise _not_available(repo, f"{missing} is missing: there is no connection to the hub, or it has no such file")
     return folder
 
 
-def _not_here(repo: str, reason: str) -> EstimatorError:
+def _not_available(repo: str, reason: str) -> EstimatorError:
     from huggingface_hub import constants
 
     return EstimatorError(
         f"{repo} is not in the cache of this machine ({constants.HF_HUB_CACHE}) and cannot be fetched ({reason}). "
-        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say "
+        f"On a machine with network run `hf download {repo} --local-dir DIR`, copy DIR to this machine, and use "
         f"{option('depth', 'hf:DIR')}"
     )

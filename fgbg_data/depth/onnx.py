@@ -17,9 +17,10 @@ from fgbg_data.runtime.files import file_sha256
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
 
-LONGEST_PX = 896  # of the network's input where no size is given: bounds memory for panoramas, as in `tiny`
+LONGEST_PX = 896
+"""Longest side of the network's input if no size is given. It bounds memory for panoramas, as in `tiny`."""
 NEAREST = 1e-6
-"""Metric depth below this counts as this, in the unit of the model: its inverse must be finite."""
+"""Smaller metric depths are raised to this, in the unit of the model, so that their inverse is finite."""
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
@@ -27,12 +28,14 @@ class OnnxEstimator:
     """Guesses depth with an ONNX file: one picture input, one depth output.
 
     Args:
-        source: path of the file; how it wants its pictures stands in FILE.toml beside it (`recipe.Recipe`).
+        source: path of the file. A TOML file of the same name beside it says how to prepare its pictures; its keys
+            are the fields of `onnx_recipe.Recipe`.
         device: `cpu` or `cuda`.
         batch_size: pictures in one call; a file with a fixed batch gets batches of that size.
 
     Raises:
-        EstimatorError: no such file, no ONNX, no recipe, or inputs and outputs that are not those of a depth model.
+        EstimatorError: there is no such file, it is not ONNX, it has no recipe, or its inputs and outputs are not
+            those of a depth model.
     """
 
     def __init__(self, source: str, device: str = "cpu", batch_size: int = 8) -> None:
@@ -49,7 +52,7 @@ class OnnxEstimator:
         self._weights_sha256 = _digest(path)
 
     def identity(self) -> Identity:
-        """Return what decides the output, and the licence of the weights."""
+        """Return what the output depends on, and the licence of the weights."""
         return {
             "name": self.name,
             "licence": self.recipe.licence,
@@ -62,10 +65,11 @@ class OnnxEstimator:
         }
 
     def estimate(self, images: Array) -> Array:
-        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, unitless, larger = nearer.
+        """Estimate depth: (N, H, W, 3) uint8 RGB -> (N, H, W) float32, unitless, larger = nearer.
 
         Raises:
-            EstimatorError: other arrays, a file that cannot run on them, or an output that is no depth map.
+            EstimatorError: the array has another type or shape, the file cannot run on it, or its output is not a
+                depth map.
         """
         check_images(self.name, images)
         count, height, width, _ = images.shape
@@ -77,15 +81,15 @@ class OnnxEstimator:
         step = self._fixed_batch or self.batch_size
         for start in range(0, count, step):
             batch = np.stack([resize(image, inner, recipe.resize) for image in images[start : start + step]])
-            # a fixed batch is filled up with its last picture, which is thrown away again
+            # A fixed batch is filled up with its last picture; the depth of the copies is dropped.
             batch = np.concatenate([batch, *[batch[-1:]] * ((self._fixed_batch or len(batch)) - len(batch))])
             padded = batch if recipe.size else pad_to_multiple(batch, recipe.multiple)
-            for place, depth in enumerate(self._forward(padded)[: count - start], start):
-                out[place] = unpad(depth, padded.shape[1:3], inner, (height, width))
+            for index, depth in enumerate(self._forward(padded)[: count - start], start):
+                out[index] = unpad(depth, padded.shape[1:3], inner, (height, width))
         return out
 
     def _forward(self, images: Array) -> Array:
-        """(B, h, w, 3) uint8 -> (B, h', w') float32, larger = nearer, at whatever size the network gives."""
+        """Call the network: (B, h, w, 3) uint8 -> (B, h', w') float32, larger = nearer, at the output size."""
         entry = self._session.get_inputs()[0]
         try:
             (result,) = self._session.run([self._session.get_outputs()[0].name], {entry.name: self._prepared(images)})
@@ -95,21 +99,23 @@ class OnnxEstimator:
                 raise
             reason = str(error).strip().splitlines()[0]
             raise EstimatorError(
-                f"{self.name}: cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px "
-                f"({reason}). Say size or multiple in its TOML file, or another {option('estimator_batch')}"
+                f"cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px ({reason}). Set "
+                f"size or multiple in its TOML file, or use another {option('estimator_batch')}",
+                where=self.name,
             ) from error
         depth = np.asarray(result, np.float32)
         if depth.ndim == 4 and 1 in (depth.shape[1], depth.shape[3]):
             depth = depth[:, 0] if depth.shape[1] == 1 else depth[..., 0]
         if depth.ndim != 3 or len(depth) != len(images) or 0 in depth.shape:
             raise EstimatorError(
-                f"{self.name}: its output is of shape {np.shape(result)}; expected depth of shape "
-                f"({len(images)}, h, w), with or without an axis of one channel"
+                f"its output is of shape {np.shape(result)}; expected depth of shape ({len(images)}, h, w), with or "
+                "without an axis of one channel",
+                where=self.name,
             )
         return 1 / np.maximum(depth, np.float32(NEAREST)) if self.recipe.output == "metric" else depth
 
     def _prepared(self, images: Array) -> Array:
-        """Normalise, and order axes and channels as the network wants them."""
+        """Normalise pictures, and order their axes and channels as the network expects them."""
         recipe = self.recipe
         ordered = images[..., ::-1] if recipe.colour == "bgr" else images
         mean, std = np.array(recipe.mean, np.float32), np.array(recipe.std, np.float32)
@@ -120,9 +126,9 @@ class OnnxEstimator:
 
 
 def normalises_itself(path: Path) -> bool:
-    """Tell whether the first thing that a file does to its input is arithmetic with constants, not a convolution.
+    """Tell whether the network normalises its input: its first operation is arithmetic with constants.
 
-    Some exports of MiDaS take pixels in [0, 1], others normalised ones; both have the same name.
+    Some exports of MiDaS take pixels in [0, 1], others take normalised pixels, and both have the same file name.
     """
     import onnx
 
@@ -142,51 +148,55 @@ def normalises_itself(path: Path) -> bool:
 
 
 def _open_session(path: Path, name: str, device: str) -> Any:
-    """Open a file with onnxruntime, and check that it is one picture in and something out."""
+    """Open a file with onnxruntime on the device."""
     import onnxruntime
     import torch
 
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise EstimatorError(
-            f"{name}: onnxruntime {onnxruntime.__version__} has no CUDA; pip install onnxruntime-gpu, "
-            f"or use {option('device', 'cpu')}"
+            f"onnxruntime {onnxruntime.__version__} has no CUDA; run `pip install onnxruntime-gpu`, "
+            f"or use {option('device', 'cpu')}",
+            where=name,
         )
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is fatal: errors are raised
+    options.log_severity_level = 4  # only what is fatal, because errors are raised
     options.intra_op_num_threads = torch.get_num_threads()  # a worker of a build has its share of the cores
     try:
         session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
-        raise EstimatorError(f"{path}: is damaged or no ONNX model ({reason})") from error
+        raise EstimatorError(f"is damaged, or not an ONNX model ({reason})", where=path) from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise EstimatorError(
-            f"{name}: onnxruntime could not start CUDA; use {option('device', 'cpu')}, or install what it lacks"
+            f"onnxruntime could not start CUDA; use {option('device', 'cpu')}, or install what it lacks", where=name
         )
     return session
 
 
 def _fit_to_input(session: Any, recipe: Recipe, name: str, *, is_preset: bool) -> tuple[int | None, Recipe]:
-    """Return the fixed batch of a file, or None, and the recipe with the file's fixed size in it."""
+    """Return the fixed batch of a file, or None, and the recipe with the fixed size of its input, if it has one."""
     entries = session.get_inputs()
     if len(entries) != 1 or len(entries[0].shape) != 4 or entries[0].type not in ("tensor(float)", "tensor(float16)"):
         shown = ", ".join(f"{entry.name} {entry.type} {entry.shape}" for entry in entries) or "nothing"
-        raise EstimatorError(f"{name}: its input is {shown}; expected one picture, float of 4 axes")
+        raise EstimatorError(f"its input is {shown}; expected one float tensor of 4 axes", where=name)
     order = (0, 2, 3, 1) if recipe.layout == "nchw" else (0, 1, 2, 3)
-    batch, height, width, channels = (entries[0].shape[place] for place in order)
+    batch, height, width, channels = (entries[0].shape[axis] for axis in order)
     if isinstance(channels, int) and channels != 3:
         raise EstimatorError(
-            f"{name}: its input is of shape {entries[0].shape}, which has no 3 channels as layout = {recipe.layout!r} "
-            "in its TOML file says"
+            f"its input is of shape {entries[0].shape}, which has {channels} channels by layout = {recipe.layout!r}; "
+            "expected 3. Set layout in its TOML file",
+            where=name,
         )
     fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
     if fixed and recipe.size not in (None, fixed) and not is_preset:
-        raise EstimatorError(f"{name}: takes pictures of {fixed}, but its recipe says size = {list(recipe.size or ())}")
+        raise EstimatorError(
+            f"takes pictures of {fixed}, but its recipe has size = {list(recipe.size or ())}", where=name
+        )
     return batch if isinstance(batch, int) else None, replace(recipe, size=fixed or recipe.size)
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file; with weights beside it (FILE.data or FILE_data), that of both digests."""
+    """Return the SHA-256 of a file, or of two digests if FILE.data or FILE_data beside it holds its weights."""
     beside = [path.with_name(path.name + end) for end in (".data", "_data")]
     digests = [file_sha256(each) for each in (path, *beside) if each.is_file()]
     if len(digests) == 1:

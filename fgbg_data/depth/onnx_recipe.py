@@ -1,4 +1,4 @@
-"""How an ONNX file wants its pictures and what it gives: read from a TOML file beside it, or known by its name."""
+"""How to prepare pictures for an ONNX file, and what it gives: by a TOML file beside it, or by its name."""
 
 import difflib
 import hashlib
@@ -22,33 +22,37 @@ HALVES: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network wants its pictures; every field is a key of the TOML file."""
+    """How to prepare pictures for a network; every field is a key of the TOML file.
+
+    The size of the input is `size` if the file or the recipe fixes it, else it follows from `short_side` if that is
+    given, else pictures keep their size and are padded to multiples of `multiple`.
+    """
 
     mean: tuple[float, float, float]
-    """Taken from the pixels, which are in [0, `range`], channel by channel in the order of `colour`."""
+    """What is subtracted from the pixels in [0, `range`], for each channel in the order of `colour`."""
     std: tuple[float, float, float]
-    """By which they are divided then."""
+    """What the difference is divided by, for each channel."""
     output: Output
-    """`inverse` depth, larger = nearer, or `metric` depth, larger = farther, which is inverted."""
+    """What the network gives: `inverse` depth, larger = nearer, or `metric` depth, larger = farther."""
     range: float = 1.0
-    """What white is before `mean` and `std`: 1 or 255."""
+    """Value of white before `mean` and `std`: 1 or 255."""
     size: tuple[int, int] | None = None
-    """Height and width that every picture is resized to; the file's own where it has fixed ones."""
+    """(height, width) to which every picture is resized; a size that the file itself fixes is taken from there."""
     short_side: int | None = None
-    """Otherwise: the shorter side becomes this, the aspect stays, both are rounded to `multiple`."""
+    """Length of the shorter side in pixels; the aspect stays, and both sides are rounded to `multiple`."""
     multiple: int = 32
-    """Otherwise a picture keeps its size and is padded to multiples of this."""
+    """Number of which both sides of the input must be multiples, in pixels."""
     layout: Layout = "nchw"
     """Order of the axes of the input."""
     colour: Colour = "rgb"
-    """Order of its channels."""
+    """Order of the channels of the input."""
     resize: Resize = "area"
-    """Interpolation on the way in; `area` is bilinear where a picture grows."""
+    """Interpolation of the pictures; `area` is bilinear if a picture grows."""
     licence: str = "unknown"
-    """Of the weights."""
+    """Licence of the weights."""
 
     def digest(self) -> str:
-        """Return 16 hex digits that change with anything that changes pixels."""
+        """Return 16 hex digits that change with every value that changes the depth."""
         values = {key: value for key, value in asdict(self).items() if key != "licence"}
         return hashlib.sha256(canonical_json(values).encode()).hexdigest()[:16]
 
@@ -72,7 +76,7 @@ _FILES = {
 
 
 def read_recipe(model: Path) -> tuple[Recipe, bool]:
-    """Return the recipe of an ONNX file, and whether it is of a preset as it stands.
+    """Return the recipe of an ONNX file, and whether mean and std are those of a preset.
 
     Args:
         model: the ONNX file; the TOML file beside it has the same name with the suffix .toml.
@@ -86,15 +90,16 @@ def read_recipe(model: Path) -> tuple[Recipe, bool]:
         if preset is None:
             others = ", ".join(list(RECIPES)[1:])
             raise EstimatorError(
-                f"{model}: how it wants its pictures is not known; write {toml} with, for instance, the line "
+                f"how to prepare its pictures is not known. Write {toml} with, for instance, the line "
                 f'preset = "{next(iter(RECIPES))}" (or {others}), or the lines mean = [0.485, 0.456, 0.406], '
-                'std = [0.229, 0.224, 0.225] and output = "inverse" (or "metric"); docs/estimators.md has the rest'
+                'std = [0.229, 0.224, 0.225] and output = "inverse" (or "metric"); docs/estimators.md has the rest',
+                where=model,
             )
         return RECIPES[preset], True
     try:
         values = tomllib.loads(toml.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise EstimatorError(f"{toml}: cannot be read ({error})") from error
+        raise EstimatorError(f"cannot be read ({error})", where=toml) from error
     return _recipe(values, toml), "preset" in values and not {"mean", "std"} & values.keys()
 
 
@@ -104,7 +109,7 @@ def _recipe(values: dict[str, Any], toml: Path) -> Recipe:
     for key in values.keys() - known - {"preset"}:
         near = difflib.get_close_matches(key, [*known, "preset"], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise EstimatorError(f"{toml}: {key!r} is no key of a recipe{hint}")
+        raise EstimatorError(f"{key!r} is not a key of a recipe{hint}", where=toml)
     start: dict[str, Any] = {}
     if "preset" in values:
         _one_of(toml, "preset", values["preset"], tuple(RECIPES))
@@ -113,7 +118,7 @@ def _recipe(values: dict[str, Any], toml: Path) -> Recipe:
     lacking = [key for key in ("mean", "std", "output") if key not in merged]
     if lacking:
         raise EstimatorError(
-            f"{toml}: {' and '.join(lacking)} missing; say them, or preset = one of {', '.join(RECIPES)}"
+            f"{' and '.join(lacking)} missing; add them, or preset = one of {', '.join(RECIPES)}", where=toml
         )
     for key in ("mean", "std"):
         merged[key] = _numbers(toml, key, merged[key], 3, (int, float))
@@ -125,11 +130,11 @@ def _recipe(values: dict[str, Any], toml: Path) -> Recipe:
     for key in ("short_side", "multiple", "range"):
         value = merged.get(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 1):
-            raise EstimatorError(f"{toml}: {key} = {value!r}: expected a number of at least 1")
+            raise EstimatorError(f"{key} = {value!r}: expected a number of at least 1", where=toml)
         if key != "range" and isinstance(value, float):
-            raise EstimatorError(f"{toml}: {key} = {value!r}: expected a whole number")
+            raise EstimatorError(f"{key} = {value!r}: expected a whole number", where=toml)
     if min(merged["std"]) <= 0 or (merged.get("size") and min(merged["size"]) < 1):
-        raise EstimatorError(f"{toml}: std and size must be above 0")
+        raise EstimatorError("std and size must be above 0", where=toml)
     return Recipe(**merged | {"licence": str(merged.get("licence", "unknown"))})
 
 
@@ -137,10 +142,10 @@ def _numbers(toml: Path, key: str, value: Any, count: int, kinds: tuple[type, ..
     good = isinstance(value, list | tuple) and len(value) == count
     if not good or any(isinstance(each, bool) or not isinstance(each, kinds) for each in value):
         what = "numbers" if float in kinds else "whole numbers, height and width"
-        raise EstimatorError(f"{toml}: {key} = {value!r}: expected {count} {what}")
+        raise EstimatorError(f"{key} = {value!r}: expected {count} {what}", where=toml)
     return tuple(value)
 
 
 def _one_of(toml: Path, key: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise EstimatorError(f"{toml}: {key} = {value!r}: expected one of {', '.join(known)}")
+        raise EstimatorError(f"{key} = {value!r}: expected one of {', '.join(known)}", where=toml)

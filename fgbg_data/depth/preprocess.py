@@ -1,4 +1,4 @@
-"""Pictures on their way into a network and depth on its way out: checks, sizes, padding."""
+"""Pictures before a network, and depth after it: checks, sizes, padding."""
 
 import cv2
 import numpy as np
@@ -12,17 +12,17 @@ INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": c
 def check_images(name: str, images: Array) -> None:
     """Raise an EstimatorError unless `images` is (N, H, W, 3) uint8 with at least one pixel each."""
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-        raise EstimatorError(f"{name}: expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
+        raise EstimatorError(f"expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}", where=name)
 
 
 def check_batch_size(name: str, batch_size: int) -> None:
     """Raise an EstimatorError unless at least one picture goes into a call."""
     if batch_size < 1:
-        raise EstimatorError(f"{name}: batch_size must be at least 1, got {batch_size}")
+        raise EstimatorError(f"batch_size must be at least 1, got {batch_size}", where=name)
 
 
 def resize(image: Array, size: tuple[int, int], how: str = "area") -> Array:
-    """Resize (h, w) or (h, w, 3) to size = (height, width); `area` is bilinear where the picture grows."""
+    """Resize (h, w) or (h, w, 3) to size = (height, width); `area` is bilinear if the picture grows."""
     if image.shape[:2] == size:
         return image
     growing = size[0] * size[1] >= image.shape[0] * image.shape[1]
@@ -31,7 +31,7 @@ def resize(image: Array, size: tuple[int, int], how: str = "area") -> Array:
 
 
 def pad_to_multiple(images: Array, multiple: int) -> Array:
-    """Repeat the last row and column of (N, H, W, 3) until both sides are multiples.
+    """Repeat the last row and column of (N, H, W, 3) until both sides are multiples of `multiple`.
 
     >>> pad_to_multiple(np.zeros((1, 30, 65, 3)), 32).shape
     (1, 32, 96, 3)
@@ -41,13 +41,13 @@ def pad_to_multiple(images: Array, multiple: int) -> Array:
 
 
 def unpad(depth: Array, padded: tuple[int, int], inner: tuple[int, int], size: tuple[int, int]) -> Array:
-    """Bring the depth of a padded picture to the size of the picture.
+    """Cut the padding off depth, and resize it to the size of the picture.
 
     Args:
-        depth: (h, w), of the padded picture, at any size.
-        padded: height and width of the padded picture.
-        inner: of the part of it that is no padding, at its upper left.
-        size: of the picture before it was resized to `inner`.
+        depth: (h, w), depth of the padded picture at any size.
+        padded: (height, width) of the padded picture.
+        inner: (height, width) of the part without padding, which is at the upper left.
+        size: (height, width) of the picture before it was resized to `inner`.
     """
     if padded != inner:
         depth = resize(depth, padded, "linear")[: inner[0], : inner[1]]
@@ -57,8 +57,8 @@ def unpad(depth: Array, padded: tuple[int, int], inner: tuple[int, int], size: t
 def size_within(height: int, width: int, *, short_side: int | None, longest: int, multiple: int) -> tuple[int, int]:
     """Return the (height, width) at which a network sees a picture.
 
-    With `short_side`, the shorter side becomes that, and both are rounded to multiples; without, the picture stays as
-    it is, for padding. Either way no side is longer than `longest`.
+    With `short_side`, the shorter side gets that length, and both sides are rounded to multiples of `multiple`. If it
+    is None, the picture keeps its size, because it is padded later. In both cases no side is longer than `longest`.
 
     >>> size_within(480, 640, short_side=224, longest=896, multiple=32)
     (224, 288)

@@ -1,4 +1,4 @@
-"""One estimator for many processes: a GPU predicts in the parent while workers compose and encode."""
+"""One estimator for many processes: the parent process predicts on a GPU while workers compose and encode."""
 
 import secrets
 import tempfile
@@ -18,14 +18,16 @@ from fgbg_data.sample import Array
 
 
 class Address(NamedTuple):
-    """Where a server listens, for its clients."""
+    """Where a server listens."""
 
     path: str
+    """Path of its socket."""
     key: bytes
+    """Secret with which clients show that they belong to it."""
 
 
 class EstimatorServer:
-    """Lends `estimator` to other processes of this machine, a batch at a time, while the context is open."""
+    """Lets other processes of this machine use an estimator, one batch at a time, while the context is open."""
 
     def __init__(self, estimator: DepthEstimator) -> None:
         self._estimator = estimator
@@ -35,7 +37,7 @@ class EstimatorServer:
         self._listener = Listener(self.address.path, "AF_UNIX", authkey=self.address.key)
         self._open = True
         self.estimating_s = 0.0
-        """Seconds that the estimator was at work; what is left of the time, the device waited for workers."""
+        """Seconds that the estimator was at work. The rest of the time it waited for workers."""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -55,7 +57,7 @@ class EstimatorServer:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: Connection) -> None:
-        """Answer one worker until it hangs up: shape and pixels in, depth or an error's text out."""
+        """Receive shape and pixels from one worker, and send depth or the text of an error, until it disconnects."""
         with suppress(OSError, EOFError), client:
             while True:
                 shape = client.recv()
@@ -65,7 +67,7 @@ class EstimatorServer:
                         started = time.perf_counter()
                         depth = self._estimator.estimate(images)
                         self.estimating_s += time.perf_counter() - started
-                except Exception as error:  # whatever it is, the worker must hear of it
+                except Exception as error:  # of any class, because the worker waits for an answer
                     client.send(str(error) or type(error).__name__)
                     continue
                 client.send(None)
@@ -73,7 +75,7 @@ class EstimatorServer:
 
 
 class RemoteEstimator:
-    """The client of an `EstimatorServer`; itself an estimator."""
+    """An estimator that asks the `EstimatorServer` of another process."""
 
     def __init__(self, address: Address, name: str, batch_size: int) -> None:
         self.name = name
@@ -81,11 +83,11 @@ class RemoteEstimator:
         self._connection = Client(address.path, "AF_UNIX", authkey=address.key)
 
     def identity(self) -> Identity:
-        """Return name and batch; the parent has the whole of it."""
+        """Return name and batch size only; the parent process has the whole identity."""
         return {"name": self.name, "batch_size": self.batch_size}
 
     def estimate(self, images: Array) -> Array:
-        """(N, H, W, 3) uint8 RGB -> (N, H, W) float32, as the server's estimator answers."""
+        """Estimate depth: (N, H, W, 3) uint8 RGB -> (N, H, W) float32, computed by the server's estimator."""
         try:
             self._connection.send(images.shape)
             self._connection.send_bytes(_bytes(images))
@@ -99,5 +101,5 @@ class RemoteEstimator:
 
 
 def _bytes(array: Array) -> memoryview:
-    """Return an array's memory as one flat run of bytes, which is what a connection can send."""
+    """Return the memory of an array as flat bytes, as a connection sends them."""
     return np.ascontiguousarray(array).data.cast("B")

@@ -1,6 +1,6 @@
-"""The embedded depth estimator: pretrained weights inside the package, no network needed, fast on a CPU.
+"""The embedded depth estimator: its weights are inside the package, it needs no network, and it is fast on a CPU.
 
-How it was made and how good it is: `docs/tiny.md`. The recipe: `tools/train_tiny/`.
+`docs/tiny.md` says how it was made and how good it is. `tools/train_tiny/` holds the recipe.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ WEIGHTS = "tiny.safetensors"
 LICENCE = "Apache-2.0"  # that of this package
 SHORT_SIDE_PX = 224
 STRIDE_PX = 32
-MAX_SIDE_PX = 896  # of the network's input: bounds memory for panoramas
+MAX_SIDE_PX = 896
+"""Longest side of the network's input. It bounds memory for panoramas."""
 PREPROCESSING = "area-224-32-v1"
 
 
@@ -33,10 +34,10 @@ class TinyEstimator:
 
     Args:
         device: `cpu` or `cuda`.
-        batch_size: images that go through the network at once; floats depend on it in the last digits.
+        batch_size: images that go through the network at once; the last digits of the depth depend on it.
 
     Raises:
-        EstimatorError: unknown or absent device, missing or damaged weights.
+        EstimatorError: the device is unknown or missing, or the weights are missing or damaged.
     """
 
     name = "tiny"
@@ -49,16 +50,19 @@ class TinyEstimator:
         import torch
 
         if device not in ("cpu", "cuda"):
-            raise EstimatorError(f"tiny: unknown device {device!r}; use 'cpu' or 'cuda'")
+            raise EstimatorError(f"unknown device {device!r}; use 'cpu' or 'cuda'", where=self.name)
         if device == "cuda" and not torch.cuda.is_available():
-            raise EstimatorError("tiny: no CUDA device is available; use device 'cpu'")
+            raise EstimatorError("no CUDA device is available; use device 'cpu'", where=self.name)
         check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
         self.load(read_weights())
 
     def load(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Replace the network's weights by a state dict of `tiny_net.TinyNet`, whole or without counters.
+        """Replace the network's weights.
+
+        Args:
+            weights: state dict of `tiny_net.TinyNet`; it may lack the counters `num_batches_tracked`.
 
         Raises:
             EstimatorError: tensors are missing, unknown or of another shape.
@@ -73,17 +77,19 @@ class TinyEstimator:
         try:
             result = net.load_state_dict(state, strict=False)
         except RuntimeError as error:
-            raise EstimatorError(f"tiny: the weights do not fit the network: {error}") from error
+            raise EstimatorError(f"the weights do not fit the network: {error}", where=self.name) from error
         missing = [k for k in result.missing_keys if not k.endswith("num_batches_tracked")]
         if missing or result.unexpected_keys:
             odd = (missing or result.unexpected_keys)[0]
-            raise EstimatorError(f"tiny: the weights do not fit the network, starting with {odd!r}; reinstall fgbg")
+            raise EstimatorError(
+                f"the weights do not fit the network, starting with {odd!r}; reinstall fgbg", where=self.name
+            )
         net.eval().requires_grad_(False)
         fold_batch_norm(net)
         self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def identity(self) -> dict[str, str | int]:
-        """Return what decides the output, and the licence of the weights."""
+        """Return what the output depends on, and the licence of the weights."""
         return {
             "name": self.name,
             "licence": LICENCE,
@@ -95,7 +101,7 @@ class TinyEstimator:
         }
 
     def estimate(self, images: Array) -> Array:
-        """Guess relative inverse depth; equal batches give equal results on one machine.
+        """Estimate relative inverse depth. Equal batches give equal depth on one machine.
 
         Args:
             images: (N, H, W, 3) uint8 RGB, any N, H and W.
@@ -119,14 +125,14 @@ class TinyEstimator:
         return out
 
     def _forward(self, images: Array) -> Array:
-        """(B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
+        """Call the network: (B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
         import torch
 
         from fgbg_data.depth.tiny_net import normalise
 
         with torch.inference_mode():
             batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
-            # In place, for each tensor more of a batch splits what a worker keeps: 60 MB of its peak.
+            # In place, because one more tensor of this size would add 60 MB to the peak memory of a worker.
             batch = normalise(batch.float().div_(255)).contiguous(memory_format=torch.channels_last)
             depth: Array = self._net(batch).float().cpu().numpy()
         return depth
@@ -145,7 +151,7 @@ def _weights_bytes() -> bytes:
     try:
         return resources.files("fgbg_data.depth").joinpath(WEIGHTS).read_bytes()
     except OSError as error:
-        raise EstimatorError(f"tiny: the packaged weights {WEIGHTS} are missing; reinstall fgbg") from error
+        raise EstimatorError(f"the packaged weights {WEIGHTS} are missing; reinstall fgbg", where="tiny") from error
 
 
 @lru_cache(maxsize=1)
@@ -166,11 +172,13 @@ def read_weights() -> dict[str, torch.Tensor]:
     try:
         return load(_weights_bytes())
     except SafetensorError as error:
-        raise EstimatorError(f"tiny: the packaged weights {WEIGHTS} are damaged ({error}); reinstall fgbg") from error
+        raise EstimatorError(
+            f"the packaged weights {WEIGHTS} are damaged ({error}); reinstall fgbg", where="tiny"
+        ) from error
 
 
 def encoder_weights() -> dict[str, torch.Tensor]:
-    """Return the encoder, to start other networks from: trained on ImageNet, then on depth.
+    """Return the weights of the encoder, from which other networks can start: trained on ImageNet, then on depth.
 
     Returns:
         float32 state dict with the keys of `timm.create_model("efficientnet_lite0", features_only=True)`, all five

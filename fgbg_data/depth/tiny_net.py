@@ -33,7 +33,7 @@ class Separable(Normed):
 
 
 class Scene(nn.Module):
-    """Tells every place of the coarsest map what the whole picture holds and how high up the place is."""
+    """Adds to every pixel of the coarsest map a summary of the whole picture, and how high up the pixel is."""
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()

@@ -61,7 +61,7 @@ FIELDS: Registry[Field] = Registry(
         "depth_composed": Field(
             name="depth_composed",
             suffix="depth_composed.png",
-            meaning="relative inverse depth, composed of the depth of the sources",
+            meaning="relative inverse depth, composed of the depth of the sources; larger = nearer",
             meta_types={"depth_composed_min": _NUMBER, "depth_composed_max": _NUMBER, "depth_bits": int},
             **_DEPTH,
         ),

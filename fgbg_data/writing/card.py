@@ -1,4 +1,4 @@
-"""The dataset card, `README.md` of a dataset: what it is, for people and for Hugging Face datasets."""
+"""The dataset card: `README.md` of a dataset, which describes it to people and to Hugging Face `datasets`."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ from fgbg_data.versions import rules_of
 
 
 def card(manifest: Manifest) -> str:
-    """Return the card of a complete dataset, with the YAML that makes `load_dataset` find its shards."""
+    """Return the card of a complete dataset. It begins with YAML by which `load_dataset` finds the shards."""
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
     parts += [_boxes(manifest), _labels(manifest), _statistics_table(manifest), _sources(manifest)]
     parts += [_reading(manifest)]
@@ -22,7 +22,7 @@ def card(manifest: Manifest) -> str:
 
 
 def _yaml(manifest: Manifest) -> str:
-    """Name the data files of the first format; of a folder with several, Hugging Face datasets reads only one."""
+    """Name the shards of the first format only, because Hugging Face `datasets` reads one format of a folder."""
     name = manifest.identity.config.format[0]
     lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
     lines += [f"- config_name: {name}", "  data_files:"]
@@ -50,7 +50,9 @@ def _history(manifest: Manifest) -> str:
         lossy = f"; images were encoded anew as JPEG of quality {reencoded.quality}" if reencoded else ""
         anew = f"; depth was estimated anew by `{step.options.values['depth']}`" if step.command == "relabel" else ""
         lines.append(f"- `fgbg-data {step.command}` of {', '.join(f'`{name}`' for name in step.read)}{lossy}{anew}")
-    return "\n".join(["Then, by fingerprint of what was read:", "", *lines]) if lines else ""
+    if not lines:
+        return ""
+    return "\n".join(["Changes after the build, with the fingerprints of the datasets that were read:", "", *lines])
 
 
 def _fields_table(manifest: Manifest) -> str:

@@ -1,4 +1,4 @@
-"""`preview.png`: the first samples of a dataset that was just written."""
+"""Draw `preview.png`: the first samples of a new dataset."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,25 +15,25 @@ def draw_shard(
     out: Path,
     record: ShardRecord,
     format: str,
-    places: Iterable[int],
+    indices: Iterable[int],
     beside: Callable[[Meta], dict[str, Array]] = lambda meta: {},
 ) -> None:
-    """Draw samples of a shard that was just written, read back from it, as `preview.png` of the dataset.
+    """Read samples of a finished shard, and draw them as `preview.png` of the dataset.
 
     Args:
         out: folder of the dataset.
-        record: of the shard.
-        format: which of its files is read.
-        places: of the samples in the shard.
-        beside: gives pictures to show before those of a sample, from its meta.
+        record: the record of the shard.
+        format: name of the format whose file is read.
+        indices: the indices of the samples in the shard.
+        beside: meta of a sample -> title and pixels of pictures that are shown before those of the sample.
     """
-    form, file = load_format(format), record.files[format]
-    place = out / record.split / file.name
-    index = form.read_index(place, record.keys, file.index)
-    reader = form.open_reader(place, index)
+    fmt, file = load_format(format), record.files[format]
+    path = out / record.split / file.name
+    found = fmt.read_index(path, record.keys, file.index)
+    reader = fmt.open_reader(path, found)
     rows, titles = [], []
-    for number in places:
-        sample = {name: reader.read(number, name) for name in index.fields}
+    for index in indices:
+        sample = {name: reader.read(index, name) for name in found.fields}
         pictures = beside(sample["meta"]) | sample_pictures(sample)
         titles = list(pictures)
         rows.append(list(pictures.values()))

@@ -1,4 +1,4 @@
-"""Write one shard in every format, and then its record."""
+"""Write one shard in all formats, and then its record."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -21,24 +21,28 @@ def write_shard(
     samples: Iterable[tuple[Sample, dict[str, bytes]]],
     on_sample: Callable[[int], None],
 ) -> ShardRecord:
-    """Write one shard in every format, and then, last of all, its record.
+    """Write one shard in all formats, and then its record, which says that the shard is finished.
 
     Args:
         out: folder of the dataset.
         formats: names of the formats.
         spec: what the samples have in common.
-        record: with fingerprint, split and index; the rest is filled in.
-        samples: each with the files of its fields, where a format needs them.
-        on_sample: called with the number of samples after each.
+        record: the record, which holds fingerprint, split and index; the rest is filled in.
+        samples: (sample, files) pairs; files are the encoded files of its fields, and may be empty if no format
+            holds files.
+        on_sample: called after each sample with the number of samples written so far.
+
+    Returns:
+        The record.
     """
     folder, stem = out / record.split, shard_stem(record.split, record.index)
-    forms = {name: load_format(name) for name in formats}
+    fmts = {name: load_format(name) for name in formats}
     indexes, paths = {}, {}
     with contextlib.ExitStack() as files:
-        for name, form in forms.items():
-            paths[name] = files.enter_context(write_whole(folder / (stem + form.suffix)))
+        for name, fmt in fmts.items():
+            paths[name] = files.enter_context(write_whole(folder / (stem + fmt.suffix)))
         with contextlib.ExitStack() as stack:
-            writers = {name: stack.enter_context(form.open_writer(paths[name], spec)) for name, form in forms.items()}
+            writers = {name: stack.enter_context(fmt.open_writer(paths[name], spec)) for name, fmt in fmts.items()}
             for sample, data in samples:
                 for writer in writers.values():
                     writer.write(sample, data)
@@ -49,9 +53,9 @@ def write_shard(
                 on_sample(len(record.keys))
             for name, writer in writers.items():
                 indexes[name] = writer.finish()
-        for name, form in forms.items():
+        for name, fmt in fmts.items():
             record.files[name] = ShardFile(
-                name=stem + form.suffix,
+                name=stem + fmt.suffix,
                 bytes=paths[name].stat().st_size,
                 sha256=file_sha256(paths[name]),
                 index=indexes[name],

@@ -312,7 +312,7 @@ NO_CHANGE: dict[str, Any] = {
     "overwrite": True,
     "hdf5_layout": "encoded",  # without hdf5
     "stand": "drawn",  # without composed depth
-    "relief": 0.5,  # likewise
+    "relief": 0.5,  # without composed depth
 }
 APART = {"depth_mode"}
 """Cannot be combined with `depth = "none"`."""
