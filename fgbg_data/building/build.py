@@ -20,6 +20,7 @@ from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.writing.maker import DatasetMaker
@@ -65,7 +66,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
         self.prepared = prepared
 
     @contextlib.contextmanager
-    def start_work(self, tally: Path, jobs: int, shown: ProgressReporter) -> Iterator[BuildWork]:
+    def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> Iterator[BuildWork]:
         """Yield what workers need to know. Depth of the sources is estimated first, if depth is composed."""
         prepared, config = self.prepared, self.prepared.config
         work = replace(prepared.work, tally=tally)

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int
 
 @contextlib.contextmanager
 def start_estimator(
-    access: EstimatorAccess, estimator: DepthEstimator, jobs: int, tally: Path, shown: ProgressReporter
+    access: EstimatorAccess, estimator: DepthEstimator, jobs: int, tally: Tally, shown: ProgressReporter
 ) -> Iterator[EstimatorAccess]:
     """Yield how the workers of a build reach the estimator; at the end, log for how much of the time it was at work.
 
@@ -75,7 +74,7 @@ def start_estimator(
         access: name, device and batch size.
         estimator: the estimator as this process has loaded it.
         jobs: number of worker processes.
-        tally: file in which workers count the seconds that the estimator takes.
+        tally: where workers count the seconds that the estimator takes.
         shown: gets the message at the end.
     """
     # Floats of most networks on a CPU depend on the number of threads, and a dataset must depend neither on `jobs` nor
@@ -94,7 +93,7 @@ def start_estimator(
             access = replace(access, server=server.address)
         started = time.monotonic()
         yield access
-        estimating_s = server.estimating_s if server else Tally(tally).estimating_s / jobs
+        estimating_s = server.estimating_s if server else tally.estimating_s / jobs
         share = estimating_s / (time.monotonic() - started)
         text = f"depth: {access.name} on {access.device} was at work {share:.0%} of the time"
         log.info(text)

@@ -48,8 +48,8 @@ class BuildWork:
     """How to reach the depth estimator; None without depth."""
     source_depth: Path | None = None
     """Folder with the depth of the sources; None unless depth is composed."""
-    tally: Path | None = None
-    """File in which the worker counts its samples."""
+    tally: Tally | None = None
+    """Where the worker counts its samples."""
 
     def open(self) -> Callable[[ShardRange, int], ShardRecord]:
         """Make this process a worker; return the function that makes a shard."""
@@ -103,7 +103,7 @@ class Worker:
         self.work = work
         self._cache = work.source_cache()
         self._source_depth = SourceDepth(work.source_depth) if work.source_depth else None
-        self._tally = Tally(work.tally) if work.tally else None
+        self._tally = work.tally
         self._estimator: DepthEstimator | None = None
         self._estimating_s = 0.0  # in the current shard
 

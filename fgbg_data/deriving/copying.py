@@ -18,6 +18,7 @@ from fgbg_data.errors import StorageError, option
 from fgbg_data.fields import depth_fields
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.progress import ProgressReporter
+from fgbg_data.runtime.tally import Tally
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.text import format_bytes
 from fgbg_data.writing.maker import DatasetMaker
@@ -114,7 +115,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
             reencode_quality=reencode_quality,
         )
 
-    def start_work(self, tally: Path, jobs: int, shown: ProgressReporter) -> AbstractContextManager[CopyWork]:
+    def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> AbstractContextManager[CopyWork]:
         """Give the workers what they need to know."""
         return contextlib.nullcontext(replace(self.copy_work, tally=tally))
 

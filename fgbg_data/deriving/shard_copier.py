@@ -65,8 +65,8 @@ class CopyWork:
     """What the samples have in common, except for their number."""
     reencode_quality: int | None = None
     """Quality of the JPEGs that are made of pixels or PNGs; None refuses to make any."""
-    tally: Path | None = None
-    """File in which workers count their samples."""
+    tally: Tally | None = None
+    """Where workers count their samples."""
 
     def open(self) -> Callable[[CopyTask, int], ShardRecord]:
         """Make this process a worker; return the function that makes a shard."""
@@ -83,7 +83,7 @@ class ShardCopier:
     def __init__(self, work: CopyWork) -> None:
         self.work = work
         self._needs_files = any(load_format(name).holds_files(work.spec.options) for name in work.formats)
-        self._tally = Tally(work.tally) if work.tally else None
+        self._tally = work.tally
         self._record = functools.lru_cache(maxsize=64)(SplitReader.record)
 
     def make_shard(self, task: CopyTask, slot: int = 0) -> ShardRecord:

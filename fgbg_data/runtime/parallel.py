@@ -1,6 +1,8 @@
-"""Tasks in parallel, in worker processes; a worker that is killed becomes one error."""
+"""Tasks in parallel, in worker processes; a worker that ends before its time becomes one error that tells why."""
 
 import os
+import pickle
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from fgbg_data.errors import BuildError, option
 from fgbg_data.registry import registered_rows
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.progress import Progress, activity, reporter
-from fgbg_data.runtime.worker_process import InterruptGuard, become_worker, do_task
+from fgbg_data.runtime.tally import Tally
+from fgbg_data.runtime.worker_pool import Worker, listen, memory_kills, start_workers
+from fgbg_data.runtime.worker_process import Setup
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -32,7 +36,9 @@ class Work(Protocol[TaskIn, ResultOut]):
 
 def num_cores() -> int:
     """Return how many cores this process may use."""
-    import joblib
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a full /dev/shm concerns parts of joblib that are not used
+        import joblib
 
     return int(joblib.cpu_count())
 
@@ -49,8 +55,11 @@ def in_parallel(
     jobs: int,
     folder: Path | None = None,
     ordered: bool = False,
+    tally: Tally | None = None,
 ) -> Iterator[Result]:
     """Yield the result of every task. Whatever happens, no worker is left behind.
+
+    It works in any thread and in any process, also in workers of other pools.
 
     Args:
         work: what is done with a task.
@@ -58,51 +67,98 @@ def in_parallel(
         jobs: number of processes; 1 does the work in this one.
         folder: folder that the workers write to, and hold while they live; None if they write nothing.
         ordered: yield results in the order of the tasks, not as they are finished.
+        tally: gets what workers count.
 
     Raises:
         FgbgError: as a worker raised it.
-        BuildError: a worker was killed.
+        BuildError: a worker ended before its time; the text tells why, as far as that is known.
     """
     if jobs == 1:
         do = work.open()
         for number, task in enumerate(tasks):
             yield do(task, number)
         return
-    from joblib import Parallel, delayed
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    whole = "" if folder is None else "Finished shards are whole. "
+    fewer = f"{whole}Run the same command again, with fewer {option('jobs')} if it happens again"
+    kills = memory_kills()
+    try:
+        workers = start_workers(jobs, num_cores())
+    except OSError as error:
+        raise BuildError(
+            f"a worker cannot be started ({error.strerror or error}). {whole}Use fewer {option('jobs')}", where=folder
+        ) from error
+    try:
+        results = _results(workers, work, tasks, folder=folder, tally=tally)
+        yield from _in_order(results) if ordered else (result for _, result in results)
+    except MemoryError as error:
+        raise BuildError(f"memory ran out in a worker. {whole}Use fewer {option('jobs')}", where=folder) from error
+    except _Dead as dead:
+        raise BuildError(f"a worker {dead.worker.cause_of_death(kills)}. {fewer}", where=folder) from None
+    finally:
+        for worker in workers:
+            worker.end()
+        if folder is not None:
+            clear_partials(folder)  # of workers that were stopped in the middle of a file
 
-    parallel = Parallel(
-        n_jobs=jobs,
-        backend="loky",
-        batch_size=1,
-        return_as="generator" if ordered else "generator_unordered",
-        initializer=become_worker,
-        initargs=(work, folder, os.getpid(), registered_rows()),
+
+class _Dead(Exception):
+    """A worker has ended."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self.worker = worker
+
+
+def _results(
+    workers: list[Worker],
+    work: Work[Task, Result],
+    tasks: Sequence[Task],
+    *,
+    folder: Path | None,
+    tally: Tally | None,
+) -> Iterator[tuple[int, Result]]:
+    """Give tasks to workers; yield the number of each task and its result, as they are finished."""
+    import cloudpickle
+
+    setup = Setup(
+        path=[each or os.getcwd() for each in sys.path],
+        parent=os.getpid(),
+        folder=folder,
+        work=cloudpickle.dumps((registered_rows(), work)),
     )
-    with InterruptGuard() as interrupt:
-        try:
-            with interrupt.held():
-                results = parallel(delayed(do_task)(task, number) for number, task in enumerate(tasks))
-            for result, caught in results:
+    hello, waiting, left = pickle.dumps(setup), iter(enumerate(tasks)), len(tasks)
+    while left:
+        for worker, kind, value in listen(workers):
+            if kind == "ended":
+                raise _Dead(worker)
+            if kind == "error":
+                raise value.error()
+            if kind == "counts" and tally is not None:
+                tally.update(value)
+            if kind == "hello":
+                worker.send(hello)
+            if kind == "ready":
+                worker.ready = True
+            if kind == "result":
+                number, result, caught = value
                 for text in caught:
-                    warnings.warn(text, stacklevel=2)
-                yield result
-            if interrupt.received:  # it came after the last task
-                raise KeyboardInterrupt
-        except TerminatedWorkerError as error:
-            if interrupt.received:
-                raise KeyboardInterrupt from None
-            whole = "" if folder is None else "Finished shards are whole. "
-            raise BuildError(
-                f"a worker was killed, most likely because memory ran out. {whole}Run the same command again, with "
-                f"fewer {option('jobs')} if it happens again",
-                where=folder,
-            ) from error
-        finally:
-            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
-            if folder is not None:
-                clear_partials(folder)  # of workers that were stopped in the middle of a file
+                    warnings.warn(text, stacklevel=4)
+            if kind in ("ready", "result") and (following := next(waiting, None)):
+                worker.send(cloudpickle.dumps(following))
+            if kind == "result":
+                left -= 1
+                yield number, result
+
+
+def _in_order(results: Iterator[tuple[int, Result]]) -> Iterator[Result]:
+    """Yield results in the order of their numbers."""
+    early: dict[int, Result] = {}
+    following = 0
+    for number, result in results:
+        early[number] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
 
 
 @dataclass(frozen=True)
@@ -128,7 +184,7 @@ def map_with_progress(
         verb: what is done to a shard, as the progress shows it.
 
     Raises:
-        BuildError: a worker was killed.
+        BuildError: a worker ended before its time.
     """
     shown = reporter(progress)
     results = in_parallel(_Call(function), tasks, jobs=num_jobs(jobs, len(tasks)), ordered=True)

@@ -1,48 +1,53 @@
-"""What workers have done: counts in a small memory-mapped file that the parent process reads."""
+"""What workers have done: counts that they report to the process that shows them."""
 
 import threading
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
-
-import numpy as np
+from typing import Any, ClassVar, Self
 
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.text import format_bytes
 
 POLL_EVERY_S = 0.2
-"""Seconds between two looks at the file."""
+"""Seconds between two looks at the counts."""
 
 
 class Tally:
     """Counts of workers, one slot for each shard.
 
-    Workers write and the parent reads. There is no lock, no queue and no helper process, so a worker that is killed can
-    neither block the others nor spoil their counts.
-
-    Args:
-        path: the file.
-        slots: make the file anew, with this many slots; None opens one that exists.
+    It goes to the workers as a part of their work. What they count in it reaches the tally of the process that started
+    them, by `in_parallel`.
     """
 
-    def __init__(self, path: Path, slots: int | None = None) -> None:
-        if slots is not None:
-            path.write_bytes(bytes(16 * max(1, slots)))
-        self._slots = np.memmap(path, np.int64, "r+").reshape(-1, 2)  # samples, nanoseconds of the estimator
+    elsewhere: ClassVar[Callable[[int, int, float], None] | None] = None
+    """In a worker process: reports a count to its parent."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, tuple[int, float]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tally, ()
 
     def count(self, slot: int, samples: int, estimating_s: float = 0) -> None:
         """Record how many samples of a shard are finished, and how many seconds the estimator took for them."""
-        self._slots[slot] = samples, round(estimating_s * 1e9)
+        if Tally.elsewhere is not None:
+            Tally.elsewhere(slot, samples, estimating_s)
+        else:
+            self.update({slot: (samples, estimating_s)})
+
+    def update(self, counts: dict[int, tuple[int, float]]) -> None:
+        """Take the counts of some slots: samples, and seconds of the estimator."""
+        self._slots = self._slots | counts  # a new one, because another thread reads
 
     @property
     def total(self) -> int:
         """Samples over all slots."""
-        return int(self._slots[:, 0].sum())
+        return sum(samples for samples, _ in self._slots.values())
 
     @property
     def estimating_s(self) -> float:
         """Seconds that estimators took, over all slots."""
-        return float(self._slots[:, 1].sum()) / 1e9
+        return sum(seconds for _, seconds in self._slots.values())
 
 
 class TallyWatch:

@@ -1,81 +1,42 @@
 """The life of a worker process: it leaves Ctrl-C to its parent, and it ends when its parent ends."""
 
 import gc
-import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
+import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 from fgbg_data.registry import Rows, register_rows
 from fgbg_data.runtime.locks import hold_as_worker
 from fgbg_data.runtime.malloc import keep_freed_memory
+from fgbg_data.runtime.tally import Tally
 
-# --- in the parent ----------------------------------------------------------------------------------------
-
-
-class InterruptGuard:
-    """Answers Ctrl-C by killing the workers that were started in its context. A second Ctrl-C stops at once.
-
-    A KeyboardInterrupt in the middle of joblib would leave its threads waiting for each other, but joblib can deal with
-    a worker that dies. The guard does nothing where Ctrl-C is ignored, as in the background of a shell, or outside of
-    the main thread, where it cannot be caught.
-    """
-
-    def __init__(self) -> None:
-        self.received = False
-        """Whether Ctrl-C was pressed."""
-        self._starting = False
-        self._others = multiprocessing.active_children()
-        in_main = threading.current_thread() is threading.main_thread()
-        self._catches = in_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-
-    def __enter__(self) -> Self:
-        if self._catches:
-            self._before = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._catches:
-            signal.signal(signal.SIGINT, self._before)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Block SIGINT while workers start. They inherit that, so that Ctrl-C in a terminal reaches only the parent."""
-        resource_tracker.ensure_running()  # the first worker would start it, and unblock SIGINT again
-        self._starting = True
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            yield
-        finally:
-            self._starting = False
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            if self.received:
-                self._kill_workers()
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.received:
-            raise KeyboardInterrupt
-        self.received = True
-        if not self._starting:
-            self._kill_workers()
-
-    def _kill_workers(self) -> None:
-        for child in multiprocessing.active_children():
-            if child not in self._others:
-                child.terminate()
+SAY_EVERY_S = 0.1
+"""Seconds between two reports of counts."""
 
 
-# --- in the worker ----------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a worker learns first."""
 
-_do: Callable[[Any, int], Any] | None = None
+    path: list[str]
+    """Folders in which its parent finds modules. It searches them after those of Python itself."""
+    parent: int
+    """Id of the process that started it."""
+    folder: Path | None
+    """Folder that it writes to, and holds while it lives; None if it writes nothing."""
+    work: bytes
+    """A pickled pair: what the parent registered of formats and estimators, and a `Work`."""
 
 
 @contextmanager
@@ -91,42 +52,140 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def become_worker(work: Any, folder: Path | None, parent: int, rows: Rows) -> None:
-    """Make this process a worker.
+def serve(descriptor: int) -> None:
+    """Make this process a worker: do one task after another, until the parent hangs up.
 
     Args:
-        work: a `Work`.
-        folder: folder that the worker writes to, and holds while it lives; None if it writes nothing.
-        parent: id of the process that started this one.
-        rows: what the parent registered of formats and estimators.
+        descriptor: number of the socket to the parent.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for stream in (sys.stdout, sys.stderr):  # both are a pipe to the parent
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    connection: Connection[Any, Any] = Connection(descriptor)
+
+    def say(kind: str, value: Any = None) -> None:
+        connection.send_bytes(_pickled((kind, value)))
+
+    try:
+        say("hello")
+        do = _begin(pickle.loads(connection.recv_bytes()), Counts(say))
+        say("ready")
+        while True:
+            number, task = pickle.loads(connection.recv_bytes())
+            with warnings.catch_warnings(record=True) as caught:
+                result = do(task, number)
+            Counts.of_worker.flush()
+            say("result", (number, result, [str(each.message) for each in caught]))
+    except EOFError:  # the parent hung up
+        os._exit(0)
+    except BrokenPipeError:
+        os._exit(0)
+    except BaseException as error:
+        say("error", Failure.of(error))
+        os._exit(0)
+
+
+class Counts:
+    """Counts of this worker that its parent does not know yet.
+
+    Args:
+        say: sends a message to the parent.
+    """
+
+    of_worker: "Counts"
+
+    def __init__(self, say: Callable[[str, Any], None]) -> None:
+        self._say = say
+        self._new: dict[int, tuple[int, float]] = {}
+        self._said = 0.0
+        Counts.of_worker = self
+
+    def add(self, slot: int, samples: int, estimating_s: float) -> None:
+        """Take a count, and report all of them if the last report is old enough."""
+        self._new[slot] = samples, estimating_s
+        if time.monotonic() - self._said > SAY_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Report the counts that are not reported yet."""
+        if self._new:
+            self._say("counts", self._new)
+        self._new, self._said = {}, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error of a worker, on its way to the parent."""
+
+    pickled: bytes | None
+    """The error, or None if it cannot be pickled."""
+    text: str
+    """Its traceback."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Return the failure that an error is."""
+        text = "".join(traceback.format_exception(error))
+        try:
+            pickled = _pickled(error)
+            pickle.loads(pickled)
+        except Exception:
+            return cls(None, text)
+        return cls(pickled, text)
+
+    def error(self) -> BaseException:
+        """Return the error, with the traceback of the worker as its cause."""
+        error: BaseException
+        try:
+            error = RuntimeError(self.text) if self.pickled is None else pickle.loads(self.pickled)
+        except Exception:
+            error = RuntimeError(self.text)
+        error.__cause__ = _InWorker(self.text)
+        return error
+
+
+class _InWorker(Exception):
+    """Shows the traceback of a worker above that of its parent."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
+    """Get ready for tasks; return the function that does one."""
     import cv2
 
-    global _do
-    _die_with_parent(parent)
+    _die_with_parent(setup.parent)
+    sys.path += [folder for folder in setup.path if folder not in sys.path]
+    rows: Rows
+    rows, work = pickle.loads(setup.work)
     register_rows(rows)
     keep_freed_memory()
     cv2.setNumThreads(1)  # workers are the parallelism
-    if folder is not None:
-        hold_as_worker(folder)
-    _do = work.open()
+    if setup.folder is not None:
+        hold_as_worker(setup.folder)
+    Tally.elsewhere = counts.add
+    do: Callable[[Any, int], Any] = work.open()
     gc.freeze()  # what is imported and open now stays for life, so garbage collection can skip it
+    return do
 
 
-def do_task(task: Any, number: int) -> tuple[Any, list[str]]:
-    """Do one task in this worker; return the result, and the texts of warnings for the parent to show."""
-    if _do is None:  # joblib starts every worker by `become_worker`
-        raise RuntimeError("the worker was not started")
-    with warnings.catch_warnings(record=True) as caught:
-        result = _do(task, number)
-    return result, [str(each.message) for each in caught]
+def _pickled(value: Any) -> bytes:
+    """Return a value as bytes; functions and classes of a script or notebook go with it."""
+    try:
+        return pickle.dumps(value, protocol=5)
+    except Exception:
+        import cloudpickle
+
+        data: bytes = cloudpickle.dumps(value)
+        return data
 
 
 def _die_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent ends, however that happens.
 
-    Without this, loky's workers outlive a parent that is killed, and go on with queued tasks. macOS has no
-    PR_SET_PDEATHSIG, so a thread looks for the parent once a second there.
+    Otherwise a worker whose parent is killed would first finish its task. macOS has no PR_SET_PDEATHSIG, so a thread
+    looks for the parent once a second there.
     """
     if sys.platform == "linux":
         import ctypes
@@ -134,7 +193,6 @@ def _die_with_parent(parent: int) -> None:
         set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(set_pdeathsig, signal.SIGKILL)
     else:
-        import time
 
         def watch() -> None:
             while os.getppid() == parent:

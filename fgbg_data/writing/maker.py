@@ -3,7 +3,6 @@
 import abc
 import contextlib
 import platform
-import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -82,12 +81,12 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
 
     @abc.abstractmethod
     def start_work(
-        self, tally: Path, jobs: int, shown: ProgressReporter
+        self, tally: Tally, jobs: int, shown: ProgressReporter
     ) -> AbstractContextManager[Work[TaskT, ShardRecord]]:
         """Return a context in which workers can be started; it gives what each of them does.
 
         Args:
-            tally: file in which the workers count samples.
+            tally: where the workers count samples.
             jobs: number of worker processes.
             shown: gets messages.
         """
@@ -165,19 +164,17 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         jobs = num_jobs(self.jobs, len(todo))
         total = done + sum(task.samples for task in todo)
         records = []
-        with tempfile.TemporaryDirectory(prefix="fgbg-") as scratch:
-            path = Path(scratch) / "tally"
-            tally = Tally(path, slots=len(todo))
-            with (
-                self.start_work(path, jobs, shown) as work,
-                one_opencv_thread() if jobs == 1 else contextlib.nullcontext(),  # workers set it themselves
-                activity(shown, self.verb, total, "samples", done),
-                TallyWatch(shown, tally, done) as watch,
-            ):
-                for record in in_parallel(work, todo, jobs=jobs, folder=self.out):
-                    records.append(record)
-                    watch.add_bytes(record.bytes)
-                    log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
+        tally = Tally()
+        with (
+            self.start_work(tally, jobs, shown) as work,
+            one_opencv_thread() if jobs == 1 else contextlib.nullcontext(),  # workers set it themselves
+            activity(shown, self.verb, total, "samples", done),
+            TallyWatch(shown, tally, done) as watch,
+        ):
+            for record in in_parallel(work, todo, jobs=jobs, folder=self.out, tally=tally):
+                records.append(record)
+                watch.add_bytes(record.bytes)
+                log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
         return records
 
     def _finish(self, records: list[ShardRecord]) -> Manifest:

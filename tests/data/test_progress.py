@@ -1,9 +1,9 @@
 """Progress: counts across processes, a bar on a terminal or in a notebook, plain lines elsewhere."""
 
 import io
-import subprocess
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,35 @@ from rich.console import Console
 
 from fgbg_data import build, verify
 from fgbg_data.runtime import progress, tally
+from fgbg_data.runtime.parallel import in_parallel
 from fgbg_data.runtime.progress import LineProgress, NotebookProgress, Silence, TerminalProgress, activity, reporter
 from fgbg_data.runtime.tally import Tally, TallyWatch
 
 
-def test_tally_counts_across_processes(tmp_path: Path) -> None:
-    tally = Tally(tmp_path / "tally", slots=3)
-    tally.count(0, 5, 1.5)
-    code = """
-import sys; from fgbg_data.runtime.tally import Tally; from pathlib import Path
-Tally(Path(sys.argv[1])).count(2, 7, 0.25)
-"""
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "tally")], check=True)
-    assert tally.total == 12
-    assert tally.estimating_s == 1.75
+class CountingWork:
+    """Counts as many samples as a task says, and half a second of the estimator."""
+
+    tally: Tally
+
+    def open(self) -> Callable[[int, int], int]:
+        return self.count
+
+    def count(self, samples: int, slot: int) -> int:
+        self.tally.count(slot, samples, 0.5)
+        return samples
 
 
-def test_a_watched_tally_ends_with_all_that_was_counted(tmp_path: Path) -> None:
-    shown, counts = Recorder(), Tally(tmp_path / "tally", slots=1)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_tally_counts_across_processes(jobs: int) -> None:
+    work = CountingWork()
+    work.tally = counts = Tally()
+    assert sorted(in_parallel(work, [5, 7, 1], jobs=jobs, tally=counts)) == [1, 5, 7]
+    assert counts.total == 13
+    assert counts.estimating_s == 1.5
+
+
+def test_a_watched_tally_ends_with_all_that_was_counted() -> None:
+    shown, counts = Recorder(), Tally()
     with TallyWatch(shown, counts, done=40):
         counts.count(0, 60)
     assert shown.updates[-1][0] == 100
