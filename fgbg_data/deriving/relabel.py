@@ -123,7 +123,7 @@ class RelabelMaker(CopyMaker):
         self._estimator, self._access, self._old_spec = estimator, access, old_spec
 
     @contextlib.contextmanager
-    def start_work(self, tally: Path, jobs: int, shown: ProgressReporter) -> Iterator["RelabelWork"]:  # type: ignore[override]
+    def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> Iterator["RelabelWork"]:  # type: ignore[override]
         """Start the estimator, and yield what the workers need to know."""
         with start_estimator(self._access, self._estimator, jobs, tally, shown) as access:
             yield RelabelWork(copy=replace(self.copy_work, tally=tally), old_spec=self._old_spec, estimator=access)
@@ -151,7 +151,7 @@ class Relabeller:
     def __init__(self, work: RelabelWork) -> None:
         self.work = work
         self._copier = ShardCopier(replace(work.copy, spec=work.old_spec, tally=None))
-        self._tally = Tally(work.copy.tally) if work.copy.tally else None
+        self._tally = work.copy.tally
         self._estimator: DepthEstimator | None = None
         self._estimating_s = 0.0  # in the current shard
 
