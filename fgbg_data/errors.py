@@ -7,6 +7,7 @@ FgbgError
 +-- EstimatorError       a depth estimator is missing, unknown or broken
 +-- StorageError         the disk is full, or the folder is in use or not ours
 +-- BuildError           a worker process died
++-- ShortageError        too many files are open, or memory is full, for now
 +-- ShardError           a shard is damaged or not a shard
 +-- UnknownKeyError      a dataset has no sample with that key
 +-- ManifestError        dataset.json or a record is damaged or missing
@@ -127,6 +128,10 @@ class StorageError(FgbgError, OSError):
 
 class ShardError(FgbgError, ValueError):
     """A shard is damaged or not a shard."""
+
+
+class ShortageError(FgbgError, RuntimeError):
+    """Too many files are open, or memory is full. It says nothing about the file that could not be opened."""
 
 
 class UnknownKeyError(FgbgError, KeyError):

@@ -118,7 +118,7 @@ def test_the_meta(home: Path) -> None:
 def test_the_datasets_and_attributes_of_an_hdf5_file(home: Path) -> None:
     with h5py.File(home / "shards/train/fgbg-train-000000.h5") as file:
         rows = table("An HDF5 shard", "Dataset")
-        assert [row[0] for row in rows] == list(file.attrs["fields"])
+        assert [row[0] for row in rows] == file.attrs["fields"].astype(str).tolist()
         assert {row[0] for row in rows} == set(file)
         for name, dtype, shape, _ in rows:
             text = h5py.check_string_dtype(file[name].dtype)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
 from fgbg_data.dataset.record import ShardRecord, shard_stem
-from fgbg_data.errors import FgbgError, ManifestError, ShardError, StorageError
+from fgbg_data.errors import ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
 from fgbg_data.runtime.locks import LOCK, WORKERS_LOCK
@@ -306,7 +306,7 @@ def _read_record(folder: Location, stem: str, layout: Layout) -> ShardRecord | N
     """
     try:
         record = ShardRecord.read(locations.join(folder, f"{stem}.json"))
-    except FgbgError:
+    except ManifestError:
         return None
     if layout.fingerprint and record.fingerprint != layout.fingerprint:
         raise ManifestError(

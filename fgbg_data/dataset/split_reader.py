@@ -7,8 +7,6 @@ shard, a *shard* is meant by its number in the split, and a *location* is the pa
 import bisect
 import itertools
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,16 +14,14 @@ import numpy as np
 
 from fgbg_data.dataset.identity import fingerprint
 from fgbg_data.dataset.layout import Layout, ShardLocation
+from fgbg_data.dataset.open_readers import OPEN_READERS
 from fgbg_data.dataset.record import ShardRecord
-from fgbg_data.errors import FgbgError, ManifestError, ShardError, UnknownKeyError
+from fgbg_data.errors import ManifestError, ShardError, UnknownKeyError
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
 from fgbg_data.shards import ShardIndex, ShardReader, load_format
 from fgbg_data.shards.index_cache import scanned_index
 from fgbg_data.shards.registry import fastest_first, format_options
-
-MAX_OPEN = 64
-"""Files that one reader of a split keeps open; the least recently used one is closed first."""
 
 
 class SplitReader:
@@ -77,7 +73,7 @@ class SplitReader:
         return self._ends[-1] if self._ends else 0
 
     def __getstate__(self) -> dict[str, Any]:
-        transient = ("_indexes", "_readers", "_broken", "_sorted", "_lock", "_pid")
+        transient = ("_indexes", "_broken", "_sorted", "_owner", "_pid")
         return {name: value for name, value in vars(self).items() if name not in transient}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -167,8 +163,8 @@ class SplitReader:
         if not found.has_record:
             return None
         try:
-            record = ShardRecord.read(found.record_location)
-        except FgbgError:
+            record = OPEN_READERS.with_descriptors(lambda: ShardRecord.read(found.record_location))
+        except ManifestError:
             return None
         columns = (record.keys, record.digests, record.mask_area_px)
         whole = all(len(column) == self.counts[shard] for column in columns)
@@ -179,40 +175,33 @@ class SplitReader:
 
         Raises:
             ShardError: the file is damaged or not a shard.
+            ShortageError: too many files are open.
         """
         self._after_fork()
-        with self._lock:
-            found = self._readers.get(shard)
-            if found is not None:
-                self._readers.move_to_end(shard)
-                return found
+        reader = OPEN_READERS.get(self._owner, shard)
+        if reader is not None:
+            return reader
         if shard in self._broken:
             raise ShardError(self._broken[shard])
         try:
-            fmt = load_format(self.format_names[shard])
-            shapes = self.layout.manifest.shapes if self.layout.manifest else None
-            reader = fmt.open_reader(self.location(shard), self.shard_index(shard), shapes)
+            reader = OPEN_READERS.with_descriptors(lambda: self._open(shard))
         except ShardError as error:
             self._broken[shard] = str(error)  # so that skipping its samples does not read it a thousand times
             raise
-        with self._lock:
-            self._readers[shard] = reader
-            while len(self._readers) > MAX_OPEN:
-                self._readers.popitem(last=False)  # a thread that reads from it keeps it alive
+        OPEN_READERS.add(self._owner, shard, reader)
         return reader
 
     # --- parts of it --------------------------------------------------------------------------------------
 
     def _reset(self) -> None:
         self._indexes: dict[int, ShardIndex] = {}
-        self._readers: OrderedDict[int, ShardReader] = OrderedDict()
         self._broken: dict[int, str] = {}
         self._sorted = None
-        self._lock = threading.Lock()
+        self._owner = OPEN_READERS.owner(self)
         self._pid = os.getpid()
 
     def _after_fork(self) -> None:
-        """In a forked child, drop open files, and the lock, which a thread of the parent may have held."""
+        """In a forked child, forget which shards are broken, and open files anew."""
         if self._pid != os.getpid():
             indexes = self._indexes
             self._reset()
@@ -257,7 +246,17 @@ class SplitReader:
                 for column in (self.shards, self.format_names, self.counts):
                     column.pop()
 
+    def _open(self, shard: int) -> ShardReader:
+        """Open a shard."""
+        fmt = load_format(self.format_names[shard])
+        shapes = self.layout.manifest.shapes if self.layout.manifest else None
+        return fmt.open_reader(self.location(shard), self.shard_index(shard), shapes)
+
     def _read_index(self, shard: int) -> ShardIndex:
+        """Return the index of a shard, whatever descriptors are left."""
+        return OPEN_READERS.with_descriptors(lambda: self._find_index(shard))
+
+    def _find_index(self, shard: int) -> ShardIndex:
         """Return the index that the record of a shard holds, or else the one that a scan of its file finds."""
         found, format_name = self.shards[shard], self.format_names[shard]
         record = _read_record(found, self.layout.fingerprint) if found.has_record else None
@@ -281,7 +280,7 @@ def _read_record(shard: ShardLocation, dataset_fingerprint: str) -> ShardRecord 
     """
     try:
         record = ShardRecord.read(shard.record_location)
-    except FgbgError:
+    except ManifestError:
         return None
     if dataset_fingerprint and record.fingerprint != dataset_fingerprint:
         raise ManifestError(

@@ -1,24 +1,64 @@
 """Reading files that lie on this machine or behind a URL."""
 
-import mmap
+import contextlib
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from fgbg_data.errors import StorageError
+from fgbg_data.errors import ShortageError, StorageError
 
 Location = Path | str
 """A `Path` on this machine, or the text of a URL that fsspec opens, such as `s3://bucket/shards`."""
 
 
+_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
 class Bytes(Protocol):
-    """The bytes of a file, of which only the slices are read: a memory map, or ranges of a remote file."""
+    """The bytes of a file, of which only the slices that are asked for are read."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, part: slice, /) -> Any:
-        """Return bytes, or a view of them."""
+    def __getitem__(self, part: slice, /) -> bytes:
+        """Return the bytes of a slice, fewer where the file ends.
+
+        Raises:
+            OSError: they cannot be read.
+        """
         ...
+
+
+class LocalBytes:
+    """The bytes of a file on this machine. Threads and forked processes may share it.
+
+    They are read by calls and not through a memory map, because a file that shrinks meanwhile, or a bad sector, would
+    kill the process that reads a map; a call gives fewer bytes, or an error.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = -1
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._descriptor, stop - start, start) if stop > start else b""
+
+    def read_into(self, buffer: Any, start: int) -> int:
+        """Fill a writable buffer from an offset; return the number of bytes, fewer where the file ends."""
+        return os.preadv(self._descriptor, [buffer], start) if start < self._size else 0
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 class RemoteBytes:
@@ -88,33 +128,60 @@ def listing(folder: Location) -> dict[str, int | None]:
 
 
 def read_text(location: Location) -> str:
-    """Return the text of a small UTF-8 file."""
-    if isinstance(location, Path):
-        return location.read_text(encoding="utf-8")
+    """Return the text of a small UTF-8 file.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+        ShortageError: too many files are open.
+    """
     with open_stream(location) as stream:
         return stream.read().decode("utf-8")
 
 
 def open_bytes(location: Location) -> Bytes:
-    """Open a file for slices: a memory map (safe in threads and after a fork), or ranges of a remote file.
+    """Open a file for slices.
 
     Raises:
         OSError: it cannot be opened.
-        ValueError: it is empty.
+        ShortageError: too many files are open.
     """
-    if not isinstance(location, Path):
-        return RemoteBytes(location)
-    with location.open("rb") as stream:
-        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+    with shortages(location):
+        return LocalBytes(location) if isinstance(location, Path) else RemoteBytes(location)
 
 
 def open_stream(location: Location) -> BinaryIO:
-    """Open a file to read it from start to end."""
-    if isinstance(location, Path):
-        return location.open("rb")
-    fs, path = _filesystem(location)
-    stream: BinaryIO = fs.open(path, "rb")
-    return stream
+    """Open a file to read it from start to end.
+
+    Raises:
+        OSError: it cannot be opened.
+        ShortageError: too many files are open.
+    """
+    with shortages(location):
+        if isinstance(location, Path):
+            return location.open("rb")
+        fs, path = _filesystem(location)
+        stream: BinaryIO = fs.open(path, "rb")
+        return stream
+
+
+@contextlib.contextmanager
+def shortages(location: Location) -> Iterator[None]:
+    """Tell a want of file descriptors or memory, which passes, from a file that cannot be opened.
+
+    Raises:
+        ShortageError: too many files are open, or memory is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _SHORTAGES:
+            raise
+        raise ShortageError(
+            f"cannot be opened now ({error.strerror}). It is not damaged: close other files or programs, or raise the "
+            "limit (`ulimit -n`)",
+            location,
+        ) from error
 
 
 def _filesystem(url: str) -> tuple[Any, str]:

@@ -18,7 +18,7 @@ LAYOUT = "hdf5_layout"
 
 
 class Hdf5Format(Format):
-    """Datasets `key`, `meta` (UTF-8), `image`, `mask`, `depth` ...: pixels, or with the layout `encoded` files."""
+    """Datasets `key` and `meta` of text, and `image`, `mask`, `depth` ... of pixels, or of files (layout `encoded`)."""
 
     suffix = ".h5"
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {LAYOUT: ("pixels", "encoded")}
@@ -36,10 +36,11 @@ class Hdf5Format(Format):
     def read_index(
         self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
     ) -> "Hdf5Index":
-        """Read it from the file itself, which says everything, and at once."""
-        from fgbg_data.shards.hdf5_index import index_of_file
+        """Take it from the record; or read it from the file itself, which says everything, and at once."""
+        from fgbg_data.shards.hdf5_index import index_of_file, index_of_record
 
-        return index_of_file(location)
+        recorded = None if keys is None or index is None else index_of_record(keys, index)
+        return recorded or index_of_file(location)
 
     def open_reader(self, location: Location, found: "Hdf5Index", shapes: Shapes | None = None) -> "Hdf5Reader":
         """Open a file."""
@@ -48,8 +49,10 @@ class Hdf5Format(Format):
         return Hdf5Reader(location, found, shapes)
 
     def same_index(self, found: "Hdf5Index", index: Index) -> bool:
-        """Compare the offsets of pixels."""
-        return index == {"offset": found.offset}
+        """Compare what the record holds: in format version 2 the offsets of pixels, in version 3 all that is needed."""
+        if "shape" in index:
+            return index == found.of_record()
+        return index == {"offset": {name: start for name, start in found.offset.items() if name in found.shapes}}
 
     def reading_cost(self, options: Options) -> int:
         """Pixels are read as they are; encoded files are found by h5py more slowly than in a tar."""

@@ -1,6 +1,5 @@
 """Read HDF5 shards."""
 
-import math
 import os
 from typing import Any
 
@@ -8,16 +7,17 @@ import numpy as np
 
 from fgbg_data.errors import ShardError
 from fgbg_data.fields import FIELDS
-from fgbg_data.runtime.locations import Location, open_bytes
+from fgbg_data.runtime.locations import LocalBytes, Location, open_bytes
 from fgbg_data.sample import Array
 from fgbg_data.shards.format import ShardReader
-from fgbg_data.shards.hdf5_index import Hdf5Index, open_hdf5
+from fgbg_data.shards.hdf5_file import OpenHdf5
+from fgbg_data.shards.hdf5_index import Hdf5Index
 from fgbg_data.shards.meta import parse_meta
 from fgbg_data.shards.spec import Shapes
 
 
 class Hdf5Reader(ShardReader):
-    """Reads one HDF5 shard: contiguous pixels by slices of the file, everything else through h5py."""
+    """Reads one HDF5 shard: pixels and text by slices of the file; chunks, encoded files and long text through h5py."""
 
     def __init__(self, location: Location, found: Hdf5Index, shapes: Shapes | None = None) -> None:
         super().__init__(location, found, shapes)
@@ -28,16 +28,16 @@ class Hdf5Reader(ShardReader):
                 raise ShardError(f"its {field} is {shape[1:]}, the dataset declares {tuple(declared)}", location)
         try:
             self._bytes = open_bytes(location)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise ShardError(f"cannot be opened ({error})", location) from error
-        self._file: Any = None
+        self._opened: OpenHdf5 | None = None
         self._pid = 0
 
     def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
         """Return one decoded field."""
         where = self.where(index)
         if field == "meta":
-            return parse_meta(self._stored(index, field), where, self.key(index))
+            return parse_meta(self._text(index, field), where, self.key(index))
         if field not in self._index.shapes:
             data = np.asarray(self._stored(index, field)).tobytes()
             return FIELDS[field].decode(data, where, self.shapes.get(field), size)
@@ -45,14 +45,15 @@ class Hdf5Reader(ShardReader):
         resize = FIELDS[field].resize
         if size is not None and resize is not None and pixels.shape[:2] != size:
             return resize(pixels, size)
-        return pixels.copy()
+        return pixels
 
     def read_file(self, index: int, field: str) -> bytes | None:
         """Return the encoded bytes of a field, or None if pixels are stored."""
         if field in self._index.shapes:
             return None
-        value = self._stored(index, field)
-        return bytes(value) if field == "meta" else np.asarray(value).tobytes()
+        if field == "meta":
+            return self._text(index, field)
+        return np.asarray(self._stored(index, field)).tobytes()
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
         """Return (height, width) by the shape of the dataset, or by the header of the file."""
@@ -66,23 +67,51 @@ class Hdf5Reader(ShardReader):
         return super().depth_bits(index) if self._index.depth_bits is None else self._index.depth_bits
 
     def _pixels(self, index: int, field: str) -> Array:
-        """Return pixels; contiguous ones are a view of the memory map."""
+        """Return pixels as an array that the caller may change."""
         if field not in self._index.offset:
-            stored: Array = np.asarray(self._stored(index, field))
-            return stored
-        shape, dtype = self._index.shapes[field][1:], np.dtype(FIELDS[field].dtype)
-        size = math.prod(shape) * dtype.itemsize
-        start = self._index.offset[field] + index * size
-        data = self._bytes[start : start + size]
-        if len(data) < size:
+            return np.array(self._stored(index, field))
+        self._check_key(index, field)
+        pixels = np.empty(self._index.shapes[field][1:], FIELDS[field].dtype)
+        start = self._index.offset[field] + index * pixels.nbytes
+        try:
+            if isinstance(self._bytes, LocalBytes):
+                found = self._bytes.read_into(pixels, start)
+            else:
+                data = self._bytes[start : start + pixels.nbytes]
+                found = len(data)
+                pixels.reshape(-1).view(np.uint8)[:found] = np.frombuffer(data, np.uint8)
+        except OSError as error:
+            raise ShardError(f"its {field} cannot be read ({error})", self.where(index)) from error
+        if found < pixels.nbytes:
             raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
-        return np.frombuffer(data, dtype).reshape(shape)
+        return pixels
+
+    def _text(self, index: int, name: str) -> bytes:
+        """Return the text of a sample: its meta, or the key as the file holds it."""
+        if name not in self._index.offset:
+            return bytes(self._stored(index, name))
+        if name != "key":
+            self._check_key(index, name)
+        size = self._index.text_bytes[name]
+        start = self._index.offset[name] + index * size
+        try:
+            data = self._bytes[start : start + size]
+        except OSError as error:
+            raise ShardError(f"its {name} cannot be read ({error})", self.where(index)) from error
+        if len(data) < size:
+            raise ShardError(f"the file ends before its {name}; truncated?", self.where(index))
+        return data.rstrip(b"\0")
+
+    def _check_key(self, index: int, field: str) -> None:
+        """Check that the record belongs to this file, as far as the key of the sample tells."""
+        if self._index.from_record and self._text(index, "key") != self._index.keys[index]:
+            raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
 
     def _stored(self, index: int, field: str) -> Any:
         """Return an element through h5py. Its own lock makes that safe in threads; after a fork it is opened again."""
-        if self._file is None or self._pid != os.getpid():
-            self._file, self._pid = open_hdf5(self.location), os.getpid()
+        if self._opened is None or self._pid != os.getpid():
+            self._opened, self._pid = OpenHdf5(self.location, self._bytes), os.getpid()
         try:
-            return self._file[field][index]
+            return self._opened.file[field][index]
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise ShardError(f"its {field} cannot be read ({error}); damaged?", self.where(index)) from error

@@ -152,14 +152,14 @@ _TEMPLATE_SUM = sum(_TEMPLATE)
 
 
 class TarReader(ShardReader):
-    """Reads one tar shard by slices of it, from a memory map if the file is on this machine."""
+    """Reads one tar shard by slices of it."""
 
     def __init__(self, location: Location, found: TarIndex, shapes: Shapes | None = None) -> None:
         super().__init__(location, found, shapes)
         self._index = found
         try:
             self._bytes = open_bytes(location)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise ShardError(f"cannot be opened ({error})", location) from error
 
     def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
@@ -179,9 +179,12 @@ class TarReader(ShardReader):
         return FIELDS[field].picture_size(self._member(index, field), self.where(index))
 
     def _member(self, index: int, field: str) -> Any:
-        """Return the bytes of a member. With an index from a record, check first that it is that member."""
+        """Return the bytes of a member, after a look at its header: it may be the index of another tar."""
         start, size = int(self._index.offset[field][index]), int(self._index.bytes[field][index])
-        data = self._bytes[max(0, start - BLOCK) : start + size]
+        try:
+            data = memoryview(self._bytes[max(0, start - BLOCK) : start + size])
+        except OSError as error:
+            raise ShardError(f"its {field} cannot be read ({error})", self.where(index)) from error
         if start < BLOCK or size < 0 or len(data) < BLOCK + size:
             raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
         if self._index.from_record:

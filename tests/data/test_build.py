@@ -66,7 +66,7 @@ def test_webdataset_and_h5py_read_the_same_samples(dataset: Path) -> None:
                     np.testing.assert_array_equal(by_pillow, shard[field][index], err_msg=field)
                 assert json.loads(sample["json"]) == json.loads(shard["meta"].asstr()[index])
             assert shard["image"].chunks is None  # contiguous
-            assert list(shard.attrs["fields"]) == ["key", "image", "mask", "depth", "meta"]
+            assert shard.attrs["fields"].astype(str).tolist() == ["key", "image", "mask", "depth", "meta"]
         keys |= {s["__key__"] for s in samples}
     assert len(keys) == 48
 

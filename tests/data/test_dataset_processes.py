@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgbg_data.dataset import split_reader
+from fgbg_data.dataset import open_readers
 from fgbg_data.dataset.reading import Dataset, open_dataset
 
 every_format = pytest.mark.parametrize("format_name", ["tar", "hdf5"])
@@ -34,7 +34,7 @@ def test_a_pickle_holds_no_open_files_and_is_small(dataset: Path, format_name: s
 
 @every_format
 def test_threads_share_a_dataset(dataset: Path, format_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split_reader, "MAX_OPEN", 2)  # so that files are closed while others read
+    monkeypatch.setattr(open_readers, "MAX_OPEN", 2)  # so that files are closed while others read
     ds = open_dataset(dataset, format=format_name)
     expected = [sample.mask.sum() for sample in ds]
     with ThreadPoolExecutor(8) as pool:
@@ -97,7 +97,7 @@ def test_a_child_reads_on_though_threads_of_its_parent_were_reading(
     dataset: Path, format_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread of the parent may hold a lock at the moment of the fork, which nobody gives back in the child."""
-    monkeypatch.setattr(split_reader, "MAX_OPEN", 1)
+    monkeypatch.setattr(open_readers, "MAX_OPEN", 1)
     ds = open_dataset(dataset, fields="mask", format=format_name)
     expected = [int(sample.mask.sum()) for sample in ds]
     with forks_while_threads_run(), threads_that_read(ds, 3):

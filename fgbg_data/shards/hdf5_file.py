@@ -1,0 +1,172 @@
+"""HDF5 files as h5py sees them: Python objects that never fail while HDF5 writes, and that lock nothing.
+
+HDF5 keeps data that it could not write, tries again when the program ends, and crashes if that fails too. And it
+refuses a file that the same program has open with another setting of locks. Through a Python object it meets neither.
+"""
+
+import io
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+
+from fgbg_data.errors import ShardError
+from fgbg_data.runtime.locations import Bytes, Location, open_stream
+
+
+class NewFile(io.RawIOBase):
+    """A file that HDF5 writes. The first error is kept, and everything after it is only counted and thrown away.
+
+    Args:
+        path: the file, which is made anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        self._position = self._end = 0
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first error of writing, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def abandon(self) -> None:
+        """Write nothing more, so that HDF5 can close the file whatever the disk says; give its space back."""
+        self._fail(OSError("abandoned"))
+
+    def put(self, data: Any, offset: int) -> None:
+        """Write a C-contiguous array at an offset, past HDF5, which has kept this space for it.
+
+        Raises:
+            OSError: the disk is full, or fails.
+        """
+        view = memoryview(data).cast("B")
+        while view:
+            written = os.pwrite(self._descriptor, view, offset)
+            view, offset = view[written:], offset + written
+        self._end = max(self._end, offset)
+
+    # --- what HDF5 calls ----------------------------------------------------------------------------------
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position of the next read or write."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._end}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read back what was written; zeros where nothing was."""
+        view = memoryview(buffer).cast("B")
+        count = 0
+        if self._error is None:
+            try:
+                count = os.preadv(self._descriptor, [view], self._position)
+            except OSError as error:
+                self._fail(error)
+        view[count:] = bytes(len(view) - count)
+        self._position += len(view)
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        """Write at the position."""
+        view = memoryview(data).cast("B")
+        if self._error is None:
+            try:
+                self.put(view, self._position)
+            except OSError as error:
+                self._fail(error)
+        self._position += len(view)
+        self._end = max(self._end, self._position)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size of the file."""
+        self._end = self._position if size is None else size
+        if self._error is None:
+            try:
+                os.ftruncate(self._descriptor, self._end)
+            except OSError as error:
+                self._fail(error)
+        return self._end
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fail(self, error: OSError) -> None:
+        if self._error is None:
+            self._error = error
+            try:
+                os.ftruncate(self._descriptor, 0)
+            except OSError:
+                return
+
+
+class ReadFile(io.RawIOBase):
+    """The bytes of a file as a stream for HDF5, which then takes no lock and no descriptor of its own.
+
+    Args:
+        data: the bytes.
+    """
+
+    def __init__(self, data: Bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position of the next read."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._data)}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read at the position; what lies past the end is zeros."""
+        view = memoryview(buffer).cast("B")
+        found = self._data[self._position : self._position + len(view)]
+        view[: len(found)] = found
+        view[len(found) :] = bytes(len(view) - len(found))
+        self._position += len(view)
+        return len(view)
+
+
+class OpenHdf5:
+    """An open HDF5 file, as a context manager.
+
+    Args:
+        location: the file, for the texts of errors.
+        data: its bytes.
+
+    Raises:
+        ShardError: it is not HDF5, or damaged.
+    """
+
+    def __init__(self, location: Location, data: Bytes) -> None:
+        try:
+            stream: Any = ReadFile(data) if isinstance(location, Path) else open_stream(location)
+            self.file: Any = h5py.File(stream, "r")
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise ShardError(f"cannot be opened as HDF5 ({error}); copy or build it again", location) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
