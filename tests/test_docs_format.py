@@ -169,7 +169,7 @@ def test_loose_files_and_the_history_of_their_dataset(home: Path) -> None:
 
 
 def test_every_key_of_an_example_is_explained_where_it_first_occurs() -> None:
-    names = {"tar", "hdf5", "image", "mask", "depth", "depth_composed", "meta", "train", "val", "test"}
+    names = {"tar", "hdf5", "key", "image", "mask", "depth", "depth_composed", "meta", "train", "val", "test"}
     names |= {"backgrounds", "foregrounds", "beach-sunset"}
     """Formats, fields, splits and sources."""
     for block in blocks(PAGE, "jsonc"):
