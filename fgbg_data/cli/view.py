@@ -33,10 +33,16 @@ def preview(shards: str, out: Path, **options: Any) -> None:
 @click.command(
     cls=Command,
     aliases={"--num-samples": "--samples"},
-    sections={"A page that is served": ("port", "host", "show"), "A page as a file": ("out", "samples", "seed")},
+    sections={
+        "Source pictures": ("bg", "fg"),
+        "A page that is served": ("port", "host", "show"),
+        "A page as a file": ("out", "samples", "seed"),
+    },
     short_help="Look at a dataset in the browser, or export it as one page.",
 )
 @SHARDS
+@click.option("--bg", type=click.Path(path_type=Path), help="Show backgrounds beside samples, from this folder.")
+@click.option("--fg", type=click.Path(path_type=Path), help="Show cut-outs beside samples, from this folder.")
 @click.option("--port", "-p", default=8765, help="Listen on this port; 0 is any free one.  [8765]")
 @click.option(
     "--host", default="127.0.0.1", help="Listen on this address; only this machine reaches the default.  [127.0.0.1]"
@@ -46,18 +52,21 @@ def preview(shards: str, out: Path, **options: Any) -> None:
 @click.option("--samples", "-n", default=200, help="Put this many random samples in the file.  [200]")
 @click.option("--seed", default=0, help="Choose other random samples for the file.  [0]")
 @user_errors
-def view(shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int) -> None:
-    """Look at a dataset in the browser: a page with all samples, overlays, filters and statistics.
+def view(
+    shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int, **sources: Path | None
+) -> None:
+    """Look at a dataset in the browser: a page with all samples, overlays, filters, marks and statistics.
 
     \b
       fgbg-data view shards/
+      fgbg-data view shards/ --bg bg/ --fg fg/       # with the source pictures
       fgbg-data view shards/ --export report.html    # one file, for others
     """
     from fgbg_data import export_page
     from fgbg_data import view as serve
 
     if out is not None:
-        export_page(shards, out, samples=samples, seed=seed)
+        export_page(shards, out, samples=samples, seed=seed, **sources)
         click.echo(f"wrote {out}")
         return
 
@@ -68,7 +77,7 @@ def view(shards: str, port: int, host: str, show: bool, out: Path | None, sample
         if show:
             click.launch(url)
 
-    serve(shards, host=host, port=port, ready=ready)
+    serve(shards, host=host, port=port, ready=ready, **sources)
 
 
 COMMANDS = (preview, view)

@@ -1,6 +1,7 @@
 """`Gallery`: what the page shows of a dataset, which is a table of all samples, and pictures and details by key."""
 
 import json
+import math
 import random
 import struct
 from pathlib import Path
@@ -16,16 +17,16 @@ from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import field_picture
-from fgbg_data.errors import UnknownKeyError
-from fgbg_data.fields import pixel_fields
+from fgbg_data.errors import FgbgError, UnknownKeyError
+from fgbg_data.fields import depth_fields, pixel_fields
+from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.sample import Array
+from fgbg_data.viewing.source_pictures import QUALITY, SourcePictures
 
 TINT = (255, 64, 129)
 """Colour of the mask over an image, RGB."""
-QUALITY = 88
-"""Quality of JPEGs that are made for the page."""
 
 
 class Gallery:
@@ -33,12 +34,14 @@ class Gallery:
 
     Args:
         path: folder or URL of the dataset.
+        bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
+        fg: folder of the pictures that became foregrounds, in the same way.
 
     Raises:
-        FgbgError: there is no dataset, or it cannot be read.
+        FgbgError: there is no dataset, it cannot be read, or a given folder does not exist.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, bg: str | Path | None = None, fg: str | Path | None = None) -> None:
         root = locations.locate(path)
         self.name = "/".join(Path(path).parts[-2:])
         self.about = info(path)
@@ -46,10 +49,13 @@ class Gallery:
         # Formats with encoded files are preferred: files are sent as they are, pixels would have to be encoded.
         self._readers = [SplitReader(layout, format_of_files(layout), skip=True) for layout in layouts]
         self.manifest: Manifest | None = self._readers[0].layout.manifest
+        self.sources = SourcePictures(self.manifest, Path(bg) if bg else None, Path(fg) if fg else None)
         self.keys: list[str] = []
         self._splits: list[int] = []
         self._areas: list[int] = []
+        self._starts: list[int] = []
         for split, reader in enumerate(self._readers):
+            self._starts.append(len(self.keys))
             for shard in range(len(reader.shards)):
                 self._add_shard(split, reader, shard)
 
@@ -61,6 +67,13 @@ class Gallery:
         """Fields that the page shows as pictures."""
         return pixel_fields(self.about["fields"])
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Numbers of a sample that `measure` gives, as far as the dataset has what they are made of."""
+        fields = self.about["fields"]
+        contrast = ("contrast",) if "mask" in fields and depth_fields(fields) else ()
+        return (*(("scale",) if "meta" in fields else ()), *contrast)
+
     def header(self) -> dict[str, Any]:
         """Return the facts about the dataset as a whole, as JSON."""
         image = self.about["fields"]["image"]["shape"]
@@ -71,6 +84,7 @@ class Gallery:
             "splits": [reader.layout.split for reader in self._readers],
             "fields": self.about["fields"],
             "layers": self.layers,
+            "measures": self.measures,
             "bytes": self.about["bytes"],
             "estimator": (self.about["estimator"] or {}).get("name"),
             "statistics": to_json(self.manifest.statistics) if self.manifest else {},
@@ -138,13 +152,40 @@ class Gallery:
         """
         split, number = self._find(key)
         shard, index = split.locate(number)
+        sources = key_sources(key)
         return {
             "key": key,
             "split": split.layout.split,
             "shard": split.shards[shard].stem,
             "index": index,
             "meta": split.reader(shard).read(index, "meta") if "meta" in split.shard_index(shard).fields else {},
+            "sources": {kind: self.sources.describe(kind, id) for kind, id in zip(KINDS, sources or (), strict=False)},
         }
+
+    def measure(self, name: str, number: int) -> float:
+        """Return a number of a sample, which its record does not hold, so that it takes reading or decoding the sample.
+
+        Args:
+            name: one of `measures`: `scale`, as meta gives it; or `contrast`, see `depth_edge_contrast`.
+            number: number of the sample, from 0.
+
+        Returns:
+            NaN if the sample is damaged, or lacks what the number is made of.
+        """
+        split, number_in_split = self._locate(number)
+        try:
+            shard, index = split.locate(number_in_split)
+            reader, fields = split.reader(shard), split.shard_index(shard).fields
+            if name == "scale":
+                scale = reader.read(index, "meta").get("scale") if "meta" in fields else None
+                return float(scale) if isinstance(scale, int | float) else math.nan
+            depths = depth_fields(fields)
+            if "mask" not in fields or not depths:
+                return math.nan
+            mask, depth = reader.read(index, "mask"), reader.read(index, depths[0])
+            return depth_edge_contrast(depth, mask) if depth.shape == mask.shape else math.nan
+        except FgbgError:
+            return math.nan
 
     def choose(self, count: int, seed: int) -> list[int]:
         """Return the numbers of `count` random samples, in order."""
@@ -159,6 +200,7 @@ class Gallery:
             "background": background,
             "foreground": foreground,
             "area": self._areas[number],
+            "measures": {name: _finite(self.measure(name, number)) for name in self.measures},
         }
 
     # --- parts of it --------------------------------------------------------------------------------------
@@ -169,6 +211,11 @@ class Gallery:
         self._splits += [split] * len(keys)
         record = reader.record(shard)
         self._areas += record.mask_area_px if record else _read_areas(reader, shard, len(keys))
+
+    def _locate(self, number: int) -> tuple[SplitReader, int]:
+        """Return the split that holds a sample, and the number of the sample in it."""
+        split = self._readers[self._splits[number]]
+        return split, number - self._starts[self._splits[number]]
 
     def _find(self, key: str) -> tuple[SplitReader, int]:
         """Return the split that holds a key, and the number of the sample in it."""
@@ -187,6 +234,11 @@ def _read_areas(split: SplitReader, shard: int, count: int) -> list[int]:
     reader = split.reader(shard)
     areas = (reader.read(index, "meta").get("mask_area_px") for index in range(count))
     return [area if isinstance(area, int) and 0 <= area < 2**32 else 0 for area in areas]
+
+
+def _finite(value: float) -> float | None:
+    """Return a number as JSON can hold it: None for NaN and infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _tinted(mask: Array) -> bytes:

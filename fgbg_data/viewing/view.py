@@ -1,9 +1,11 @@
 """`view`: a dataset as a page for the browser, served to this machine alone."""
 
+import array
 import errno
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ HOST = "127.0.0.1"
 """The loopback address, which only this machine reaches."""
 MAX_SIDE_PX = 2048
 """Longer side of the largest picture that the page may ask for."""
+MAX_MEASURED = 512
+"""Number of samples that one request may have measured."""
 MAX_PORT = 65535
 _EVERY = ("0.0.0.0", "::", "")
 """The addresses that stand for all addresses of this machine."""
@@ -37,13 +41,23 @@ _SECURITY = {
 }
 
 
-def view(path: str | Path, *, host: str = HOST, port: int = 8765, ready: Callable[[str], None] | None = None) -> None:
+def view(
+    path: str | Path,
+    *,
+    host: str = HOST,
+    port: int = 8765,
+    bg: str | Path | None = None,
+    fg: str | Path | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
     """Serve a dataset as a web page until Ctrl-C.
 
     Args:
         path: folder or URL of the dataset.
         host: address to listen on. Other machines can reach every address but the loopback address.
         port: port to listen on, 0 to 65535; 0 takes any free one.
+        bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
+        fg: folder of the pictures that became foregrounds, in the same way.
         ready: function that is called with the address of the page once it can be opened, such as `webbrowser.open`;
             None prints the address.
 
@@ -56,7 +70,7 @@ def view(path: str | Path, *, host: str = HOST, port: int = 8765, ready: Callabl
         raise ConfigError("view needs starlette and uvicorn: pip install 'fgbg[view]'") from error
     between("port", port, 0, MAX_PORT)
     with _listen(host, port) as listener:  # before the dataset is read, so that a bad port shows at once
-        app = application(Gallery(path), host)
+        app = application(Gallery(path, bg=bg, fg=fg), host)
         listener.listen()  # from here on, requests wait until the server takes them
         (ready or _print_address)(_address(host, listener.getsockname()[1]))
         uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
@@ -91,10 +105,27 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
         layer = request.path_params["layer"]
         if layer not in gallery.layers:
             raise UnknownKeyError(f"there is no layer {layer!r}; expected one of {', '.join(gallery.layers)}")
-        side_px = _parse_side(request.query_params.get("side", ""))
+        side_px = _parse_number(request.query_params.get("side", ""), MAX_SIDE_PX)
         data, kind = gallery.picture(request.path_params["key"], layer, side_px)
         # The address holds the dataset's fingerprint, so a browser may keep the picture.
         return Response(data, media_type=kind, headers=_SECURITY | {"Cache-Control": "private, max-age=86400"})
+
+    def source(request: "Request") -> "Response":
+        side_px = _parse_number(request.query_params.get("side", ""), MAX_SIDE_PX)
+        data, kind = gallery.sources.picture(request.path_params["kind"], request.path_params["id"], side_px)
+        return Response(data, media_type=kind, headers=_SECURITY | {"Cache-Control": "private, max-age=600"})
+
+    def measure(request: "Request") -> "Response":
+        name = request.path_params["name"]
+        if name not in gallery.measures:
+            raise UnknownKeyError(f"there is no number {name!r}; expected one of {', '.join(gallery.measures)}")
+        start = _parse_number(request.query_params.get("start", ""), len(gallery)) or 0
+        count = _parse_number(request.query_params.get("count", ""), MAX_MEASURED) or 0
+        numbers = range(start, min(start + count, len(gallery)))
+        data = array.array("f", (gallery.measure(name, number) for number in numbers))
+        if sys.byteorder == "big":
+            data.byteswap()
+        return Response(data.tobytes(), media_type="application/octet-stream", headers=_SECURITY)
 
     def details(request: "Request") -> "Response":
         return JSONResponse(gallery.details(request.path_params["key"]), headers=_SECURITY)
@@ -108,6 +139,8 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
             Route("/", page),
             Route("/samples", samples),
             Route("/picture/{layer}/{key}", picture),
+            Route("/source/{kind}/{id}", source),
+            Route("/measure/{name}", measure),
             Route("/details/{key}", details),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_trusted(host), www_redirect=False)],
@@ -159,16 +192,16 @@ def _address(host: str, port: int) -> str:
     return f"http://{name}:{port}/"
 
 
-def _parse_side(text: str) -> int | None:
-    """Return the side that a request asks for, in pixels, at most MAX_SIDE_PX; None if it names none.
+def _parse_number(text: str, most: int) -> int | None:
+    """Return the number that a request names, at most `most`; None for anything but a number above 0.
 
-    >>> _parse_side("160"), _parse_side("9" * 5000), _parse_side("-1"), _parse_side("0")
+    >>> _parse_number("160", 2048), _parse_number("9" * 5000, 2048), _parse_number("-1", 2048), _parse_number("0", 2048)
     (160, 2048, None, None)
     """
     found = re.fullmatch(r"0*([1-9][0-9]*)", text)
     if not found:
         return None
-    return MAX_SIDE_PX if len(found[1]) > len(str(MAX_SIDE_PX)) else min(int(found[1]), MAX_SIDE_PX)
+    return most if len(found[1]) > len(str(most)) else min(int(found[1]), most)
 
 
 def _trusted(host: str) -> list[str]:

@@ -25,6 +25,7 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ConfigError, FgbgError
 from fgbg_data.fields import FIELDS
+from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.page import export_page
 from fgbg_data.viewing.view import _refused, view
@@ -317,9 +318,9 @@ def use(browser: Any, address: str, dataset: Path, total: int) -> None:
     wait(lambda: browser.execute_script("return document.body.dataset.ready") == "yes")
     assert shown(browser) == total
     wait(lambda: loaded(browser, "image") > 4)
-    assert loaded(browser, "mask") == 0, "not before it is asked for"
-    slide("#mask", 60)
     wait(lambda: loaded(browser, "mask") > 4)
+    assert loaded(browser, "depth") == 0, "not before it is asked for"
+    slide("#mask", 60)
     script = "return getComputedStyle(document.querySelector('.tile img[data-layer=mask]')).opacity"
     assert browser.execute_script(script) == "0.6"
     slide("#depth", 50)
@@ -348,7 +349,7 @@ def use(browser: Any, address: str, dataset: Path, total: int) -> None:
     first = find("#detail-key").text
     split = next(s for s in Manifest.read(dataset).splits if first in open_dataset(dataset, s).keys())  # noqa: SIM118
     area = open_dataset(dataset, split)[first].meta["mask_area_px"]
-    wait(lambda: f"{area} (" in find("#meta").text)
+    wait(lambda: f"{area} px (" in find("#meta").text)
     press(Keys.ARROW_RIGHT)
     wait(lambda: find("#detail-key").text != first)
     press("b")
@@ -359,9 +360,221 @@ def use(browser: Any, address: str, dataset: Path, total: int) -> None:
     assert not mistakes
 
 
+def open_page(browser: Any, address: str) -> None:
+    browser.get("about:blank")  # so that an address with another fragment is loaded anew
+    browser.get(address)
+    wait(lambda: browser.execute_script("return document.body.dataset.ready") == "yes")
+
+
+def run(browser: Any, script: str, *arguments: Any) -> Any:
+    return browser.execute_script(script.replace("$(", "document.querySelector("), *arguments)
+
+
+def order_by(browser: Any, order: str) -> None:
+    run(browser, "const o = $('#order'); o.value = arguments[0]; o.dispatchEvent(new Event('change'))", order)
+
+
+def first_keys(browser: Any, count: int) -> list[str]:
+    """Keys of the first samples that are shown, in order."""
+    return list(run(browser, "return [...shown.slice(0, arguments[0])].map(keyOf)", count))
+
+
 def test_served_page_in_chromium(url: str, browser: Any, dataset: Path) -> None:
     use(browser, url, dataset, Manifest.read(dataset).samples)
 
 
 def test_exported_page_in_chromium(browser: Any, dataset: Path, tmp_path: Path) -> None:
     use(browser, export_page(dataset, tmp_path / "report.html", samples=30).as_uri(), dataset, 30)
+
+
+@pytest.fixture(params=["served", "exported"])
+def address(request: pytest.FixtureRequest, url: str, dataset: Path, tmp_path: Path) -> str:
+    """Address of the served page, and of a file with all samples."""
+    return url if request.param == "served" else export_page(dataset, tmp_path / "all.html", samples=999).as_uri()
+
+
+def test_masks_are_shown_at_the_start(address: str, browser: Any) -> None:
+    open_page(browser, address)
+    wait(lambda: loaded(browser, "mask") > 4)
+    assert run(browser, "return getComputedStyle($('.tile img[data-layer=mask]')).opacity") == "0.4"
+    assert run(browser, "return $('.overlay[data-layer=mask]').getAttribute('aria-pressed')") == "true"
+
+
+def test_a_link_keeps_filter_order_overlay_and_sample(address: str, browser: Any, dataset: Path) -> None:
+    key = sorted(open_dataset(dataset, "val").keys())[2]
+    open_page(browser, address)
+    run(browser, "$('.chip[data-split=val]').click()")
+    order_by(browser, "area-down")
+    run(browser, "$('.overlay[data-layer=depth]').click()")
+    run(browser, "choose(shown.indexOf(numberOf(arguments[0]))); open_()", key)
+    before = first_keys(browser, 6)
+    link = browser.current_url
+    open_page(browser, link)
+    wait(lambda: run(browser, "return $('#detail').open"))
+    assert run(browser, "return $('#detail-key').textContent") == key
+    assert first_keys(browser, 6) == before
+    assert run(browser, "return [$('#order').value, $('#depth').value, $('#mask').value]") == ["area-down", "100", "40"]
+
+
+def test_the_back_button_goes_through_what_was_seen(address: str, browser: Any, dataset: Path) -> None:
+    total = Manifest.read(dataset).samples
+    open_page(browser, address)
+    run(browser, "$('.chip[data-split=val]').click()")
+    val = shown(browser)
+    run(browser, "choose(0); open_()")
+    browser.back()
+    wait(lambda: not run(browser, "return $('#detail').open"))
+    assert shown(browser) == val < total
+    browser.back()
+    wait(lambda: shown(browser) == total)
+    browser.forward()
+    wait(lambda: shown(browser) == val)
+
+
+def test_a_link_to_what_is_not_there_says_so(url: str, browser: Any, dataset: Path) -> None:
+    open_page(browser, url + "#split=nowhere&key=nobody&area=9-&order=__proto__&mask=1e9&background=%3Cb%3E")
+    text = run(browser, "return $('#notice').textContent")
+    assert text == "This page does not have the split nowhere, the background <b>, the sample nobody."
+    assert shown(browser) == Manifest.read(dataset).samples
+
+
+@pytest.mark.parametrize(
+    ("order", "value"),
+    [
+        ("area-up", lambda sample: np.count_nonzero(sample.mask)),
+        ("scale-up", lambda sample: sample.meta["scale"]),
+        ("contrast-up", lambda sample: depth_edge_contrast(sample.depth, sample.mask)),
+        ("contrast-weak", lambda sample: abs(depth_edge_contrast(sample.depth, sample.mask))),
+    ],
+)
+def test_samples_are_put_in_order(
+    address: str, browser: Any, dataset: Path, order: str, value: Callable[[Any], float]
+) -> None:
+    samples = [
+        sample for split in Manifest.read(dataset).splits for sample in open_dataset(dataset, split, depth_as="codes")
+    ]
+    values = {sample.key: value(sample) for sample in samples}
+    open_page(browser, address)
+    order_by(browser, order)
+    wait(lambda: values[first_keys(browser, 1)[0]] == min(values.values()))
+    found = [values[key] for key in first_keys(browser, len(values))]
+    assert found == pytest.approx(sorted(found))
+
+
+def test_marked_samples_leave_the_page_as_keys(address: str, browser: Any, dataset: Path, tmp_path: Path) -> None:
+    open_page(browser, address)
+    keys = first_keys(browser, 3)
+    for index in (0, 2):
+        run(browser, "[...document.querySelectorAll('.tile')].find(t => t.index === arguments[0])"
+                     ".querySelector('.tick').click()", index)  # fmt: skip
+    assert run(browser, "return $('#marks-button').textContent") == "2 marked"
+    open_page(browser, address)
+    run(browser, "$('#marks-button').click()")
+    assert run(browser, "return $('#marks-keys').value") == f"{keys[0]}\n{keys[2]}\n"
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    run(browser, "$('#marks-save').click()")
+    wait(lambda: (tmp_path / "keys.txt").is_file())
+    assert (tmp_path / "keys.txt").read_text().split() == [keys[0], keys[2]]
+    run(browser, "$('#marks-only').click()")
+    assert shown(browser) == 2
+    run(browser, "$('#marks-button').click(); $('#marks-clear').click()")
+    assert shown(browser) == Manifest.read(dataset).samples
+
+
+def test_everything_is_in_reach_on_a_phone(address: str, browser: Any) -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        open_page(browser, address)
+        assert run(browser, "return document.documentElement.scrollWidth") == 390, "nothing sticks out"
+        panel = browser.find_element("css selector", "aside")
+        assert not panel.is_displayed()
+        for name in (
+            "#panel-button",
+            "#order",
+            ".tools .overlay[data-layer=mask]",
+            ".tools .overlay[data-layer=depth]",
+        ):
+            box = run(browser, "return $(arguments[0]).getBoundingClientRect().toJSON()", name)
+            assert 0 <= box["left"] < box["right"] <= 390, name
+        browser.find_element("css selector", "#panel-button").click()
+        wait(panel.is_displayed)
+        wait(lambda: run(browser, "return $('aside').getBoundingClientRect().left") == 0)
+        browser.find_element("css selector", ".chip[data-split=val]").click()
+        browser.find_element("css selector", "#panel-close").click()
+        wait(lambda: not panel.is_displayed())
+        browser.find_element("css selector", ".tile").click()
+        wait(lambda: run(browser, "return $('#detail').open"))
+        box = run(browser, "return $('#detail').getBoundingClientRect().toJSON()")
+        assert (box["left"], box["right"]) == (0, 390)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_sample_is_described_in_words(url: str, browser: Any, dataset: Path) -> None:
+    sample = open_dataset(dataset, "val")[1]
+    open_page(browser, f"{url}#key={sample.key}")
+    wait(lambda: run(browser, "return $('#meta').rows.length"))
+    rows = dict(run(browser, "return [...$('#meta').rows].map(row => [...row.cells].map(cell => cell.textContent))"))
+    assert rows["box: top, left, height, width"] == ", ".join(map(str, sample.meta["box"])) + " px"
+    assert rows["index in shard"] == "1"
+    assert rows["background"] == f"{sample.meta['background']} ({sample.meta['background']}.jpg)"
+    assert rows["mirrored"] == ("yes" if sample.meta["mirrored"] else "no")
+    assert not {"attempt", "place", "position", "key"} & set(rows)
+
+
+# --- source pictures --------------------------------------------------------------------------------------
+
+
+def test_sources_are_shown_where_they_are_the_pictures_of_the_build(
+    dataset: Path, pictures: Path, tmp_path: Path, browser: Any
+) -> None:
+    shutil.copytree(pictures, tmp_path, dirs_exist_ok=True)
+    key = open_dataset(dataset)[0].key
+    background, foreground, _ = key.split("_")
+    export_page(dataset, tmp_path / "page.html", samples=999, bg=tmp_path / "bg", fg=tmp_path / "fg")
+    open_page(browser, (tmp_path / "page.html").as_uri() + f"#key={key}")
+    script = "return [...document.querySelectorAll('.source-picture img')].map(i => i.complete && i.naturalWidth > 0)"
+    wait(lambda: run(browser, script) == [True, True])
+    gallery = Gallery(dataset, bg=tmp_path / "bg", fg=tmp_path / "fg")
+    assert gallery.details(key)["sources"]["background"]["shown"]
+    (path,) = (tmp_path / "bg").glob(f"{background}.*")
+    path.write_bytes(path.read_bytes() + b" ")
+    next((tmp_path / "fg").glob(f"{foreground}.*")).unlink()
+    sources = Gallery(dataset, bg=tmp_path / "bg", fg=tmp_path / "fg").details(key)["sources"]
+    assert sources["background"]["problem"] == f"is another picture in {tmp_path / 'bg'} than the one in the dataset"
+    assert sources["foreground"]["problem"] == f"is not in {tmp_path / 'fg'} (No such file or directory)"
+    with pytest.raises(FgbgError, match="is another picture"):
+        Gallery(dataset, bg=tmp_path / "bg").sources.picture("background", background, 64)
+    with pytest.raises(FgbgError, match="there is no background '../room0'"):
+        gallery.sources.picture("background", "../room0", 64)
+
+
+def test_a_missing_folder_of_sources_is_refused(dataset: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["view", str(dataset), "--bg", str(tmp_path / "none"), "--port", "0"])
+    assert done.exit_code == 2
+    assert done.stderr == (
+        f"fgbg-data: {tmp_path / 'none'}: there is no such folder; --bg expects the background pictures\n"
+    )
+
+
+def test_contrast_is_the_step_of_depth_at_the_edge_of_the_mask() -> None:
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 30:50] = 255
+    slope = np.linspace(0, 0.5, 80)[None].repeat(60, 0)
+    depth = slope + 0.25 * (mask > 0)
+    codes = np.rint(depth * 65535).astype(np.uint16)
+    assert depth_edge_contrast(codes, mask) == pytest.approx(0.25, abs=0.02)
+    assert depth_edge_contrast(np.rint(slope * 65535).astype(np.uint16), mask) == pytest.approx(0, abs=0.02)
+    assert depth_edge_contrast(7 * (1 - mask / 255.0), mask) == -1, "metres or any unit; the thing lies behind"
+    assert np.isnan(depth_edge_contrast(codes, np.zeros_like(mask)))
+    assert np.isnan(depth_edge_contrast(codes, np.full_like(mask, 255)))
+
+
+@pytest.mark.parametrize("query", ["", "start=-1&count=9", "start=" + "9" * 5000 + "&count=5", "count=" + "9" * 5000])
+def test_any_range_of_measured_samples_is_answered(url: str, dataset: Path, query: str) -> None:
+    status, data = get(f"{url}measure/contrast?{query}")
+    assert status == 200
+    assert len(data) in (0, 4 * 9, 4 * Manifest.read(dataset).samples)
+    assert get(f"{url}measure/nothing?count=3")[0] == 404
