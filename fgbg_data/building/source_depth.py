@@ -1,5 +1,6 @@
 """Depth of the sources, for composed depth: estimated once each, in files beside the shards while a build runs."""
 
+import errno
 import functools
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind
-from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.files import LACKING, write_whole
 from fgbg_data.sample import Array
 
 KEPT = 128
@@ -39,7 +40,14 @@ class SourceDepth:
         return self._open("foreground", name)
 
     def _map(self, kind: Kind, name: str) -> Array:
-        found: Array = np.load(_path(self._folder, kind, name), mmap_mode="r", allow_pickle=False)
+        path = _path(self._folder, kind, name)
+        found: Array
+        try:
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            if error.errno not in LACKING | {errno.ENODEV}:
+                raise
+            found = np.load(path, allow_pickle=False)  # its file system cannot map files
         return found
 
 

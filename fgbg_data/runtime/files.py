@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fgbg_data.errors import StorageError
 
 PARTIAL = ".partial"
 """The end of the name of a file that is still being written."""
+LACKING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, 524}
+"""Numbers of errors that say that a file system does not have a call; 524 is ENOTSUPP, which Linux lets through."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -31,9 +34,8 @@ def write_whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        _sync(temporary)
+        _replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):  # there is none, or its folder is no folder
             temporary.unlink()
@@ -91,6 +93,45 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def _sync(path: Path) -> None:
+    """Let the disk hold a file before it gets its name, if the file system can do that."""
+    with path.open("rb+") as stream:
+        try:
+            os.fsync(stream.fileno())
+        except OSError as error:
+            if error.errno not in LACKING:
+                raise
+            _warn(f"cannot sync files ({error.strerror}), so a power cut may leave a damaged one")
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Give a file its name, in one step if the file system can do that, else in two."""
+    try:
+        os.replace(temporary, path)
+        return
+    except OSError as error:
+        if error.errno not in LACKING | {errno.EEXIST, errno.EPERM, errno.ETXTBSY, errno.EXDEV}:
+            raise
+        problem = error
+    if path.is_dir():
+        raise problem
+    try:
+        path.unlink(missing_ok=True)
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno not in LACKING | {errno.EPERM, errno.EXDEV}:
+            raise
+        shutil.copyfile(temporary, path)
+        _sync(path)
+        temporary.unlink()
+    _warn(f"cannot replace files in one step ({problem.strerror}), so a kill may leave a file missing or cut off")
+
+
+def _warn(problem: str) -> None:
+    """Warn that a guarantee is lost. The text names no file, because the same text is shown only once."""
+    warnings.warn(f"the file system of the output {problem}", stacklevel=5)
 
 
 def _sync_folder(folder: Path) -> None:

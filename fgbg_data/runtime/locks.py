@@ -1,11 +1,20 @@
-"""Locks on the folder of a dataset: one process makes it at a time, and a new one waits for workers of a killed one."""
+"""Locks on the folder of a dataset: one process makes it at a time, and a new one waits for workers of a killed one.
+
+A lock is flock(2) on a file, which the system releases however its holder ends. Some file systems have no flock, as on
+some mounts of FUSE, SMB, NFS and Lustre. There, the holder writes its name and a count into the file every `BEAT_S`;
+a file whose count stands still for `STALE_S` holds nothing any more.
+"""
 
 import contextlib
+import errno
+import json
 import os
+import socket
+import threading
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from fgbg_data.errors import StorageError, option
 
@@ -13,46 +22,193 @@ LOCK = ".lock"
 """The file that the process which makes a dataset holds."""
 WORKERS_LOCK = ".workers.lock"
 """The file that its workers hold together, as long as they live."""
+BEAT_S = 1.0
+"""Seconds between two counts where the file system has no locks."""
+STALE_S = 10.0
+"""Seconds without a new count after which a lock is taken over."""
+_HELD = {errno.EWOULDBLOCK, errno.EACCES}
 
 
 @contextlib.contextmanager
 def build_lock(folder: Path, wait_s: float = 30) -> Iterator[None]:
     """Hold a folder for one build.
 
+    Where files cannot be locked, a warning says so, and the lock is a count in the file.
+
     Args:
         folder: folder of the dataset.
         wait_s: how long to wait for the workers of a killed build to end, in seconds.
 
     Raises:
-        StorageError: another build holds the folder, or workers of a killed one do not end.
+        StorageError: another build holds the folder, workers of a killed one do not end, or nothing can be written.
     """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StorageError(
-            f"another build is running on this folder. Wait for it, or stop it, or choose another {option('out')}",
-            where=folder,
-        ) from None
-    try:
-        workers = FileLock(folder / WORKERS_LOCK)
-        try:  # workers share this lock; it can be held alone only when none of them lives
-            with workers.acquire(timeout=wait_s):
-                pass
-        except Timeout:
-            raise StorageError(
-                f"workers of an earlier build are still running after {wait_s:.0f} s; stop them first", where=folder
-            ) from None
+    path = folder / LOCK
+    with contextlib.ExitStack() as stack:
+        descriptor = stack.enter_context(_opened(path))
+        problem = _lock(descriptor, path)
+        if problem is None:
+            _write(descriptor, _holder(0))
+        else:
+            warnings.warn(
+                f"{folder}: its file system has no locks ({problem}), so only a file there keeps other builds away; "
+                "start one build at a time on this folder",
+                stacklevel=4,
+            )
+            stack.enter_context(_beating(path, descriptor))
+        _wait_for_workers(folder, wait_s)
         yield
-    finally:
-        lock.release()
 
 
 def hold_as_worker(folder: Path) -> None:
-    """Mark a folder as having a living worker, until this process ends."""
+    """Mark a folder as having a living worker, until this process ends; where files cannot be locked, do nothing."""
+    with contextlib.suppress(OSError, ImportError):
+        import fcntl
+
+        fcntl.flock(_open(folder / WORKERS_LOCK), fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _wait_for_workers(folder: Path, wait_s: float) -> None:
+    """Wait until no worker holds the folder. A file that is only left there holds nothing.
+
+    Raises:
+        StorageError: workers hold it after `wait_s`.
+    """
+    path, deadline = folder / WORKERS_LOCK, time.monotonic() + wait_s
+    with _opened(path) as descriptor:
+        while True:
+            try:
+                _lock(descriptor, path)
+            except StorageError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                raise StorageError(
+                    f"workers of an earlier build are still running after {wait_s:.0f} s; stop them first",
+                    where=folder,
+                ) from None
+            return
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a lock file, and close it.
+
+    Raises:
+        StorageError: it cannot be made, or opened.
+    """
+    try:
+        descriptor = _open(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot be written ({error.strerror or error}); choose another {option('out')}", where=path.parent
+        ) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    """Open a lock file. One of another user is opened for reading, which is enough for flock."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)
+
+
+def _lock(descriptor: int, path: Path) -> str | None:
+    """Lock a file for this process alone; return None, or why the file system cannot.
+
+    Raises:
+        StorageError: another process holds it.
+    """
     try:
         import fcntl
-    except ImportError:  # Windows has only the lock of the build itself
-        return
-    descriptor = os.open(folder / WORKERS_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except ImportError:
+        return "this system has no flock"
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _HELD:
+            return error.strerror or str(error)
+        raise _held(path) from None
+    return None
+
+
+def _held(path: Path) -> StorageError:
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        holder = json.loads(path.read_text())
+        return StorageError(
+            f"another build is running on this folder (process {holder['process']} of {holder['host']}). Wait for it, "
+            f"or stop it, or choose another {option('out')}",
+            where=path.parent,
+        )
+    return StorageError(
+        f"another build is running on this folder. Wait for it, or stop it, or choose another {option('out')}",
+        where=path.parent,
+    )
+
+
+@contextlib.contextmanager
+def _beating(path: Path, descriptor: int) -> Iterator[None]:
+    """Hold a lock by counting in its file, once nobody else counts there.
+
+    Raises:
+        StorageError: somebody does.
+    """
+    before = _content(path)
+    waiting_until = time.monotonic() + (STALE_S if before and not _is_dead(before) else 0)
+    while time.monotonic() < waiting_until:
+        time.sleep(BEAT_S / 4)
+        if _content(path) not in (before, ""):
+            raise _held(path)
+    stop = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not stop.wait(BEAT_S if count else 0):
+            count += 1
+            with contextlib.suppress(OSError):
+                _write(descriptor, _holder(count))
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        _write(descriptor, "")
+
+
+def _holder(count: int) -> str:
+    return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "count": count}) + "\n"
+
+
+def _write(descriptor: int, text: str) -> None:
+    """Write the whole text of a lock file, if it can be written."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _content(path: Path) -> str:
+    """Return the text of a lock file. It is opened anew, so that a network file system asks its server."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _is_dead(text: str) -> bool:
+    """Return whether a lock file names a process of this machine that has ended."""
+    try:
+        holder = json.loads(text)
+        if holder["host"] != socket.gethostname():
+            return False
+        os.kill(int(holder["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    return False
