@@ -1,16 +1,32 @@
 """The configuration of a build: one frozen dataclass, whose values come from Python, a TOML file or options."""
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from fgbg_data.dataset.identity import DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.fields import FIELDS
-from fgbg_data.options import at_least, between, check_shares, load_toml, nearest, one_of, parse_size
+from fgbg_data.options import (
+    Converted,
+    at_least,
+    between,
+    check_shares,
+    check_type,
+    load_toml,
+    nearest,
+    one_of,
+    parse_size,
+    to_names,
+    to_path,
+    to_scale_text,
+    to_size_text,
+)
 from fgbg_data.shards.registry import DEFAULT_FORMAT, check_formats, check_options, manifest_options
 from fgbg_data.splits import Holdout
 
@@ -20,20 +36,32 @@ Hdf5Layout = Literal["pixels", "encoded"]
 Device = Literal["auto", "cpu", "cuda"]
 Stand = Literal["floor", "drawn"]
 
+AnyPath = Converted[str | PathLike[str], Path]
+"""A path: given as text or as a `Path`, kept as a `Path`."""
+SizeText = Converted[int | str | tuple[int, int], str]
+"""A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
+ScaleText = Converted[str | tuple[float, float], str]
+"""A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
+Names = Converted[str | Collection[str], tuple[str, ...]]
+"""Names: given as a tuple, a list, or text with commas, kept as a tuple."""
+
 _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}
 """Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
 estimator's identity, and the sources by id and digest."""
+
+_OF_DEPTH = ("stand", "relief", "depth_bits", "depth_size", "estimator_batch")
+"""Fields that change nothing without depth."""
 
 _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (int,)),
     int | None: ("a whole number", (int,)),
     float: ("a number", (float, int)),
     bool: ("true or false", (bool,)),
-    tuple[str, ...]: ("text such as 'tar,hdf5'", (str, tuple)),
+    Names: ("text such as 'tar,hdf5'", (str, tuple)),
+    SizeText: ("text in quotes", (str, int)),
 }
 """Type of a field -> its name in error texts, and the types that a TOML file may give for it. Other fields are text."""
-_SIZES = ("size", "scale", "depth_size")
-"""Fields of text that may also be given as a number, such as `size = 224`."""
+_PATHS = ("bg", "fg", "out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,27 +72,30 @@ class BuildConfig:
 
         BuildConfig(bg="bg/", fg="fg/", out="shards/", size="320x240", depth="none")
 
+    Sizes are the same everywhere in this package: text is WIDTHxHEIGHT, a tuple is (height, width) as in the shape of
+    an array. So `size="320x240"` and `size=(240, 320)` are the same.
+
     Raises:
-        ConfigError: a value cannot work; the text names the field.
+        ConfigError: a value cannot work, or has no effect beside the others; the text names the field.
     """
 
-    bg: Path
+    bg: AnyPath = Converted(to_path)
     """Folder of background pictures; it is searched with its subfolders."""
-    fg: Path
+    fg: AnyPath = Converted(to_path)
     """Folder of foregrounds: cut-outs with transparency. It is searched with its subfolders."""
-    out: Path
+    out: AnyPath = Converted(to_path)
     """Folder that becomes the dataset."""
     positions: int = 20
     """Number of placements of each foreground on each background."""
     mirror: bool = True
     """Make every placement a second time, with the cut-out flipped left to right."""
-    scale: str = "0.4:0.7"
-    """Smallest and largest scale of a cut-out as LOW:HIGH. The scale is max(height / canvas height, width / canvas
-    width). `native` keeps the pixels of the cut-out."""
+    scale: ScaleText = Converted(to_scale_text, "0.4:0.7")
+    """Smallest and largest scale of a cut-out, as (low, high) or as text LOW:HIGH. The scale is max(height / canvas
+    height, width / canvas width). `native` keeps the pixels of the cut-out."""
     truncate: float = 0.0
     """Largest share of a cut-out's box that may lie outside the canvas, in [0, 1)."""
-    size: str = "224"
-    """Size of the images in pixels: one side of a square, or WIDTHxHEIGHT."""
+    size: SizeText = Converted(to_size_text, "224")
+    """Size of the images in pixels: one side of a square, (height, width), or text WIDTHxHEIGHT."""
     fit: Fit = "cover"
     """How a background fills the canvas: `cover` crops it, `stretch` distorts it."""
     samples: int | None = None
@@ -85,13 +116,13 @@ class BuildConfig:
     """Depth range of a cut-out in composed depth, as a share of the distance from the farthest background to it."""
     depth_bits: int = 12
     """Bits of the stored depth: it has 2 to this power levels."""
-    depth_size: str = "full"
-    """Size of the stored depth: `full` or `half` the image, one side of a square, or WIDTHxHEIGHT."""
+    depth_size: SizeText = Converted(to_size_text, "full")
+    """Size of the stored depth: `full` or `half` the image, one side of a square, (height, width), or WIDTHxHEIGHT."""
     estimator_batch: int | None = None
     """Number of pictures in one call of the estimator. None takes the default of the estimator."""
-    format: tuple[str, ...] = (DEFAULT_FORMAT,)
+    format: Names = Converted(to_names, (DEFAULT_FORMAT,))
     """Shard formats, which are written in one pass: a tuple of names, or text such as `"tar,hdf5"`."""
-    extra_fields: tuple[str, ...] = ()
+    extra_fields: Names = Converted(to_names, ())
     """Fields of other packages that the build makes beside its own: a tuple of names, or text with commas."""
     shard_size: int = 1000
     """Number of samples in a shard. The last shard of a split may hold fewer."""
@@ -117,14 +148,9 @@ class BuildConfig:
     """Replace another dataset in `out`. Only files that this dataset names are deleted."""
 
     def __post_init__(self) -> None:
-        for name in ("bg", "fg", "out"):
-            object.__setattr__(self, name, Path(getattr(self, name)))
-        for name in _SIZES:
-            object.__setattr__(self, name, str(getattr(self, name)))
-        if isinstance(self.format, str):
-            object.__setattr__(self, "format", tuple(name.strip() for name in self.format.split(",")))
-        names = self.extra_fields.split(",") if isinstance(self.extra_fields, str) else self.extra_fields
-        object.__setattr__(self, "extra_fields", tuple(sorted(name.strip() for name in names if name.strip())))
+        for field in dataclasses.fields(self):  # whole numbers become floats where a field is one: 0 and 0.0 are equal
+            object.__setattr__(self, field.name, check_type(field.name, getattr(self, field.name), field.type))
+        object.__setattr__(self, "extra_fields", tuple(sorted(name for name in self.extra_fields if name)))
         for name in self.extra_fields:
             if name not in FIELDS or FIELDS[name].make is None:
                 one_of("extra_fields", name, [each for each, field in FIELDS.items() if field.make is not None])
@@ -138,8 +164,6 @@ class BuildConfig:
             at_least("estimator_batch", self.estimator_batch, 1)
         between("quality", self.quality, 1, 100)
         between("depth_bits", self.depth_bits, 1, 16)
-        for name in ("truncate", "val", "test", "relief"):  # so that 0 and 0.0 give one fingerprint
-            object.__setattr__(self, name, float(getattr(self, name)))
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"{option('truncate', self.truncate)}: expected a share of at least 0 and below 1")
         check_shares(self.val, self.test)
@@ -163,6 +187,33 @@ class BuildConfig:
         # In the order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
         object.__setattr__(self, "format", check_formats(self.format, build=True))
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises a ConfigError if its text cannot be parsed
+        self._refuse_idle_options()
+
+    def without_depth(self) -> Self:
+        """Return the configuration of the same images and masks without depth and without fields of other packages."""
+        defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(self)}
+        names = ("depth_mode", "extra_fields", *_OF_DEPTH)
+        return dataclasses.replace(self, depth="none", **{name: defaults[name] for name in names})
+
+    def _refuse_idle_options(self) -> None:
+        """Refuse values that were given and would change nothing, for who gives them expects that they do.
+
+        Raises:
+            ConfigError: the text names the option and what it needs.
+        """
+        composes = f"{option('depth_mode', 'compose')} or {option('depth_mode', 'both')}"
+        needs: list[tuple[bool, str, tuple[str, ...]]] = [
+            (self.depth != "none", "an estimator, and this is " + option("depth", "none"), _OF_DEPTH),
+            (self.composed_field is not None, composes, ("stand", "relief")),
+            (self.image_format == "jpg", option("image_format", "jpg"), ("quality",)),
+            ("hdf5" in self.format, option("format", "hdf5"), ("hdf5_layout",)),
+        ]
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for there, needed, names in needs:
+            for name in names:
+                value = getattr(self, name)
+                if not there and value != defaults[name]:
+                    raise ConfigError(f"{option(name, value)}: has no effect here; it needs {needed}")
 
     @cached_property
     def canvas(self) -> tuple[int, int]:
@@ -244,15 +295,16 @@ class BuildConfig:
         return values
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: str | Path) -> dict[str, Any]:
     """Return the options in a TOML file, under the names of `BuildConfig`.
 
     Args:
-        path: the file. Its keys may be written with `-` or `_`.
+        path: the file. Its keys may be written with `-` or `_`, and its relative paths start at its folder.
 
     Raises:
         ConfigError: the file cannot be read, a key is not an option, or a value has the wrong type.
     """
+    path = Path(path)
     values = load_toml(path)
     fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
     options = {key.replace("-", "_"): value for key, value in values.items()}
@@ -263,6 +315,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             options[key] = tuple(value)
         expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
-        if type(options[key]) not in (*kinds, *((int, float) if key in _SIZES else ())):
+        if type(options[key]) not in kinds:
             raise ConfigError(f"{key} = {value!r} is of the wrong type; expected {expected}", where=path)
+        if key in _PATHS:
+            options[key] = str(path.parent / value)
     return options

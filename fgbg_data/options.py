@@ -1,11 +1,13 @@
 """Values of options: checks, each of which raises a ConfigError that names the option, and TOML files of values."""
 
 import difflib
+import numbers
+import os
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 from fgbg_data.errors import ConfigError, option
 
@@ -13,6 +15,129 @@ MIN_SIDE_PX = 8
 """Shortest side of a picture that an option may ask for, in pixels."""
 MAX_SIDE_PX = 8192
 """Longest side of a picture that an option may ask for, in pixels."""
+
+
+Given = TypeVar("Given")
+Kept = TypeVar("Kept")
+
+
+class Converted(Generic[Given, Kept]):
+    """A field of a frozen dataclass that takes several types and keeps one: `bg="pictures"` is kept as a `Path`.
+
+    Type checkers read from `__set__` what the constructor takes, and from `__get__` what the attribute is.
+
+    Args:
+        convert: (name of the field, value that was given) -> value to keep; it raises a ConfigError.
+        default: value without which the constructor may be called; left out, the field must be given.
+    """
+
+    def __init__(self, convert: Callable[[str, Given], Kept], *default: Kept) -> None:
+        self._convert, self._default, self._name = convert, default, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Kept: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Kept: ...
+
+    def __get__(self, instance: object | None, owner: type) -> Kept:
+        if instance is not None:
+            kept: Kept = vars(instance)[self._name]
+            return kept
+        if not self._default:
+            raise AttributeError(self._name)  # tells `dataclass` that the field has no default
+        return self._default[0]
+
+    def __set__(self, instance: object, value: Given) -> None:
+        vars(instance)[self._name] = self._convert(self._name, value)
+
+
+def to_path(name: str, value: "str | os.PathLike[str]") -> Path:
+    """Return a path that was given as text or as a path.
+
+    >>> to_path("bg", "pictures").name
+    'pictures'
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{option(name, value)}: expected a path, as text or as a Path")
+    return Path(value)
+
+
+def to_size_text(name: str, value: int | str | tuple[int, int]) -> str:
+    """Return a size as text: a side, or WIDTHxHEIGHT.
+
+    >>> to_size_text("size", 224), to_size_text("size", (240, 320)), to_size_text("size", "320x240")
+    ('224', '320x240', '320x240')
+
+    Args:
+        name: name of the option.
+        value: a side, text, or (height, width), as arrays have it.
+    """
+    if isinstance(value, tuple | list) and len(value) == 2:
+        height, width = value
+        return f"{width}x{height}"
+    return str(value)
+
+
+def to_scale_text(name: str, value: str | tuple[float, float]) -> str:
+    """Return a range of scales as text, LOW:HIGH.
+
+    >>> to_scale_text("scale", (0.4, 0.7)), to_scale_text("scale", "native")
+    ('0.4:0.7', 'native')
+    """
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return "{}:{}".format(*value)
+    return str(value)
+
+
+def to_names(name: str, value: str | Collection[str]) -> tuple[str, ...]:
+    """Return names that were given as a collection, or as text with commas.
+
+    >>> to_names("format", "tar, hdf5"), to_names("format", ["tar"])
+    (('tar', 'hdf5'), ('tar',))
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    if not isinstance(value, Collection) or not all(isinstance(part, str) for part in value):
+        raise ConfigError(f"{option(name, value)}: expected names, as a tuple or as text with commas")
+    return tuple(value)
+
+
+def check_type(name: str, value: object, kind: Any) -> Any:
+    """Require a value of a type, and return it.
+
+    >>> check_type("samples", "10", int | None)
+    Traceback (most recent call last):
+    fgbg_data.errors.ConfigError: samples='10': expected a whole number, found text
+
+    Args:
+        name: name of the option.
+        value: value of the option; numbers of NumPy become numbers of Python.
+        kind: `int`, `int | None`, `float`, `bool` or `str`; every other type is not checked.
+    """
+    if value is None and kind == int | None:
+        return None
+    if kind is bool and not isinstance(value, bool):
+        raise ConfigError(f"{option(name, value)}: expected True or False")
+    if kind is str and not isinstance(value, str):
+        raise ConfigError(f"{option(name, value)}: expected text")
+    if kind in (int, int | None, float):
+        wanted = numbers.Real if kind is float else numbers.Integral
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            found = "text" if isinstance(value, str) else type(value).__name__
+            expected = "a number" if kind is float else "a whole number"
+            raise ConfigError(f"{option(name, value)}: expected {expected}, found {found}")
+        return float(value) if isinstance(value, numbers.Real) and kind is float else int(value)  # type: ignore[call-overload]
+    return value
 
 
 def nearest(value: str, known: Collection[str]) -> str:

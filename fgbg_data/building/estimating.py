@@ -68,7 +68,7 @@ def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int
 def start_estimator(
     access: EstimatorAccess, estimator: DepthEstimator, jobs: int, tally: Tally, shown: ProgressReporter
 ) -> Iterator[EstimatorAccess]:
-    """Yield how the workers of a build reach the estimator; at the end, log for how much of the time it was at work.
+    """Yield how the workers of a build reach the estimator; at the end, log for how much of the time it was busy.
 
     Args:
         access: name, device and batch size.
@@ -95,7 +95,7 @@ def start_estimator(
         yield access
         estimating_s = server.estimating_s if server else tally.estimating_s / jobs
         share = estimating_s / (time.monotonic() - started)
-        text = f"depth: {access.name} on {access.device} was at work {share:.0%} of the time"
+        text = f"depth estimator ({access.name}, {access.device}) was busy {share:.0%} of the time"
         log.info(text)
         shown.message(text)
 

@@ -63,7 +63,7 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     config = work.config
     # Measured without the estimator, which is slow to start: depth is taken for one byte a pixel in a PNG (that of
     # `tiny` takes less), and for two where pixels are stored.
-    pixels = replace(work, config=replace(config, depth="none", depth_mode="infer", extra_fields=()), estimator=None)
+    pixels = replace(work, config=config.without_depth(), estimator=None)
     without_depth = replace(prepared, work=pixels, estimator=None)
     needed = forecast(without_depth, samples=8).bytes * samples // len(work.plan)
     if config.depth_shape is not None:

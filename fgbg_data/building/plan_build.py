@@ -7,6 +7,7 @@ from fgbg_data.building.forecast import estimator_calls, forecast
 from fgbg_data.building.prepare import prepare
 from fgbg_data.config import BuildConfig
 from fgbg_data.runtime.files import free_bytes
+from fgbg_data.runtime.locks import LOCK, build_lock
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.shards.registry import format_options, load_format
@@ -27,7 +28,7 @@ class PlannedSplit:
     """Number of foregrounds that occur in it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BuildPlan:
     """What a build would make and take. `str(plan)` is the text that `fgbg-data build --dry-run` prints."""
 
@@ -55,6 +56,11 @@ class BuildPlan:
     """Calls of the depth estimator."""
     estimator_batch: int
     """Pictures in each of these calls."""
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} {split.samples:,}" for name, split in self.splits.items())
+        size, time = format_bytes(self.bytes), format_seconds(self.seconds)
+        return f"BuildPlan({str(self.config.out)!r}: {self.samples:,} samples ({splits}), {size}, about {time})"
 
     @property
     def samples(self) -> int:
@@ -110,7 +116,11 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
     prepared = prepare(config, shown)
     maker = BuildMaker(prepared)
     maker.check_folder()
-    finished, _ = maker.find_finished()
+    if (config.out / LOCK).is_file():
+        with build_lock(config.out, wait_s=0):
+            pass  # another build may hold the folder
+    finished, todo = maker.find_finished()
+    maker.check_space(sum(task.samples for task in todo))
     with activity(shown, "measuring the first samples", None, "samples"):
         expected = forecast(prepared)
     work = prepared.work

@@ -114,6 +114,11 @@ def _estimator_identity(estimator: DepthEstimator) -> EstimatorIdentity:
 def _check_folders(config: BuildConfig) -> None:
     """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made."""
     out = config.out.resolve()
+    if config.bg.resolve() == config.fg.resolve():
+        raise ConfigError(
+            f"{option('bg', config.bg)} and {option('fg', config.fg)} are one folder. Backgrounds and cut-outs need a "
+            "folder each"
+        )
     for name, folder in (("bg", config.bg), ("fg", config.fg)):
         source = folder.resolve()
         if out == source or out.is_relative_to(source):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fgbg_data.text import counted
+
 
 @dataclass(frozen=True)
 class VerifyProblem:
@@ -19,7 +21,7 @@ class VerifyProblem:
         return f"{self.where}: {self.key}: {self.text}" if self.key else f"{self.where}: {self.text}"
 
 
-@dataclass
+@dataclass(repr=False)
 class VerifyReport:
     """What `verify` found."""
 
@@ -31,12 +33,20 @@ class VerifyReport:
     """What could not be checked, and files that do not belong to the dataset but do no harm."""
     samples: int = 0
     """Number of samples that were checked."""
+    rerendered: int = 0
+    """Number of samples that were rendered again and compared."""
     shards: int = 0
     """Number of shards that were checked."""
     bad_shards: set[tuple[str, int]] = field(default_factory=set)
     """(split, index) of every shard with a problem; the build can make these again."""
     discarded: list[Path] = field(default_factory=list)
     """Records that were removed, so that the build makes their shards again."""
+
+    def __repr__(self) -> str:
+        found = "OK" if self.ok else counted(len(self.problems), "problem")
+        shown = f": {self.problems[0]}" if self.problems else ""
+        checked = f"{counted(self.samples, 'sample')} in {counted(self.shards, 'shard')}"
+        return f"VerifyReport({str(self.path)!r}, {checked}, {found}{shown})"
 
     @property
     def ok(self) -> bool:

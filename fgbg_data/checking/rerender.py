@@ -1,13 +1,12 @@
 """Samples rendered again from their sources and compared pixel by pixel: the strictest check of a dataset."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from fgbg_data.building.rendering import finish_sample
-from fgbg_data.checking.report import VerifyProblem
+from fgbg_data.checking.report import VerifyReport
 from fgbg_data.compositing.compose import compose
 from fgbg_data.compositing.plan import Placement, place_box
 from fgbg_data.compositing.source_cache import SourceCache
@@ -16,15 +15,15 @@ from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
-from fgbg_data.errors import FgbgError, ManifestError, option
+from fgbg_data.errors import ConfigError, FgbgError, ManifestError, option
 from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime.files import file_sha256
 
 
 def rerender_samples(
-    root: Path, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int
-) -> Iterator[VerifyProblem]:
-    """Yield the differences between stored samples and the same samples rendered again.
+    root: Path, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int, report: VerifyReport
+) -> None:
+    """Compare stored samples with the same samples rendered again.
 
     Args:
         root: folder of the dataset.
@@ -33,9 +32,11 @@ def rerender_samples(
         fg: folder of the foregrounds.
         count: number of samples, taken at random over all splits.
         seed: seed of this choice.
+        report: gets the differences, and the number of samples that were compared.
 
     Raises:
         ManifestError: the manifest does not tell how the samples were made.
+        ConfigError: a folder holds none of the sources.
     """
     renderer = Rerenderer(manifest, bg, fg)
     opened = [
@@ -49,7 +50,8 @@ def rerender_samples(
         except FgbgError:
             continue  # the inspection of its shard has already reported it
         for text in renderer.differences(sample):
-            yield VerifyProblem(dataset.split, text, sample.key)
+            report.add(dataset.split, text, sample.key)
+        report.rerendered += 1
 
 
 def _chosen(datasets: list[Dataset], count: int, seed: int) -> list[tuple[Dataset, int]]:
@@ -93,6 +95,12 @@ class Rerenderer:
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}
         self._folders: dict[Kind, Path] = {"background": bg, "foreground": fg}
         files = {kind: {name: s.file for name, s in found.items() if s.file} for kind, found in self._sources.items()}
+        for kind, name in zip(KINDS, ("bg", "fg"), strict=True):
+            if files[kind] and not any((self._folders[kind] / file).is_file() for file in files[kind].values()):
+                raise ConfigError(
+                    f"{option(name, self._folders[kind])}: none of the {len(files[kind])} {kind}s of this dataset is "
+                    f"there. Are {option('bg')} and {option('fg')} swapped?"
+                )
         self._cache = SourceCache(self.config, files["background"], files["foreground"])
         self._source_problems: dict[tuple[str, str], str] = {}
 

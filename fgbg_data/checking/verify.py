@@ -68,7 +68,7 @@ def verify(
         inspect_holdout(manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
         if rerender and bg is not None and fg is not None:
-            report.problems += rerender_samples(root, manifest, Path(bg), Path(fg), rerender, seed)
+            rerender_samples(root, manifest, Path(bg), Path(fg), rerender, seed, report)
     elif rerender:
         raise ConfigError(
             f"holds no {MANIFEST}, so samples cannot be rendered again; leave out {option('rerender')}", where=root

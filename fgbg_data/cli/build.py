@@ -84,7 +84,9 @@ SECTIONS = {
 @_option("--overwrite/--no-overwrite", help="Replace another dataset in --out; delete only the files that it names.")
 @_option("--positions", type=int, help="Place each cut-out this many times on each background.  [20]")
 @_option("--mirror/--no-mirror", help="Also make each placement with the cut-out flipped.  [mirror]")
-@_option("--samples", "-n", type=int, help="Make this many samples in all: a fair subset of the plan.  [all]")
+@_option(
+    "--samples", "-n", type=int, help="Make only this many samples in all, drawn evenly from the whole plan.  [all]"
+)
 @_option("--size", **_text("SIDE|WxH"), help="Set the size of the images in pixels: 224, or 320x240.  [224]")
 @_option(
     "--scale",
@@ -97,7 +99,7 @@ SECTIONS = {
     type=Choice(["cover", "stretch"]),
     help="Crop backgrounds to the image (cover) or distort them (stretch).  [cover]",
 )
-@_option("--seed", type=int, help="Choose another random plan.  [0]")
+@_option("--seed", type=int, help="Set the seed of all random choices.  [0]")
 @_option(
     "--depth",
     **_text("NAME"),
@@ -121,7 +123,7 @@ SECTIONS = {
     help="In composed depth, let a cut-out's own relief take this share of the way to it from the farthest "
     "background.  [0.2]",
 )
-@_option("--depth-bits", type=int, help="Store 2 to this power levels of depth.  [12]")
+@_option("--depth-bits", type=int, help="Store depth with this many bits; 12 are 4096 levels.  [12]")
 @_option("--depth-size", **_text("full|half|WxH"), help="Store depth at this size.  [full]")
 @_option(
     "--estimator-batch",
@@ -133,7 +135,7 @@ SECTIONS = {
 @_option(
     "--holdout",
     type=Choice(["background", "foreground", "both", "sample"]),
-    help="Keep these sources of val and test out of train; sample: all splits share all sources.  [background]",
+    help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
 )
 @_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
 @_option("--extra-fields", **_text("NAME,..."), help="Make these fields of other packages too.  [none]")
@@ -152,7 +154,7 @@ SECTIONS = {
 def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
     """Composite every foreground on every background; write image + mask + depth shards.
 
-    The same command resumes a build that was stopped. The dataset depends only on the options and the pictures, not
+    Run the same command again to resume a stopped build. The dataset depends only on the options and the pictures, not
     on --jobs and not on interruptions. Defaults stand in brackets.
 
     \b

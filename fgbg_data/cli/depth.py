@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--estimator-batch", type=int, help="Put this many pictures in one estimator call.  [the estimator's own]"
 )
-@click.option("--depth-bits", default=12, help="Store 2 to this power levels of depth.  [12]")
+@click.option("--depth-bits", default=12, help="Store depth with this many bits; 12 are 4096 levels.  [12]")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @user_errors
 def depth(

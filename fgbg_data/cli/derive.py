@@ -22,7 +22,7 @@ from fgbg_data.command_line import Choice, Command
 @click.option("--format", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="Write these shard formats.")
 @OUT
 @click.option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [as they are]")
-@click.option("--reencode", is_flag=True, help="Allow JPEGs to be made of pixels or PNGs, which changes the pixels.")
+@click.option("--reencode", is_flag=True, help="Allow lossy re-encoding of images to JPEG; their pixels change.")
 @click.option("--quality", default=95, help="Set the quality of the JPEGs that --reencode makes.  [95]")
 @click.option(
     "--hdf5-layout",
@@ -34,7 +34,7 @@ from fgbg_data.command_line import Choice, Command
 @CHECK
 @user_errors
 def convert(shards: str, out: Path, **options: Any) -> None:
-    """Write a dataset in another format: tar, hdf5, or a folder of loose files, each to each.
+    """Write a dataset in another format: tar, hdf5, or a folder of loose files, from any to any.
 
     Masks, depth and meta stay as they are. Image files stay as they are too, byte by byte, unless their codec
     changes. The same command resumes a run that was stopped.
@@ -89,7 +89,7 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
         "Splits": ("val", "test", "holdout", "seed"),
         "How it runs": ("out", "shard_size", "jobs", "check"),
     },
-    short_help="Assign the samples of a dataset to splits anew, by their sources.",
+    short_help="Split a dataset again into train, val and test, by source.",
 )
 @SHARDS
 @OUT
@@ -99,7 +99,7 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     "--holdout",
     default="background",
     type=Choice(["background", "foreground", "both", "sample"]),
-    help="Keep these sources of val and test out of train; sample: all splits share all sources.  [background]",
+    help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
 )
 @click.option("--seed", default=0, help="Hold other sources out.  [0]")
 @click.option("--shard-size", default=1000, help="Put this many samples in a shard.  [1000]")
@@ -107,7 +107,7 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
 @CHECK
 @user_errors
 def split(shards: str, out: Path, **options: Any) -> None:
-    """Assign the samples of a dataset to splits anew, by their sources. Files and pixels stay as they are.
+    """Split a dataset again into train, val and test, by source. Files and pixels stay as they are.
 
     Samples that join a held-out source with a source of another split are in no split, and their number is shown. The
     same command resumes a run that was stopped.

@@ -1,5 +1,6 @@
 """The commands that answer questions about a dataset: info, stats and verify."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -46,13 +47,14 @@ def info(shards: str, as_json: bool) -> None:
 @click.command(cls=Command, aliases=JOBS_ALIAS, short_help="Print a table of the fields: count, size, mean, deviation.")
 @SHARDS
 @click.option("--split", help="Count only this split.  [all]")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text, with all digits.")
 @click.option("--recompute", is_flag=True, help="Read every pixel again, instead of the sums in the records.")
 @click.option("--format", help="Read this format, if there are several.  [the fastest to read]")
 @click.option(
     "--jobs", "-j", default=0, help="Use this many worker processes for --recompute; 0 is one for each core.  [0]"
 )
 @user_errors
-def stats(shards: str, split: str | None, **options: Any) -> None:
+def stats(shards: str, split: str | None, as_json: bool, **options: Any) -> None:
     """Print a table of the fields: type, count, size, bytes, mean, standard deviation.
 
     Mean and standard deviation are over all pixels of all samples, on a scale from 0 to 1, and exact.
@@ -63,6 +65,10 @@ def stats(shards: str, split: str | None, **options: Any) -> None:
     """
     from fgbg_data import stats as dataset_stats
 
+    found = dataset_stats(shards, split, progress=True, **options)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(row) for row in found], indent=1))
+        return
     rows = [
         [
             row.name,
@@ -73,7 +79,7 @@ def stats(shards: str, split: str | None, **options: Any) -> None:
             format_channels(row.mean),
             format_channels(row.std),
         ]
-        for row in dataset_stats(shards, split, progress=True, **options)
+        for row in found
     ]
     print_table(["field", "type", "count", "size", "bytes", "mean", "std"], rows)
 
@@ -127,9 +133,10 @@ def _print_info(shards: str, about: dict[str, Any]) -> None:
     """Print what `info` returns."""
     state = {True: "complete", False: "the build is not finished", None: "without dataset.json"}[about["complete"]]
     size = f", {format_bytes(about['bytes'])}" if about["bytes"] else ""
-    click.echo(f"{shards}: {about['samples']:,} samples as {' and '.join(about['formats'])}{size} ({state})\n")
+    of = f" of {about['planned_samples']:,}" if "planned_samples" in about else ""
+    click.echo(f"{shards}: {about['samples']:,}{of} samples as {' and '.join(about['formats'])}{size} ({state})\n")
     counts = [name for name in ("samples", "shards", "backgrounds", "foregrounds") if name in _first(about["splits"])]
-    rows = [[name, *(f"{split[count]:,}" for count in counts)] for name, split in about["splits"].items()]
+    rows = [[name, *(_count(split, count) for count in counts)] for name, split in about["splits"].items()]
     print_table(["split", *counts], rows)
     click.echo()
     made, fields = _how_made(about), about["fields"]
@@ -144,6 +151,12 @@ def _print_info(shards: str, about: dict[str, Any]) -> None:
         options = " ".join(f"{name}={_as_typed(value)}" for name, value in given.items())
         click.echo(f"options:\n{wrapped(options, terminal_width() or 110, indent=2)}")
     click.echo(f"fingerprint: {about['fingerprint']}")
+
+
+def _count(split: dict[str, Any], name: str) -> str:
+    """Return a number of a split, with the planned one where the build is not finished."""
+    planned = split.get(f"planned_{name}")
+    return f"{split[name]:,}" if planned is None else f"{split[name]:,} of {planned:,}"
 
 
 def _first(entries: dict[str, Any]) -> Any:
@@ -185,7 +198,10 @@ def _print_report(report: "VerifyReport", *, quick: bool) -> None:
         click.echo(f"removed the record {path}")
     checked = f"{counted(report.samples, 'sample')} in {counted(report.shards, 'shard')}"
     if report.ok:
-        click.echo(f"{report.path}: {checked}: {'records and sizes are' if quick else 'all is'} as it should be")
+        again = f" ({counted(report.rerendered, 'sample')} rendered again, identical)" if report.rerendered else ""
+        click.echo(
+            f"{report.path}: {checked}: OK, {'records and sizes agree' if quick else 'no problems found'}{again}"
+        )
         return
     click.echo(f"{report.path}: {counted(len(report.problems), 'problem')} in {checked}")
     if report.discarded:

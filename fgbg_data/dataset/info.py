@@ -1,5 +1,6 @@
 """What a dataset is, in one JSON object: counts, splits, sizes, estimator, configuration."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,50 @@ from fgbg_data.runtime import locations
 def info(path: str | Path) -> dict[str, Any]:
     """Return what the dataset at `path` is.
 
+    `samples` and `shards` count what is there. Where a build is not finished, `planned_samples` and `planned_shards`
+    beside them are what it will be.
+
     Raises:
         FgbgError: there is none, or it cannot be read.
     """
     root = locations.locate(path)
     stores = {name: SplitReader(find_shards(root, name), skip=True) for name in find_splits(root)}
-    about = describe(next(iter(stores.values())))
-    if about["complete"] is None:
-        about["splits"] = {name: {"samples": len(store), "shards": len(store.shards)} for name, store in stores.items()}
-        about["samples"] = sum(len(store) for store in stores.values())
+    return describe(next(iter(stores.values())), stores)
+
+
+def describe(store: SplitReader, stores: Mapping[str, SplitReader] | None = None) -> dict[str, Any]:
+    """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell.
+
+    Args:
+        store: any split of the dataset.
+        stores: name -> every split that is open; None is the one above. Unfinished datasets, and those without a
+            manifest, are described by what these hold.
+    """
+    about, stores = _by_manifest(store), stores or {store.layout.split: store}
+    if about["complete"]:
+        return about
+    for name, each in stores.items():
+        split = about["splits"].setdefault(name, {})
+        there = {"samples": len(each), "shards": len(each.shards)}
+        planned = {f"planned_{what}": split[what] for what in there if what in split}
+        about["splits"][name] = {**split, **there, **planned}
+    if about["complete"] is False:
+        about["planned_samples"] = about["samples"]
+    about["samples"] = sum(len(each) for each in stores.values())
     return about
 
 
-def describe(store: SplitReader) -> dict[str, Any]:
-    """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell."""
+def _by_manifest(store: SplitReader) -> dict[str, Any]:
+    """Return what the manifest of a dataset says; without one, what an open store shows, without its counts."""
     manifest = store.layout.manifest
     if manifest is None:
         return {
             "complete": None,
             "fingerprint": store.fingerprint,
-            "formats": sorted({fmt for shard in store.shards for fmt in shard.files}),
+            "formats": sorted({name for shard in store.shards for name in shard.files}),
             "fields": _fields_found(store),
-            "samples": len(store),
-            "splits": {store.layout.split: {"samples": len(store), "shards": len(store.shards)}},
+            "samples": 0,
+            "splits": {},
             "bytes": None,
             "estimator": None,
             "config": None,

@@ -28,6 +28,7 @@ from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.shards.spec import ShardSpec
+from fgbg_data.splits import ordered
 from fgbg_data.versions import FORMAT_VERSION
 
 MANIFEST = "dataset.json"
@@ -104,7 +105,7 @@ class SourceName(NamedTuple):
         return f"{self.kind}s/{self.id}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Manifest:
     """What a dataset is, as `dataset.json` says it.
 
@@ -193,6 +194,16 @@ class Manifest:
             for name in fields_in_order(sums.fields)  # records from files sort their keys, those in memory do not
         }
         return replace(self, complete=True, shards=tuple(shards), statistics=statistics)
+
+    def __repr__(self) -> str:
+        """Return one line, because a notebook shows what a cell ends with; `to_json` and the attributes give all."""
+        splits = ", ".join(f"{name} {self.splits[name].samples:,}" for name in ordered(self.splits))
+        fields, formats = ",".join(self.known_fields), ",".join(self.identity.config.format)
+        state = "" if self.complete else ", not finished"
+        return (
+            f"Manifest({self.samples:,} samples ({splits}), fields={fields}, format={formats}, "
+            f"fingerprint={self.fingerprint[:8]}{state})"
+        )
 
     @property
     def samples(self) -> int:

@@ -26,6 +26,7 @@ from fgbg_data.errors import ShardError, UnknownKeyError
 from fgbg_data.options import one_of
 from fgbg_data.runtime.locations import locate
 from fgbg_data.shards import FORMATS
+from fgbg_data.text import counted
 
 
 def open_dataset(
@@ -213,7 +214,7 @@ class Dataset(Sequence[LoadedSample]):
             else:
                 if found in range(len(self))[start:stop]:
                     return found
-        raise ValueError(f"{key!r} is none of the {len(self)} samples of {self.split}")
+        raise ValueError(f"no key {key!r} in {self.split} ({counted(len(self), 'sample')})")
 
     def count(self, value: Any) -> int:
         """Return 1 if a sample, or a key, is in the dataset, else 0."""
@@ -270,7 +271,7 @@ class Dataset(Sequence[LoadedSample]):
         try:
             return self._numbers[operator.index(item)]
         except IndexError:
-            raise IndexError(f"sample {item} of {len(self)}: there is none of that number") from None
+            raise IndexError(f"index {item} is out of range ({counted(len(self), 'sample')})") from None
 
     def _number_of_key(self, key: str) -> int:
         """Return the number in the split of the sample that has a key."""

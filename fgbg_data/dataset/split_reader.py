@@ -22,6 +22,7 @@ from fgbg_data.sample import Array
 from fgbg_data.shards import ShardIndex, ShardReader, load_format
 from fgbg_data.shards.index_cache import scanned_index
 from fgbg_data.shards.registry import fastest_first, format_options
+from fgbg_data.text import counted
 
 
 class SplitReader:
@@ -126,7 +127,7 @@ class SplitReader:
 
     def unknown_key(self, key: str, samples: int) -> UnknownKeyError:
         """Return the error for a key that none of so many samples has."""
-        return UnknownKeyError(f"{key!r} is none of the {samples} samples of {self.layout.split}")
+        return UnknownKeyError(f"no key {key!r} in {self.layout.split} ({counted(samples, 'sample')})")
 
     @property
     def fingerprint(self) -> str:

@@ -44,7 +44,7 @@ class DemoPaths:
     """Folder of the cut-outs, PNG files with transparency."""
 
 
-def write_demo(folder: Path) -> DemoPaths:
+def write_demo(folder: str | Path) -> DemoPaths:
     """Draw the demo's pictures into `folder`: backgrounds as ``bg/*.jpg``, cut-outs as ``fg/*.png``.
 
     Each of the two folders also gets a ``sources.csv``, which names the author and the licence of
@@ -56,6 +56,7 @@ def write_demo(folder: Path) -> DemoPaths:
     Raises:
         StorageError: `folder` is a file, holds files that are not the demo's own, or cannot be written.
     """
+    folder = Path(folder)
     paths = DemoPaths(backgrounds=folder / "bg", foregrounds=folder / "fg")
     _refuse_strangers(folder, paths)
     try:

@@ -63,8 +63,8 @@ FAMILIES: Registry[Family] = Registry(
             shown="hf:REPO_OR_FOLDER",
             extra="hf",
             needs="transformers",
-            licence="its card's",
-            output="by its kind",
+            licence="see model card",
+            output="detected",
         ),
         "onnx": Family(
             target="fgbg_data.depth.onnx:OnnxEstimator",
@@ -72,8 +72,8 @@ FAMILIES: Registry[Family] = Registry(
             extra="onnx",
             needs="onnxruntime",
             suffix=".onnx",
-            licence="its TOML's",
-            output="by its TOML",
+            licence="from TOML",
+            output="from TOML",
         ),
         "densedepth": Family(
             target="fgbg_data.depth.densedepth:DenseDepthEstimator",

@@ -187,7 +187,7 @@ def test_a_build_reports_how_busy_the_estimator_was(
     started = time.monotonic()
     BuildMaker(on_device(prepared, device)).run(LineProgress(shown))
     whole_s = time.monotonic() - started
-    found = re.search(rf"depth: slow on {device} was at work (\d+)% of the time\n", shown.getvalue())
+    found = re.search(rf"depth estimator \(slow, {device}\) was busy (\d+)% of the time\n", shown.getvalue())
     assert found
     assert found[0].strip() in (tmp_path / "out" / "build.log").read_text()
     assert 12 * 0.1 / whole_s - 0.01 <= int(found[1]) / 100 < 1  # 48 samples in batches of 4

@@ -13,6 +13,7 @@ from helpers.build_command import QUICK, refused_build, run_build, run_build_pro
 from PIL import Image
 
 from fgbg_data import cli
+from fgbg_data.runtime.locks import build_lock
 
 # --- options -----------------------------------------------------------------------------------------------
 
@@ -103,6 +104,25 @@ def test_dry_run_counts_the_classic_set(tmp_path: Path) -> None:
     assert lines[-1] == "nothing was written (--dry-run)"
 
 
+def test_the_dry_run_refuses_what_the_build_refuses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (made := folder / "out").mkdir()
+    with build_lock(made):
+        held = [run_build(folder, *more) for more in ((), ("--dry-run",))]
+    monkeypatch.setattr("fgbg_data.building.forecast.free_bytes", lambda path: 1000)
+    full = [run_build(folder, *more) for more in ((), ("--dry-run",))]
+    idle = [run_build(folder, "--depth", "none", "--relief", "0.9", *more) for more in ((), ("--dry-run",))]
+    same = [run_build(folder, "--bg", str(folder / "fg"), *more) for more in ((), ("--dry-run",))]
+    for (real, dry), text in (
+        (held, f"{made}: another build is running on this folder"),
+        (full, "1.0 kB are free"),
+        (idle, "--relief 0.9: has no effect here; it needs an estimator, and this is --depth none"),
+        (same, "are one folder"),
+    ):
+        assert text in real.stderr
+        assert dry.stderr == real.stderr
+        assert dry.exit_code == real.exit_code == 2
+
+
 def test_dry_run_predicts_the_size(folder: Path) -> None:
     options = ("--positions", "4", "--format", "tar,hdf5", "--hdf5-layout", "encoded", "--size", "96")
     result = run_build(folder, *options, "--dry-run")
@@ -164,7 +184,7 @@ def test_help_shows_the_real_defaults() -> None:
             assert not shown
             continue
         assert shown, field.name
-        words: dict[Any, str] = {MISSING: "required", None: "", ("tar",): "tar"}
+        words: dict[Any, str] = {MISSING: "required", None: "", ("tar",): "tar", (): "none"}
         expected = (
             "mirror"
             if field.name == "mirror"

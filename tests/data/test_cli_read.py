@@ -1,11 +1,13 @@
 """The commands that read a dataset: what they print, and their exit status."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from fgbg_data import stats
 from fgbg_data.cli import main
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 
@@ -35,9 +37,23 @@ def test_info_prints_counts_and_options_as_text_or_json(dataset: Path, copy: Pat
 def test_info_says_that_a_build_is_not_finished(copy: Path) -> None:
     manifest = json.loads((copy / MANIFEST).read_text())
     (copy / MANIFEST).write_text(json.dumps(manifest | {"complete": False, "shards": [], "statistics": {}}))
+    for lost in ("train/fgbg-train-000001", "val/fgbg-val-000000", "val/fgbg-val-000001"):
+        (copy / f"{lost}.json").unlink()
     result = run("info", copy)
     assert result.exit_code == 0
-    assert "(the build is not finished)" in result.stdout
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == f"{copy}: 28 of 48 samples as tar and hdf5 (the build is not finished)"
+    assert {"train 16 of 24 2 of 3 2 3", "val 0 of 12 0 of 2 1 3", "test 12 of 12 2 of 2 1 3"} <= set(lines)
+    about = json.loads(run("info", copy, "--json").stdout)
+    assert (about["samples"], about["planned_samples"]) == (28, 48)
+    assert about["splits"]["train"] | {"backgrounds": 2, "foregrounds": 3} == {
+        "samples": 16,
+        "planned_samples": 24,
+        "shards": 2,
+        "planned_shards": 3,
+        "backgrounds": 2,
+        "foregrounds": 3,
+    }
 
 
 def test_stats_prints_the_same_from_records_and_from_pixels(dataset: Path) -> None:
@@ -47,11 +63,20 @@ def test_stats_prints_the_same_from_records_and_from_pixels(dataset: Path) -> No
     assert run("stats", dataset, "--format", "tar", "--recompute", "-j", 1).stdout == result.stdout
 
 
+def test_stats_prints_json_with_all_digits(dataset: Path) -> None:
+    rows = json.loads(run("stats", dataset, "--json").stdout)
+    assert [row["name"] for row in rows] == ["image", "mask", "depth", "meta"]
+    assert rows[0] == dataclasses.asdict(stats(dataset)[0]) | {"shape": [48, 48, 3]}
+
+
 def test_verify_ends_with_status_0_or_1(dataset: Path, copy: Path, pictures: Path) -> None:
     result = run("verify", dataset, "-j", 1, "--rerender", 2, "--bg", pictures / "bg", "--fg", pictures / "fg")
     assert result.exit_code == 0, result.output
-    assert result.stdout.endswith("48 samples in 7 shards: all is as it should be\n")
-    assert "records and sizes are as it should be" in run("verify", dataset, "-j", 1, "--quick").stdout
+    assert result.stdout.endswith(
+        "48 samples in 7 shards: OK, no problems found (2 samples rendered again, identical)\n"
+    )
+    assert run("verify", dataset, "-j", 1).stdout.endswith("48 samples in 7 shards: OK, no problems found\n")
+    assert "48 samples in 7 shards: OK, records and sizes agree\n" in run("verify", dataset, "-j", 1, "--quick").stdout
     (copy / "val/fgbg-val-000000.tar").write_bytes(b"short")
     result = run("verify", copy, "-j", 1)
     assert result.exit_code == 1

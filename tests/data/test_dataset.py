@@ -70,9 +70,9 @@ def test_samples_are_found_by_number_key_and_slice(dataset: Path, format_name: s
     assert len(ds[5:5]) == 0
     assert list(ds[5:5]) == []
     for wrong in (24, -25):
-        with pytest.raises(IndexError, match=f"sample {wrong} of 24"):
+        with pytest.raises(IndexError, match=rf"index {wrong} is out of range \(24 samples\)"):
             ds[wrong]
-    with pytest.raises(UnknownKeyError, match="'nobody' is none of the 24 samples of train"):
+    with pytest.raises(UnknownKeyError, match=r"no key 'nobody' in train \(24 samples\)"):
         ds["nobody"]
     with pytest.raises(KeyError):
         view[keys[19]]
@@ -92,9 +92,9 @@ def test_a_dataset_is_a_sequence(dataset: Path, format_name: str) -> None:
     assert (ds.index(keys[6]), some.index(keys[6]), some.index(ds[6])) == (6, 2, 2)
     assert (some.count(keys[6]), some.count(keys[9])) == (1, 0)
     assert (ds.key(6), some.key(-1)) == (keys[6], keys[8])
-    with pytest.raises(ValueError, match="'nobody' is none of the 24 samples of train"):
+    with pytest.raises(ValueError, match=r"no key 'nobody' in train \(24 samples\)"):
         ds.index("nobody")
-    with pytest.raises(ValueError, match="is none of the 24 samples"):
+    with pytest.raises(ValueError, match=r"no key .* in train \(24 samples\)"):
         ds.index(keys[6], 7)
 
 
@@ -106,7 +106,7 @@ def test_a_batch_comes_in_the_order_asked_for(dataset: Path, format_name: str) -
     assert [sample.key for sample in ds[5:].__getitems__([2, 0])] == [ds.key(7), ds.key(5)]
     first, second = ds.__getitems__([3, 3])
     assert not np.shares_memory(first.image, second.image)
-    with pytest.raises(IndexError, match="sample 24 of 24"):
+    with pytest.raises(IndexError, match=r"index 24 is out of range \(24 samples\)"):
         ds.__getitems__([0, 24])
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.datasets import config_for
+from helpers.one_process import verify
 
+from fgbg_data import plan_build
 from fgbg_data.dataset.loaded_sample import LoadedSample
+from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.fields import FIELDS
@@ -115,3 +119,18 @@ def test_a_batch_shows_the_types_of_its_tensors(dataset: Path) -> None:
     assert not page.pictures
     assert "torch.uint8 (3, 48, 48, 3)" in page.text
     assert re.search(r"image=torch.uint8 \(3, 48, 48, 3\)", repr(batch))
+
+
+def test_what_a_notebook_cell_ends_with_is_short(dataset: Path, pictures: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(dataset)
+    assert repr(manifest) == (
+        "Manifest(48 samples (train 24, val 12, test 12), fields=image,mask,depth,meta, format=tar,hdf5, "
+        f"fingerprint={manifest.fingerprint[:8]})"
+    )
+    report = verify(dataset)
+    assert repr(report) == f"VerifyReport({str(dataset)!r}, 48 samples in 7 shards, OK)"
+    report.add("dataset.json", "was edited")
+    assert repr(report).endswith("1 problem: dataset.json: was edited)")
+    plan = plan_build(config_for(pictures, tmp_path / "out"))
+    assert repr(plan).startswith(f"BuildPlan({str(tmp_path / 'out')!r}: 48 samples (train 24, val 12, test 12), ")
+    assert len(repr(plan)) < 200 + len(str(tmp_path))

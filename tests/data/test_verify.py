@@ -18,6 +18,7 @@ from PIL import Image
 
 from fgbg_data.building.build import build
 from fgbg_data.checking.report import VerifyReport
+from fgbg_data.checking.rerender import rerender_samples
 from fgbg_data.codecs.pictures import encode_depth, encode_mask
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, StorageError
@@ -366,11 +367,14 @@ def test_rerender_names_what_differs(copy: Path, pictures: Path, tmp_path: Path)
     for path in copy.glob("train/*.h5"):
         with h5py.File(path, "a") as file:
             file["image"][:] ^= 1
-    from fgbg_data.checking.rerender import rerender_samples
-
-    found = list(rerender_samples(copy, manifest, pictures / "bg", pictures / "fg", 48, 0))
-    assert len(found) == 24
-    assert all(re.search("its image is not what its sources give: .* by at most 1", str(problem)) for problem in found)
+    again = VerifyReport(copy)
+    rerender_samples(copy, manifest, pictures / "bg", pictures / "fg", 48, 0, again)
+    assert (len(again.problems), again.rerendered) == (24, 48)
+    assert all("its image is not what its sources give: " in str(problem) for problem in again.problems)
+    with pytest.raises(
+        ConfigError, match="none of the 4 backgrounds of this dataset is there. Are `bg` and `fg` swapp"
+    ):
+        verify(copy, rerender=4, bg=pictures / "fg", fg=pictures / "bg")
 
 
 def test_without_a_manifest_nothing_is_discarded(copy: Path) -> None:
