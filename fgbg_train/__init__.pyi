@@ -6,6 +6,7 @@ from .run.checkpoint import load_model
 from .run.plot import plot
 from .training.fit import fit
 from .training.plan import FitPlan, plan_fit
+from .training.rehearse import estimate_seconds
 from .use.evaluate import evaluate
 from .use.export import export
 from .use.predict import predict
@@ -18,6 +19,7 @@ __all__ = [
     "FitPlan",
     "LayerRow",
     "Stopped",
+    "estimate_seconds",
     "evaluate",
     "export",
     "fit",

@@ -20,10 +20,14 @@ PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 """Precision of `FitConfig` -> its name in lightning-fabric."""
 
 
-def make_fabric(config: FitConfig) -> Fabric:
+def make_fabric(config: FitConfig, *, single: bool = False) -> Fabric:
     """Return the fabric of a configuration, not yet launched.
 
     Under torchrun the processes exist already, and their number replaces `devices`.
+
+    Args:
+        config: says which device, how many, and with which precision.
+        single: check all of it, but use one device and no other process.
 
     Raises:
         ConfigError: this machine has no such device, or too few of them.
@@ -36,6 +40,8 @@ def make_fabric(config: FitConfig) -> Fabric:
     several = per_machine * machines > 1
     if device == "mps" and several:
         raise ConfigError(f"{option('devices', per_machine)}: several devices work with cpu and cuda, not with mps")
+    if single:
+        per_machine, machines, several = 1, 1, False
     return Fabric(
         accelerator=device,
         devices=per_machine,

@@ -56,6 +56,15 @@ class ProgressReporter(Protocol):
         ...
 
 
+@runtime_checkable
+class TimeLeftReporter(Protocol):
+    """A reporter that can also be given the time left, by callers whose steps take longer and longer."""
+
+    def expect(self, seconds: float) -> None:
+        """Show that this many seconds are left, until it is called again or another activity begins."""
+        ...
+
+
 Progress = ProgressReporter | bool | None
 """What long functions take as `progress`."""
 
@@ -105,6 +114,15 @@ class Rate:
     def __init__(self, total: int | None, unit: str, done: int) -> None:
         self.total, self.unit, self._first = total, unit, done
         self._started = time.monotonic()
+        self.expected_s: float | None = None
+        """Seconds that are left by the word of the caller; None goes by the units so far."""
+
+    def left_s(self, done: int) -> float | None:
+        """Return the seconds that are left; None if that is not known."""
+        if self.expected_s is not None:
+            return self.expected_s
+        per_s = (done - self._first) / max(time.monotonic() - self._started, 1e-9)
+        return (self.total - done) / per_s if per_s > 0 and self.total is not None else None
 
     def text(self, done: int, note: str) -> str:
         """Return `40/100 samples, 12.3 samples/s, 9.8 MB, 2 min 03 s left`."""
@@ -114,8 +132,8 @@ class Rate:
             parts.append(f"{per_s:.1f} {self.unit}/s")
         if note:
             parts.append(note)
-        if per_s > 0 and self.total is not None:
-            parts.append(f"{format_seconds((self.total - done) / per_s)} left")
+        if (left_s := self.left_s(done)) is not None:
+            parts.append(f"{format_seconds(left_s)} left")
         return ", ".join(parts)
 
 
@@ -124,10 +142,11 @@ class LineProgress:
 
     Args:
         stream: where to; standard error by default.
+        times: begin each line with the time of day.
     """
 
-    def __init__(self, stream: Any = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+    def __init__(self, stream: Any = None, *, times: bool = False) -> None:
+        self._stream, self._times = sys.stderr if stream is None else stream, times
         self._activity = ""
         self._rate = Rate(None, "", 0)
         self._shown = 0.0
@@ -147,8 +166,13 @@ class LineProgress:
 
     def message(self, text: str) -> None:
         """Write a line, if there is still someone to write to."""
+        before = time.strftime("%H:%M:%S ") if self._times else ""
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            print(text, file=self._stream, flush=True)
+            print(before + text, file=self._stream, flush=True)
+
+    def expect(self, seconds: float) -> None:
+        """Take the time left from the caller."""
+        self._rate.expected_s = seconds
 
 
 class TerminalProgress:
@@ -164,10 +188,11 @@ class TerminalProgress:
         self._console = Console(stderr=True) if console is None else console
         self._bar: Any = None
         self._task: Any = None
+        self._rate = Rate(None, "", 0)
 
     def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
         """Show the bar, or a spinner where the total is not known."""
-        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as RichProgress
         from rich.text import Text
 
@@ -190,18 +215,24 @@ class TerminalProgress:
                 BarColumn(bar_width=None),  # takes the width that the figures leave
                 TaskProgressColumn(),
                 TextColumn("{task.fields[counts]}"),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left"),
+                TextColumn("{task.fields[left]}"),
             )
         self._bar = WithNote(*columns, console=self._console, expand=total is not None, transient=True)
-        self._unit, self._total = unit, total
-        self._task = self._bar.add_task(activity, total=total, completed=done, note="", counts=self._counts(done, ""))
+        self._unit, self._total, self._rate = unit, total, Rate(total, unit, done)
+        fields = {"note": "", "counts": self._counts(done, ""), "left": ""}
+        self._task = self._bar.add_task(activity, total=total, completed=done, **fields)
         self._bar.start()
 
     def update(self, done: int, note: str = "") -> None:
         """Move the bar."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, note=note, counts=self._counts(done, note))
+            left_s = self._rate.left_s(done)
+            left = "" if left_s is None else f"{format_seconds(left_s)} left"
+            self._bar.update(self._task, completed=done, note=note, counts=self._counts(done, note), left=left)
+
+    def expect(self, seconds: float) -> None:
+        """Take the time left from the caller."""
+        self._rate.expected_s = seconds
 
     def end(self) -> None:
         """Take the bar away."""
@@ -244,6 +275,10 @@ class NotebookProgress:
         if self._handle is not None and (time.monotonic() - self._shown > 0.3 or done == self._rate.total):
             self._shown = time.monotonic()
             self._handle.update(self._html(self._bar(done, note)))
+
+    def expect(self, seconds: float) -> None:
+        """Take the time left from the caller."""
+        self._rate.expected_s = seconds
 
     def end(self) -> None:
         """Leave the bar as it is."""

@@ -9,6 +9,7 @@ import click
 
 from fgbg_data.command_line import Choice, Command
 from fgbg_data.options import load_toml
+from fgbg_data.text import format_seconds
 from fgbg_train import config as configuration
 from fgbg_train.cli.common import DEVICE, LIMIT, ON_ERROR, WORKERS, choices, option, user_errors
 from fgbg_train.config import PRESETS, FitConfig, ModelConfig
@@ -56,7 +57,7 @@ ALIASES = {
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any setting, such as augment.cutout=0."
 )
 @click.option("--print-config", is_flag=True, help="Print the configuration as TOML and stop.")
-@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan and how long it will take, and stop.")
 @option(
     "--objective",
     type=choices(configuration.Objective),
@@ -146,9 +147,12 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
         click.echo(config.to_toml(), nl=False)
         return
     if dry_run:
-        from fgbg_train import plan_fit
+        from fgbg_train import estimate_seconds, plan_fit
 
-        click.echo(plan_fit(data, config, out=out, resume=resume))  # type: ignore[arg-type]
+        plan = plan_fit(data, config, out=out, resume=resume)  # type: ignore[arg-type]
+        click.echo(plan)
+        seconds = format_seconds(estimate_seconds(plan))
+        click.echo(f"time      {seconds}, by a few steps that this machine took just now")
         return
     from fgbg_train import fit as train
 
@@ -197,7 +201,7 @@ def to_standard_output() -> "ProgressReporter":
     from fgbg_data.runtime.progress import LineProgress, TerminalProgress
 
     if not sys.stdout.isatty():
-        return LineProgress(sys.stdout)
+        return LineProgress(sys.stdout, times=True)
     from rich.console import Console
 
     return TerminalProgress(Console())

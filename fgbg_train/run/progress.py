@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from fgbg_data.runtime.progress import ProgressReporter
+from fgbg_data.runtime.progress import ProgressReporter, TimeLeftReporter
 from fgbg_train.measure.tally import Tally
 from fgbg_train.schedule import Stage
 
 SHOWN = ("loss", "mask_iou", "rmse")
 """The numbers that are shown, as far as a run has them."""
-GUESSES = {"mask_iou": "all foreground", "rmse": "the mean depth map of train"}
+GUESSES = {"mask_iou": "everything foreground", "rmse": "mean depth map of train"}
 """Metric -> the guess without a model that it is compared with."""
 
 
@@ -46,21 +46,28 @@ class RunProgress:
             epoch: its number, from 0.
             epochs: number of epochs.
             stage: the stage to which it belongs.
-            done: number of its steps that are finished already.
-            total: number of its steps.
+            done: number of steps of the whole run that are finished already.
+            total: number of steps of the whole run.
         """
         self._epoch, self._done, self._open = f"epoch {epoch + 1}/{epochs} {stage.size_px} px", done, True
         self._shown.begin(self._epoch, total, "steps", done)
 
-    def step(self, tally: Tally, samples_per_s: float, waiting_frac: float) -> None:
+    def expect(self, left_s: float | None) -> None:
+        """Let reporters that can do so show the seconds that are left of the whole run; None leaves it to them."""
+        if left_s is not None and isinstance(self._shown, TimeLeftReporter):
+            self._shown.expect(left_s)
+
+    def step(self, tally: Tally, left_s: float | None, samples_per_s: float, waiting_frac: float) -> None:
         """Report a finished step.
 
         Args:
             tally: losses and metrics of the epoch so far.
+            left_s: seconds that are left of the whole run; None if that is not known.
             samples_per_s: speed of the epoch so far.
             waiting_frac: share of the time that was spent waiting for data.
         """
         self._done += 1
+        self.expect(left_s)
         self._shown.update(self._done, f"{_numbers(tally.compute())}  {_speed(samples_per_s, waiting_frac)}")
 
     def end_epoch(
@@ -84,12 +91,12 @@ class RunProgress:
         """Show the lines of a split that was tested: its metrics, and what guessing gives."""
         self.note(f"{split} ({images} samples)  {_numbers(measured)}")
         guesses = [
-            f"{name} {measured[f'baseline_{name}']:.4f} by {guess}"
+            f"{name} {measured[f'baseline_{name}']:.4f} ({guess})"
             for name, guess in GUESSES.items()
             if name in measured and f"baseline_{name}" in measured
         ]
         if guesses:
-            self.note(f"  guessing would give {', '.join(guesses)}")
+            self.note(f"  baselines: {', '.join(guesses)}")
 
     def _end(self) -> None:
         if self._open:
@@ -102,4 +109,4 @@ def _numbers(values: Mapping[str, float]) -> str:
 
 
 def _speed(samples_per_s: float, waiting_frac: float) -> str:
-    return f"{samples_per_s:.0f} samples/s, {waiting_frac:.0%} waiting"
+    return f"{samples_per_s:.0f} samples/s, {waiting_frac:.0%} waiting for data"

@@ -21,8 +21,9 @@ from fgbg_train.measure.score import score
 from fgbg_train.measure.tally import Tally
 from fgbg_train.run.checkpoint import BEST, LAST
 from fgbg_train.run.clock import Clock, TimedBatches
-from fgbg_train.run.folder import CURVES, SAMPLES, SUMMARY, Resume, write_config
-from fgbg_train.run.log import Log, RunLog
+from fgbg_train.run.folder import CURVES, LOG, SAMPLES, SUMMARY, Resume, write_config
+from fgbg_train.run.log import Log, RunLog, read_rows
+from fgbg_train.run.pace import TimeLeft
 from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
 from fgbg_train.run.progress import RunProgress
@@ -89,14 +90,18 @@ def fit(
     fabric.barrier()
     batches = TimedBatches(open_stream(plan, state.step, fabric))
     log = RunLog(folder, state.step) if main else Log()
-    saved = time.monotonic()
+    left = TimeLeft(
+        schedule, num_val=plan.num_val, num_tests=len(plan.test_splits), rows=read_rows(folder / LOG) if main else ()
+    )
+    saved = lap = time.monotonic()
 
     with StopSignal() as signal, shown:
         while state.step < schedule.total_steps:
             # An epoch begins, or goes on where a run was stopped.
             epoch = schedule.step(state.step).epoch
-            stage, first, end = schedule.stage(epoch), schedule.first_step(epoch), schedule.first_step(epoch + 1)
-            shown.begin_epoch(epoch, schedule.epochs, stage, done=state.step - first, total=end - first)
+            stage, end = schedule.stage(epoch), schedule.first_step(epoch + 1)
+            shown.begin_epoch(epoch, schedule.epochs, stage, done=state.step, total=schedule.total_steps)
+            shown.expect(left.after(state.step))
             clock = Clock(batches)
             flags = Flags()
 
@@ -108,7 +113,9 @@ def fit(
                 due = main and time.monotonic() - saved > 60 * config.save_minutes
                 flags = learner.take(step, batch, lr=lr, flags=Flags(stop=signal.received, save=due))
                 clock.samples += step.batch
-                shown.step(state.tally, **clock.speed())
+                left.add_step(step, time.monotonic() - lap)
+                lap = time.monotonic()
+                shown.step(state.tally, left.after(state.step), **clock.speed())
                 if (flags.save or flags.stop) and state.step < end:
                     save(folder / LAST, state, plan, fabric)
                     saved = time.monotonic()
@@ -143,7 +150,8 @@ def fit(
                 state.best = {"metric": metric, "value": measured[metric], "epoch": epoch, "size_px": stage.size_px}
                 save(folder / BEST, state, plan, fabric, weights_only=True)
             save(folder / LAST, state, plan, fabric)
-            saved = time.monotonic()
+            left.add_end(stage.size_px, time.monotonic() - lap)
+            saved = lap = time.monotonic()
             if flags.stop and state.step < schedule.total_steps:
                 raise Stopped(state.step, schedule.total_steps)
 

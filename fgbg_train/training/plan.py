@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fgbg_data.errors import option
 from fgbg_data.options import one_of
 from fgbg_train.config import FitConfig
 from fgbg_train.data.cache import Demand, SizeCache, plan_caches, row_bytes
 from fgbg_train.data.sample_reader import SampleReader, size_at, splits_of
+from fgbg_train.devices import make_fabric
 from fgbg_train.errors import CheckpointError, ConfigError, DataError
 from fgbg_train.losses import DEPTH_TERMS, MASK_TERMS
 from fgbg_train.metric_names import DEPTH_METRICS, MASK_METRICS, with_per_image
+from fgbg_train.models.build import build_cascade
 from fgbg_train.run import checkpoint
 from fgbg_train.run.folder import CACHE, Resume, choose_folder, load_last
 from fgbg_train.schedule import AUTO, Schedule, automatic, parse, render, scale_epochs
@@ -124,8 +128,10 @@ def plan_fit(
     config = _with_schedule(config, readers[TRAIN], parts)
     schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts)
     _check_sizes(schedule, parts)
+    make_fabric(config, single=True)  # refuses a device that is not there
     folder = choose_folder(None if out is None else checked_path("out", out), config, fingerprint, resume, notes)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
+    _check_networks(config, initial=last is None)
     _plan_caches(readers, schedule, config, folder)
     if last is not None:
         notes.append(f"going on with {folder} after step {last['step']} of {schedule.total_steps}")
@@ -195,6 +201,13 @@ def _best_metric(config: FitConfig) -> str:
     names = (() if networks == "depth" else MASK_METRICS) + (() if networks == "mask" else DEPTH_METRICS)
     one_of("best", config.best, with_per_image(names))
     return config.best
+
+
+def _check_networks(config: FitConfig, *, initial: bool) -> None:
+    """Build the networks once, without memory for their weights, except for those that a hub must give."""
+    fetched = initial and config.model.start == "timm"
+    with torch.device("cpu" if fetched else "meta"):
+        build_cascade(config.model, initial=fetched)
 
 
 def _check_loss(config: FitConfig) -> None:

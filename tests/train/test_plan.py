@@ -92,20 +92,33 @@ def test_without_depth_only_the_mask_network_is_planned(shards_without_depth: Pa
         ({"limit": 1, "accumulate": 2}, ScheduleError, "1 training samples cannot be cut into 2 parts"),
         ({"loss": {"mask_bce": 0, "mask_dice": 0}}, ConfigError, "the mask network has no loss"),
         ({"model": {"mask_net": "light:nothing"}}, ConfigError, "'nothing' is no encoder of timm"),
+        ({"model": {"depth_net": "light:vit_tiny_patch16_224"}}, ConfigError, "features at strides"),
+        ({"model": {"mask_net": "light:resnet5"}}, ConfigError, "'resnet5' is no encoder of timm; did you mean "),
     ],
 )
 def test_mistakes_are_named_before_anything_is_written(
     settings: dict[str, Any], kind: type[FgbgError], message: str, shards: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(kind, match=message):
-        fit(shards, quick_config(**settings), out=tmp_path / "run")
+    for refused in (plan_fit, fit):  # --dry-run refuses what the run refuses
+        with pytest.raises(kind, match=message):
+            refused(shards, quick_config(**settings), out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_a_hub_cannot_give_are_refused_by_the_plan(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigError, match=r"the pretrained weights of \w+ cannot be loaded"):
+        plan_fit(shards, quick_config(model={"mask_net": "light:resnet18", "start": "timm"}), out=tmp_path / "run")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_missing_gpu_is_named_before_anything_is_written(shards: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="device='cuda': this machine has none that torch .* can use"):
-        fit(shards, quick_config(device="cuda"), out=tmp_path / "run")
+    for refused in (plan_fit, fit):
+        with pytest.raises(ConfigError, match="device='cuda': this machine has none that torch .* can use"):
+            refused(shards, quick_config(device="cuda"), out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
