@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fgbg_data.errors import FgbgError
+from fgbg_data.errors import FgbgError, FgbgWarning
 from fgbg_data.options import nearest
 
 
@@ -102,7 +102,8 @@ def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., An
     """
 
     def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-        click.echo(f"{program}: {message}", err=True)
+        text = message.for_command_line() if isinstance(message, FgbgWarning) else str(message)
+        click.echo(f"{program}: {text}", err=True)
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)

@@ -26,7 +26,7 @@ _UNSET = object()
 
 
 def option(name: str, value: object = _UNSET) -> str:
-    """Return a mark for the text of an error: an option, or an option and its value.
+    """Return a mark for the text of an error or warning: an option, or an option and its value.
 
     Whoever shows the error decides how an option is written. `str(error)` speaks to someone who called a function,
     `error.for_command_line()` to someone who typed a command:
@@ -104,6 +104,22 @@ class FgbgError(Exception):
 
     def _before(self) -> str:
         return "".join(f"{part}: " for part in (self.where, self.key) if part is not None)
+
+
+class FgbgWarning(UserWarning):
+    """A warning whose text may hold marks of `option`.
+
+    >>> warning = FgbgWarning(f"use {option('estimator_batch', 2)}")
+    >>> str(warning), warning.for_command_line()
+    ('use estimator_batch=2', 'use --estimator-batch 2')
+    """
+
+    def __str__(self) -> str:
+        return _OPTION.sub(r"\1", super().__str__())
+
+    def for_command_line(self) -> str:
+        """Return the text with its options as one types them in a command."""
+        return _OPTION.sub(r"\2", super().__str__())
 
 
 class ConfigError(FgbgError, ValueError):

@@ -1,13 +1,14 @@
 """Registries: tables of shard formats, depth estimators and fields that other packages can extend.
 
 An installed package adds a row by an entry point, and a program adds one by `register_format`, `register_estimator`
-or `register_field`. Both ways, worker processes find the row too.
+or `register_field`. Worker processes find the row in both cases.
 """
 
 import functools
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -124,8 +125,19 @@ def _entry_points(group: str, path: tuple[str, ...]) -> Mapping[str, "EntryPoint
 
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=group):
-        found.setdefault(point.name, point)  # of two packages the first on the path counts, as with modules
+        first = found.setdefault(point.name, point)  # the first on the path counts, as it does with modules
+        if _package(first) != _package(point):
+            warnings.warn(
+                f"{_package(first)} and {_package(point)} both have an entry point {point.name!r} in {group}; that of "
+                f"{_package(first)} is used. Remove one of the two packages",
+                stacklevel=2,
+            )
     return found
+
+
+def _package(point: "EntryPoint") -> str:
+    """Return words for the package that an entry point belongs to."""
+    return f"the package {point.dist.name}" if point.dist else "an installed package"
 
 
 @functools.lru_cache(maxsize=256)
@@ -134,10 +146,9 @@ def _of_package(noun: str, point: "EntryPoint") -> Any:
     try:
         return point.load()
     except Exception as error:
-        package = f"the package {point.dist.name}" if point.dist else "an installed package"
         raise ConfigError(
-            f"the {noun} {point.name!r} of {package} cannot be loaded from {point.value} ({error!r}); repair or "
-            "remove that package"
+            f"the {noun} {point.name!r} of {_package(point)} cannot be loaded from {point.value} ({error!r}); repair "
+            "or remove that package"
         ) from error
 
 

@@ -65,6 +65,8 @@ def verify(
     sums = _collect(tasks, found, report)
     if manifest is not None:
         inspect_manifest(manifest, sums, report)
+        for name in manifest.unknown_fields:
+            report.notes.append(f"the field {name!r} is not checked, because no installed package knows it")
         inspect_holdout(manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
         if rerender and bg is not None and fg is not None:

@@ -16,6 +16,7 @@ from fgbg_data.dataset.json_files import (
     RelativePath,
     Side,
     Within,
+    check_version,
     from_json,
     json_field,
     to_json,
@@ -194,6 +195,9 @@ class Identity:
     """What was done to the dataset after its build, in order."""
     format_version: int
     """Version of the build that made the samples."""
+
+    def __post_init__(self) -> None:
+        check_version(self.format_version)
 
     def fingerprint(self) -> str:
         """Return 32 hex digits that no other dataset has: sources count by id and digest, skipped ones by file."""

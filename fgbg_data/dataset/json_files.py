@@ -394,6 +394,15 @@ def _check_version(value: Any) -> None:
         JsonError: it is another one, or there is none.
     """
     version = value.get("format_version") if isinstance(value, dict) else None
+    check_version(version)
+
+
+def check_version(version: Any) -> None:
+    """Refuse a format version that this package cannot read.
+
+    Raises:
+        JsonError: it is another one, or there is none.
+    """
     if type(version) is not int or version not in RULES:
         raise JsonError(
             f"has format_version {_shown(version)}, this fgbg reads {', '.join(map(str, RULES))}. "

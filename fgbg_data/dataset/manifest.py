@@ -223,6 +223,11 @@ class Manifest:
         return fields_in_order(self.fields)
 
     @property
+    def unknown_fields(self) -> tuple[str, ...]:
+        """Names of its fields that belong to packages that are not installed, by the alphabet."""
+        return tuple(sorted(self.fields.keys() - set(self.known_fields)))
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Pixel field -> shape of its array, (H, W) or (H, W, 3), in the order of a tar."""
         return {name: self.fields[name].shape for name in pixel_fields(self.fields)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fgbg_data.errors import EstimatorError, option
+from fgbg_data.errors import EstimatorError, FgbgWarning, option
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
 from fgbg_data.text import counted
@@ -49,19 +49,20 @@ class Halving:
                     return self._estimator.estimate(images)
                 parts = (images[start : start + size] for start in range(0, len(images), size))
                 return np.concatenate([self._estimator.estimate(part) for part in parts])
-            # onnxruntime's errors share no class of their own
+            # The errors of onnxruntime share no class of their own.
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 if size == 1:
                     raise EstimatorError(
-                        f"{self.name}: out of memory with 1 picture in one call; run again with a smaller "
-                        f"{option('size')}, or {option('device', 'cpu')}"
+                        f"out of memory with 1 picture in one call; run again with a smaller {option('size')}, or "
+                        f"{option('device', 'cpu')}",
+                        where=self.name,
                     ) from error
-            self._part = size // 2  # out here the error is gone, and with it the tensors that its frames held
-            warnings.warn(
+            self._part = size // 2  # here the error is gone, and with it the tensors that its frames held
+            warning = FgbgWarning(
                 f"{self.name}: out of memory with {counted(size, 'picture')} in one call; going on with {self._part}. "
                 "Depth may differ in its last bits from that of a device with more memory; a new build with "
-                f"--estimator-batch {self._part} always computes it so",
-                stacklevel=2,
+                f"{option('estimator_batch', self._part)} gives the same depth on both"
             )
+            warnings.warn(warning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Licences of estimators: which allow non-commercial use alone."""
+"""Licences of estimators: which of them allow only non-commercial use."""
 
 import warnings
 
@@ -20,6 +20,6 @@ def warn_of_licence(identity: Identity) -> None:
     licence = str(identity.get("licence", ""))
     if is_non_commercial(licence):
         warnings.warn(
-            f"{identity['name']}: its licence, {licence}, is for non-commercial use; the card of the dataset says so",
+            f"{identity['name']}: its licence, {licence}, is for non-commercial use only; the dataset card names it",
             stacklevel=2,
         )

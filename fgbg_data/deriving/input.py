@@ -76,7 +76,7 @@ def open_input(path: str | Path, *, out: Path, encoded_files: bool = True) -> In
 
     Raises:
         ConfigError: `out` is this dataset, or lies in it or around it.
-        ManifestError: its build is not finished.
+        ManifestError: its build is not finished, or it has a field of a package that is not installed.
         FgbgError: it cannot be read, or it lacks a field.
     """
     root = locations.locate(path)
@@ -85,6 +85,12 @@ def open_input(path: str | Path, *, out: Path, encoded_files: bool = True) -> In
     manifest = next(iter(layouts.values())).manifest
     if manifest is not None and not manifest.complete:
         raise ManifestError("its build is not finished; run the same build command first", where=path)
+    if manifest is not None and manifest.unknown_fields:
+        raise ManifestError(
+            f"has the field {manifest.unknown_fields[0]!r}, which no installed package knows, so it cannot be copied. "
+            "Install the package that adds it",
+            where=path,
+        )
     readers = {
         split: SplitReader(layout, format_of_files(layout) if encoded_files else None)
         for split, layout in layouts.items()

@@ -141,8 +141,8 @@ def _results(
                 worker.ready = True
             if kind == "result":
                 number, result, caught = value
-                for text in caught:
-                    warnings.warn(text, stacklevel=4)
+                for message in caught:
+                    warnings.warn(message, stacklevel=4)
             if kind in ("ready", "result") and (following := next(waiting, None)):
                 worker.send(cloudpickle.dumps(following))
             if kind == "result":

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from fgbg_data.errors import FgbgWarning
 from fgbg_data.registry import Rows, register_rows
 from fgbg_data.runtime.locks import hold_as_worker
 from fgbg_data.runtime.malloc import keep_freed_memory
@@ -75,7 +76,7 @@ def serve(descriptor: int) -> None:
             with warnings.catch_warnings(record=True) as caught:
                 result = do(task, number)
             Counts.of_worker.flush()
-            say("result", (number, result, [str(each.message) for each in caught]))
+            say("result", (number, result, [_warning(each.message) for each in caught]))
     except EOFError:  # the parent hung up
         os._exit(0)
     except BrokenPipeError:
@@ -168,6 +169,11 @@ def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
     do: Callable[[Any, int], Any] = work.open()
     gc.freeze()  # what is imported and open now stays for life, so garbage collection can skip it
     return do
+
+
+def _warning(message: Warning | str) -> Warning | str:
+    """Return a warning for the parent; of other classes than our own the text, because they need not be picklable."""
+    return message if isinstance(message, FgbgWarning) else str(message)
 
 
 def _pickled(value: Any) -> bytes:

@@ -144,6 +144,9 @@ def test_damaged_manifests(copy: Path) -> None:
         json.dumps(json.loads(text) | {"shards": [1]}): r"at 'shards\[0\]': expected an object, found 1",
         json.dumps(json.loads(text) | {"fields": {"image": {}}}): "at 'fields.image.dtype': is missing",
         json.dumps(json.loads(text) | {"identity": {}}): "at 'identity.config': is missing",
+        json.dumps(json.loads(text) | {"identity": json.loads(text)["identity"] | {"format_version": 99}}): (
+            "at 'identity': has format_version 99, this fgbg reads 1, 2, 3"
+        ),
         json.dumps(json.loads(text) | {"complete": 1}): "at 'complete': expected true or false, found 1",
     }.items():
         (copy / MANIFEST).write_text(damaged)

@@ -236,14 +236,14 @@ def test_damaged_files(model: Path, tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("no HDF5")
     (tmp_path / "half.h5").write_bytes(model.read_bytes()[:100_000])
     for name in ("text.h5", "half.h5"):
-        with pytest.raises(EstimatorError, match=f"{name}: is damaged or no HDF5 file"):
+        with pytest.raises(EstimatorError, match=f"{name}: is damaged, or not an HDF5 file"):
             load_estimator(f"densedepth:{tmp_path / name}", "cpu")
 
 
 def test_hdf5_of_another_kind(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "shard.h5", "w") as file:
         file["image"] = np.zeros(3)
-    with pytest.raises(EstimatorError, match="is HDF5, but not what Keras 2 saves"):
+    with pytest.raises(EstimatorError, match="is HDF5, but was not written by Keras 2"):
         load_estimator(f"densedepth:{tmp_path / 'shard.h5'}", "cpu")
 
 

@@ -173,7 +173,7 @@ def test_an_unknown_direction_must_be_said() -> None:
     class Config:
         model_type = "chmv2"
 
-    with pytest.raises(EstimatorError, match="whether a 'chmv2' model gives depth or inverse depth is not known; say"):
+    with pytest.raises(EstimatorError, match="whether a 'chmv2' model gives depth or inverse depth is not known. Use"):
         _output(Config, "", "hf:a/b")
     assert _output(Config, "metric", "hf:a/b") == "metric"
 
@@ -282,7 +282,8 @@ def test_offline_says_how_to_fetch_it(name: str, cache: Path) -> None:
         load_estimator(name, "cpu")
     assert str(caught.value) == (
         f"{repo} is not in the cache of this machine ({cache}) and cannot be fetched (no connection to the hub). "
-        f"On a machine with network: `hf download {repo} --local-dir DIR`; bring DIR here and say depth='hf:DIR'"
+        f"On a machine with network run `hf download {repo} --local-dir DIR`, copy DIR to this machine, and use "
+        "depth='hf:DIR'"
     )
 
 
@@ -299,7 +300,7 @@ def test_half_a_model_in_the_cache_is_none(cache: Path, models: Path) -> None:
 def test_no_such_folder(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(EstimatorError, match="there is no such folder"):
         load_estimator(f"hf:{tmp_path / 'none'}", "cpu")
-    with pytest.raises(EstimatorError, match="is neither a folder nor REPO as on the hub, OWNER/NAME"):
+    with pytest.raises(EstimatorError, match="is neither a folder nor the name of a repository, OWNER/NAME"):
         load_estimator("hf:a/b/c", "cpu")
 
 

@@ -21,7 +21,7 @@ from fgbg_data.runtime.out_of_memory import is_out_of_memory
 
 HALVED = (
     "out of memory with {} pictures in one call; going on with {}. Depth may differ in its last bits from that of a "
-    "device with more memory; a new build with --estimator-batch {} always computes it so"
+    "device with more memory; a new build with {} gives the same depth on both"
 )
 QUICK = ["--size", "48", "--positions", "1", "--samples", "10", "--shard-size", "4", "--val", "0", "--test", "0", "-j1"]
 SHOWN = pytest.mark.filterwarnings("always:onnx.hungry.onnx. out of memory")
@@ -68,9 +68,10 @@ def test_a_build_goes_on_in_halves_and_says_so_once(pictures: Path, tmp_path: Pa
     depth = hungry_onnx(tmp_path / "hungry.onnx")
     result = run(pictures, tmp_path / "out", depth, "--estimator-batch", "4", *options.split())
     assert result.exit_code == 0, result.output
-    warning = f"onnx:hungry.onnx: {HALVED.format(4, 2, 2)}"
+    text = f"onnx:hungry.onnx: {HALVED}"
+    warning, logged = text.format(4, 2, "--estimator-batch 2"), text.format(4, 2, "estimator_batch=2")
     assert result.stderr.count("out of memory") == result.stderr.count(f"fgbg-data: {warning}\n") == 1
-    assert (tmp_path / "out" / "build.log").read_text().count(f"warning: {warning}\n") == 1
+    assert (tmp_path / "out" / "build.log").read_text().count(f"warning: {logged}\n") == 1
     manifest = json.loads((tmp_path / "out" / "dataset.json").read_text())
     assert manifest["identity"]["estimator"]["batch_size"] == 4
 
@@ -133,7 +134,7 @@ def test_every_error_of_memory_halves(monkeypatch: pytest.MonkeyPatch, fill: obj
     estimator = load_estimator("tiny", "cpu", 8)
     with pytest.warns(UserWarning, match="tiny: out of memory") as seen:
         depth = estimator.estimate(images)
-    steps = (7, 3, 3), (3, 1, 1)
+    steps = (7, 3, "estimator_batch=3"), (3, 1, "estimator_batch=1")
     assert [str(each.message) for each in seen] == [f"tiny: {HALVED.format(*sizes)}" for sizes in steps]
     np.testing.assert_allclose(depth, wanted, atol=1e-4)
     np.testing.assert_array_equal(estimator.estimate(images), depth)  # no warning: 7 are not tried again

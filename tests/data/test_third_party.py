@@ -9,7 +9,7 @@ from helpers.datasets import config_for, contents
 
 from fgbg_data import build, convert, info, merge, open_dataset, preview, resplit, stats, verify
 from fgbg_data.depth.registry import check_estimator
-from fgbg_data.errors import ConfigError, EstimatorError
+from fgbg_data.errors import ConfigError, EstimatorError, ManifestError
 from fgbg_data.shards import load_format
 
 MODULE = '''
@@ -146,6 +146,40 @@ def test_every_command_knows_what_a_package_adds(pictures: Path, tmp_path: Path,
         assert verify(tmp_path / name).ok, name
         assert "edges" in open_dataset(tmp_path / name)[0]
     assert preview(out, tmp_path / "sheet.png").is_file()
+
+
+def test_what_a_missing_package_added_is_named_and_never_dropped(
+    pictures: Path, tmp_path: Path, toy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    build(config_for(pictures, out, jobs=1, extra_fields="edges"))
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path / "site")])
+    message = "out: has the field 'edges', which no installed package knows.*Install the package that adds it"
+    with pytest.raises(ManifestError, match=message):
+        convert(out, tmp_path / "converted", format="hdf5")
+    with pytest.raises(ManifestError, match=message):
+        merge([out, out], tmp_path / "merged", prefixes=["a", "b"])
+    with pytest.raises(ManifestError, match=message):
+        resplit(out, tmp_path / "split")
+    report = verify(out, jobs=1)
+    assert "the field 'edges' is not checked, because no installed package knows it" in report.notes
+    assert open_dataset(out)[0].mask.shape == (48, 48)
+
+
+def test_two_packages_with_one_name_are_warned_about_once(
+    tmp_path: Path, toy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "other" / "other_fgbg-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: other-fgbg\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[fgbg_data.formats]\nlines = nowhere:Nothing\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "other")])
+    with pytest.warns(
+        UserWarning, match="toy-fgbg and the package other-fgbg both have an entry point 'lines'"
+    ) as seen:
+        suffixes = {load_format("lines").suffix for _ in range(2)}
+    assert suffixes == {".lines"}
+    assert len(seen) == 1
 
 
 def test_without_the_package_its_names_are_unknown(pictures: Path, tmp_path: Path) -> None:
