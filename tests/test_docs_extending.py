@@ -46,6 +46,8 @@ def test_the_commands_build_verify_and_convert_with_the_new_names(home: Path) ->
     code = f"from fgbg_data import open_dataset\nfor name in ('tar', 'zip'): {read}"
     tar, archive = run([sys.executable, "-c", code], home).split()
     assert tar == archive
+    code = "from fgbg_data import open_dataset\nprint(open_dataset('shards', format='zip')[0].edges.shape)"
+    assert run([sys.executable, "-c", code], home) == "(48, 48)\n"
 
 
 def test_a_field_of_the_package_is_read_from_a_tar(home: Path, dataset: Path) -> None:

@@ -1,9 +1,10 @@
-"""Contract suites for people who add a shard format or a depth estimator (extra `testing`).
+"""Contract suites for people who add a shard format, a depth estimator or a field (extra `testing`).
 
 In: your implementation, given to a subclass of a suite. Out: tests that it must pass.
 """
 
 from fgbg_data.testing.estimators import EstimatorContract
+from fgbg_data.testing.fields import FieldContract
 from fgbg_data.testing.shards import ShardContract
 
-__all__ = ["EstimatorContract", "ShardContract"]
+__all__ = ["EstimatorContract", "FieldContract", "ShardContract"]
