@@ -86,7 +86,8 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     cls=Command,
     aliases=JOBS_ALIAS,
     sections={
-        "Splits": ("val", "test", "holdout", "seed"),
+        "Splits": ("val", "test", "holdout", "seed", "keep_splits"),
+        "Samples": ("only_keys", "without_keys"),
         "How it runs": ("out", "shard_size", "jobs", "check"),
     },
     short_help="Split a dataset again into train, val and test, by source.",
@@ -102,23 +103,40 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
 )
 @click.option("--seed", default=0, help="Hold other sources out.  [0]")
+@click.option("--keep-splits", is_flag=True, help="Leave every sample in its split.")
+@click.option(
+    "--only-keys", type=click.Path(path_type=Path), help="Take only samples whose keys are in this file, one a line."
+)
+@click.option(
+    "--without-keys", type=click.Path(path_type=Path), help="Take all samples but those whose keys are in this file."
+)
 @click.option("--shard-size", default=1000, help="Put this many samples in a shard.  [1000]")
 @JOBS
 @CHECK
 @user_errors
-def split(shards: str, out: Path, **options: Any) -> None:
+def split(shards: str, out: Path, only_keys: Path | None, without_keys: Path | None, **options: Any) -> None:
     """Split a dataset again into train, val and test, by source. Files and pixels stay as they are.
+
+    It also makes a dataset of chosen samples: the page of `fgbg-data view` saves the keys of marked ones.
 
     Samples that join a held-out source with a source of another split are in no split, and their number is shown. The
     same command resumes a run that was stopped.
 
     \b
       fgbg-data split shards/ --val 0.2 --holdout foreground --out resplit/
+      fgbg-data split shards/ --only-keys keys.txt --keep-splits --out marked/
     """
     from fgbg_data import resplit
+    from fgbg_data.deriving.key_choice import read_keys
+
+    chosen: dict[str, Any] = {
+        name: read_keys(path)
+        for name, path in (("only_keys", only_keys), ("without_keys", without_keys))
+        if path is not None
+    }
 
     with resumable(out):
-        manifest = resplit(shards, out, progress=True, **options)
+        manifest = resplit(shards, out, progress=True, **chosen, **options)
     print_made(out, manifest)
 
 

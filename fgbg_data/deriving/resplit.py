@@ -1,6 +1,7 @@
 """Assign the samples of a dataset to splits anew, by their sources. Files and pixels stay as they are."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from fgbg_data.dataset.manifest import Manifest, SplitInfo
 from fgbg_data.deriving.copying import CopyMaker, derived_identity
 from fgbg_data.deriving.input import InputDataset, open_input
+from fgbg_data.deriving.key_choice import KeyChoice
 from fgbg_data.deriving.shard_copier import CopyTask, InputSplit
 from fgbg_data.errors import ConfigError, ShardError, option
 from fgbg_data.key import Kind
@@ -66,14 +68,18 @@ def resplit(
     test: float = 0.1,
     holdout: Holdout = "background",
     seed: int = 0,
+    only_keys: Iterable[str] | None = None,
+    without_keys: Iterable[str] | None = None,
+    keep_splits: bool = False,
     shard_size: int = 1000,
     jobs: int = 0,
     check: bool = False,
     progress: Progress = None,
 ) -> Manifest:
-    """Write a dataset with other splits. The same call resumes a stopped one.
+    """Write a dataset with other splits, or with some of the samples. The same call resumes a stopped one.
 
         manifest = resplit("shards/", "resplit/", val=0.2, holdout="foreground")
+        manifest = resplit("shards/", "clean/", without_keys=["hall_cat_007"], keep_splits=True)
 
     Two ids of one picture count as one source, so that a merged dataset does not leak either.
 
@@ -84,6 +90,10 @@ def resplit(
         test: share of the held-out sources that go to the test splits.
         holdout: what val and test never share with train: `background`, `foreground`, `both` or `sample`.
         seed: seed of the draws.
+        only_keys: take only the samples with these keys; None takes all.
+        without_keys: take all samples but those with these keys.
+        keep_splits: leave every sample in its split; then `val`, `test`, `holdout` and `seed` have no effect, and
+            other values than the defaults are refused.
         shard_size: samples in a shard; the last one of a split may hold fewer.
         jobs: number of worker processes; 0 is one for each core.
         check: on resume, compare the sha256 of finished shards, not only their size.
@@ -93,13 +103,17 @@ def resplit(
         The manifest of the complete dataset.
 
     Raises:
-        FgbgError: the dataset cannot be read, its samples do not name their sources, or it has too few sources.
+        FgbgError: the dataset cannot be read, its samples do not name their sources, it has too few sources, or it
+            lacks a key that is listed.
     """
+    choice = KeyChoice.of(only_keys, without_keys)
     rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
     at_least("shard_size", shard_size, 1)
     dataset = open_input(path, out=Path(out))
-    table = _read_table(dataset)
-    rows = _assign(dataset, table, rule)
+    if keep_splits:
+        _refuse_rule(rule)
+    table = _read_table(dataset, choice, need_sources=not keep_splits)
+    rows = _rows_as_they_are(dataset, table) if keep_splits else _assign(dataset, table, rule)
     left_out = len(table) - sum(len(chosen) for chosen in rows.values())
     shown = reporter(progress)
     if left_out:
@@ -109,39 +123,70 @@ def resplit(
         identity=derived_identity(
             [dataset],
             "split",
-            vars(rule) | {"shard_size": shard_size, "left_out": left_out},
-            config=dataset.config.changed(val=rule.val, test=rule.test, holdout=holdout, shard_size=shard_size),
+            ({"keep_splits": True} if keep_splits else vars(rule))
+            | {"shard_size": shard_size, "left_out": left_out}
+            | (choice.recorded() if choice else {}),
+            config=dataset.config.changed(shard_size=shard_size)
+            if keep_splits
+            else dataset.config.changed(val=rule.val, test=rule.test, holdout=holdout, shard_size=shard_size),
         ),
         splits={split: _split_info(table, chosen, shard_size) for split, chosen in rows.items()},
         provenance=dataset.manifest.provenance,
         spec=dataset.spec(),
         inputs=[InputSplit(reader=reader) for reader in dataset.splits.values()],
-        tasks=_tasks(table, rows, shard_size, rule.seed),
+        tasks=_tasks(table, rows, shard_size, None if keep_splits else rule.seed),
         jobs=jobs,
         check=check,
     ).run(shown)
 
 
-def _read_table(dataset: InputDataset) -> SampleTable:
-    """Read from the meta of every sample which sources it has.
+def _refuse_rule(rule: SplitRule) -> None:
+    """Refuse options that have no effect beside `keep_splits`."""
+    for name, value in vars(rule).items():
+        if value != getattr(SplitRule, name):
+            raise ConfigError(
+                f"{option(name, value)} has no effect beside {option('keep_splits', True)}; leave one out"
+            )
+
+
+def _read_table(dataset: InputDataset, choice: KeyChoice | None, *, need_sources: bool) -> SampleTable:
+    """Read from the meta of every sample that is taken which sources it has.
 
     Raises:
-        ShardError: a meta does not name them.
+        UnknownKeyError: a listed key is not in the dataset.
+        ShardError: a meta does not name the sources, which are needed.
     """
+    keys = [key for split in dataset.splits.values() for key in split.keys()] if choice else []  # noqa: SIM118
+    taken = set(choice.rows(keys, dataset.path)) if choice else None
     table = SampleTable()
+    row = -1
     for number_of_input, split in enumerate(dataset.splits.values()):
         for number in range(len(split)):
+            row += 1
+            if taken is not None and row not in taken:
+                continue
             shard, index = split.locate(number)
             reader = split.reader(shard)
             meta: Meta = reader.read(index, "meta")
             background, foreground = meta.get("background"), meta.get("foreground")
             if not isinstance(background, str) or not isinstance(foreground, str):
-                raise ShardError("its meta does not name the sources to split by", where=reader.where(index))
+                if need_sources:
+                    raise ShardError("its meta does not name the sources to split by", where=reader.where(index))
+                background, foreground = "", ""
             table.inputs.append(number_of_input)
             table.numbers.append(number)
             table.backgrounds.append(background)
             table.foregrounds.append(foreground)
     return table
+
+
+def _rows_as_they_are(dataset: InputDataset, table: SampleTable) -> dict[str, Array]:
+    """Return split -> rows of the table that are in it now, in order; empty splits are left out."""
+    found: dict[str, list[int]] = {split: [] for split in dataset.splits}
+    names = list(found)
+    for row, number in enumerate(table.inputs):
+        found[names[number]].append(row)
+    return {split: np.array(rows) for split, rows in found.items() if rows}
 
 
 def _assign(dataset: InputDataset, table: SampleTable, rule: SplitRule) -> dict[str, Array]:
@@ -186,17 +231,17 @@ def _split_info(table: SampleTable, rows: Array, shard_size: int) -> SplitInfo:
     return SplitInfo(
         samples=len(rows),
         shards=-(-len(rows) // shard_size),
-        backgrounds=tuple(sorted({table.backgrounds[row] for row in rows})),
-        foregrounds=tuple(sorted({table.foregrounds[row] for row in rows})),
+        backgrounds=tuple(sorted({table.backgrounds[row] for row in rows} - {""})),
+        foregrounds=tuple(sorted({table.foregrounds[row] for row in rows} - {""})),
     )
 
 
-def _tasks(table: SampleTable, rows: dict[str, Array], shard_size: int, seed: int) -> list[CopyTask]:
-    """Return the shards of all splits, each of which is a fair mixture of its split."""
+def _tasks(table: SampleTable, rows: dict[str, Array], shard_size: int, seed: int | None) -> list[CopyTask]:
+    """Return the shards of all splits: each is a fair mixture of its split, or without a seed a part of it in order."""
     inputs, numbers = np.array(table.inputs), np.array(table.numbers)
     tasks = []
     for split, chosen in rows.items():
-        mixed = chosen[[permute(i, len(chosen), seed, split) for i in range(len(chosen))]]
+        mixed = chosen if seed is None else chosen[[permute(i, len(chosen), seed, split) for i in range(len(chosen))]]
         for index, start in enumerate(range(0, len(mixed), shard_size)):
             shard = mixed[start : start + shard_size]
             tasks.append(CopyTask(split, index, inputs[shard], numbers[shard]))
