@@ -126,6 +126,7 @@ def _delete_dataset(out: Path, manifest: Manifest) -> None:
             shards = [(fmt, record.with_suffix(fmt.suffix)) for fmt in formats]
             doomed += [each for fmt, shard in shards for each in fmt.files_of(shard)]
             doomed += [record, *(shard for _, shard in shards)]
+    doomed += [out / split / name for fmt in formats for name in fmt.split_files for split in manifest.splits]
     for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
         path.unlink(missing_ok=True)
     for split in manifest.splits:

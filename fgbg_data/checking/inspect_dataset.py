@@ -76,7 +76,7 @@ def inspect_folder(root: Path, manifest: Manifest, stems: Collection[str], repor
     formats = installed_formats(manifest.identity.config.format)
     in_root = OUTSIDE_SPLITS | set(manifest.splits) | NOT_DATA | {name for fmt in formats for name in fmt.root_files}
     in_split = {stem + suffix for stem in stems for suffix in (".json", *format_suffixes())}
-    in_split |= {name for fmt in formats for name in fmt.folders(manifest.fields)}
+    in_split |= {name for fmt in formats for name in (*fmt.folders(manifest.fields), *fmt.split_files)}
     for folder in [root, *(root / split for split in manifest.splits)]:
         if not folder.is_dir():
             continue

@@ -22,6 +22,8 @@ from fgbg_data.shards.spec import Index, Shapes, ShardSpec
 
 TABLE = "index.csv"
 """The table of all loose files of a dataset."""
+METADATA = "metadata.csv"
+"""The table of the loose files of a split, under the name and with the columns that `imagefolder` wants."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """A key that may become the name of a file."""
 
@@ -33,21 +35,20 @@ class FolderFormat(Format):
     is_buildable = False
     is_one_file = False
     root_files = (TABLE,)
+    split_files = (METADATA,)
 
     def open_writer(self, path: Path, spec: ShardSpec) -> "FolderWriter":
         """Open a new CSV; the pictures go into folders beside it."""
         return FolderWriter(path, spec)
 
     def finish_dataset(self, out: Path, shards: Iterable[tuple[str, str]]) -> None:
-        """Write the table of all loose files: split, key, paths from the folder of the dataset, meta in columns."""
-        with write_whole(out / TABLE) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-            writer: csv.DictWriter[str] | None = None
-            for split, name in shards:
-                for row in _flat_rows(out / split / name, split):
-                    if writer is None:
-                        writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
-                        writer.writeheader()
-                    writer.writerow(row)
+        """Write the table of all loose files, and in each split the table that Hugging Face's `imagefolder` reads."""
+        files: dict[str, list[Path]] = {}
+        for split, name in shards:
+            files.setdefault(split, []).append(out / split / name)
+        _write_table(out / TABLE, (row for split, paths in files.items() for row in _flat_rows(paths, split)))
+        for split, paths in files.items():
+            _write_table(out / split / METADATA, map(_of_imagefolder, _flat_rows(paths, split)))
 
     def read_index(
         self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
@@ -75,11 +76,21 @@ class FolderFormat(Format):
         """Return the names of the folders of pictures: one for each pixel field."""
         return list(pixel_fields(fields))
 
+    def data_files(self, split: str, fields: Iterable[str]) -> list[str]:
+        """Name the pictures and their table, so that `load_dataset` finds an `imagefolder`."""
+        return [f"{split}/{METADATA}", *(f"{split}/{name}/*" for name in pixel_fields(fields))]
+
+    def sample_file(self, field: str, suffix: str) -> str:
+        """Return the file of a field, or the table that holds it."""
+        return f"SPLIT/{file_name(field, 'KEY', suffix)}" if field != "meta" else TABLE
+
     def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
         """Show how to read the table of all files."""
         return [
             "import csv",
             'rows = list(csv.DictReader(open("index.csv", encoding="utf-8")))  # paths and meta of every sample',
+            "import datasets",
+            'dataset = datasets.load_dataset("imagefolder", data_dir=".")  # reads metadata.csv of each split',
         ]
 
 
@@ -184,20 +195,44 @@ def file_name(field: str, key: str, suffix: str) -> str:
     return f"{field}/{key}.{suffix.rpartition('.')[2]}"
 
 
-def _flat_rows(location: Location, split: str) -> Iterator[Meta]:
-    """Yield a row of the table for each sample of a shard."""
-    found = _read_index(location)
-    for index, key in enumerate(found.keys.tolist()):
-        meta = parse_meta(found.metas[index].encode(), f"{location}: {str(key, 'utf-8')}")
-        box = meta.pop("box", None)
-        if isinstance(box, list) and len(box) == 4:
-            meta |= dict(zip(("top", "left", "height", "width"), box, strict=True))
-        tight = meta.pop("bbox_xywh", None)
-        if isinstance(tight, list) and len(tight) == 4:
-            meta |= dict(zip(("bbox_x", "bbox_y", "bbox_width", "bbox_height"), tight, strict=True))
-        row: Meta = {"split": split, "key": str(key, "utf-8")}
-        row |= {field: f"{split}/{paths[index]}" for field, paths in found.paths.items()}
-        yield row | {name: value for name, value in meta.items() if name not in row}
+def _write_table(path: Path, rows: Iterable[Meta]) -> None:
+    """Write rows as a CSV, with the columns of the first row."""
+    with write_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer: csv.DictWriter[str] | None = None
+        for row in rows:
+            if writer is None:
+                writer = csv.DictWriter(stream, list(row), extrasaction="ignore", lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def _of_imagefolder(row: Meta) -> Meta:
+    """Return a row as `imagefolder` reads it: `NAME_file_name` holds a path from the folder of the split."""
+    pictures = [name for name in pixel_fields(row) if FIELDS[name].decode_file is None]
+    paths = {f"{name}_file_name": row[name].partition("/")[2] for name in pictures}
+    return paths | {name: value for name, value in row.items() if name not in (*pictures, "split")}
+
+
+def _flat_rows(paths: Iterable[Path], split: str) -> Iterator[Meta]:
+    """Yield a row of the table for each sample of some shards: split, key, paths of its files, meta in columns."""
+    for location in paths:
+        found = _read_index(location)
+        for index in range(len(found.keys)):
+            yield _flat_row(location, found, index, split)
+
+
+def _flat_row(location: Path, found: FolderIndex, index: int, split: str) -> Meta:
+    key = found.keys[index]
+    meta = parse_meta(found.metas[index].encode(), f"{location}: {str(key, 'utf-8')}")
+    box = meta.pop("box", None)
+    if isinstance(box, list) and len(box) == 4:
+        meta |= dict(zip(("top", "left", "height", "width"), box, strict=True))
+    tight = meta.pop("bbox_xywh", None)
+    if isinstance(tight, list) and len(tight) == 4:
+        meta |= dict(zip(("bbox_x", "bbox_y", "bbox_width", "bbox_height"), tight, strict=True))
+    row: Meta = {"split": split, "key": str(key, "utf-8")}
+    row |= {field: f"{split}/{paths[index]}" for field, paths in found.paths.items()}
+    return row | {name: value for name, value in meta.items() if name not in row}
 
 
 def _read_index(location: Location) -> FolderIndex:

@@ -137,7 +137,9 @@ class Format(ABC):
     is_one_file: ClassVar[bool] = True
     """Whether the file of a shard holds all of it, so that its size is the size of the shard."""
     root_files: ClassVar[tuple[str, ...]] = ()
-    """Names of the files that `finish_dataset` writes."""
+    """Names of the files that `finish_dataset` writes into the folder of the dataset."""
+    split_files: ClassVar[tuple[str, ...]] = ()
+    """Names of the files that `finish_dataset` writes into the folder of each split."""
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -229,6 +231,19 @@ class Format(ABC):
         return []
 
     # --- for people ---------------------------------------------------------------------------------------
+
+    def data_files(self, split: str, fields: Iterable[str]) -> list[str]:
+        """Return patterns of the files of a split, as the card names them for Hugging Face `datasets`."""
+        return [f"{split}/*{self.suffix}"]
+
+    def sample_file(self, field: str, suffix: str) -> str:
+        """Return what the card calls the file of a field.
+
+        Args:
+            field: name of the field.
+            suffix: suffix of its encoded file.
+        """
+        return f"KEY.{suffix}"
 
     def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
         """Return lines of Python for the card of a dataset, which show how to read it; by default with this package.

@@ -58,6 +58,10 @@ class Hdf5Format(Format):
         """Pixels are read as they are; encoded files are found by h5py more slowly than in a tar."""
         return 30 if self.holds_files(options) else 10
 
+    def sample_file(self, field: str, suffix: str) -> str:
+        """Return the dataset of HDF5 that holds a field."""
+        return f"{field}[INDEX]"
+
     def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
         """Show how h5py reads it."""
         return [

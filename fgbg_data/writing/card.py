@@ -12,6 +12,9 @@ from fgbg_data.splits import POLICIES
 from fgbg_data.text import format_bytes
 from fgbg_data.versions import rules_of
 
+_HUB_LICENCES = {"apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
+"""Licences of pictures that the Hub knows by these names."""
+
 
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset. It begins with YAML by which `load_dataset` finds the shards."""
@@ -24,11 +27,38 @@ def card(manifest: Manifest) -> str:
 def _yaml(manifest: Manifest) -> str:
     """Name the shards of the first format only, because Hugging Face `datasets` reads one format of a folder."""
     name = manifest.identity.config.format[0]
-    lines = ["---", "tags: [image, mask, depth, webdataset, fgbg]", "configs:"]
+    webdataset = ["webdataset"] if name == "tar" else []
+    tasks = ["image-segmentation", *(["depth-estimation"] if "depth" in manifest.fields else [])]
+    lines = ["---", f"license: {_hub_licence(manifest)}", f"task_categories: [{', '.join(tasks)}]"]
+    lines += [f"size_categories: [{_hub_size(manifest.samples)}]"]
+    lines += [f"tags: [{', '.join(['image', 'mask', 'depth', *webdataset, 'fgbg'])}]", "configs:"]
     lines += [f"- config_name: {name}", "  data_files:"]
     for split in manifest.splits:
-        lines += [f"  - split: {split}", f"    path: {split}/*{load_format(name).suffix}"]
+        lines += [f"  - split: {split}", "    path:"]
+        lines += [f"    - {pattern}" for pattern in load_format(name).data_files(split, manifest.known_fields)]
     return "\n".join([*lines, "---"])
+
+
+def _hub_licence(manifest: Manifest) -> str:
+    """Return the licence of the sources as the Hub spells it, if all have one that the Hub knows."""
+    total = sum(len(manifest.identity.sources.of(kind)) for kind in KINDS)
+    found = {entry.get("licence", "").lower().replace(" ", "-") for entry in manifest.provenance.values()}
+    if len(manifest.provenance) < total or "" in found:
+        return "unknown"
+    return found.pop() if len(found) == 1 and found <= _HUB_LICENCES else "other"
+
+
+def _hub_size(samples: int) -> str:
+    """Return the size of a dataset in the words of the Hub.
+
+    >>> _hub_size(180), _hub_size(1000), _hub_size(25_000_000)
+    ('n<1K', '1K<n<10K', '10M<n<100M')
+    """
+    steps = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"]
+    above = min(len(str(samples)) - 3, len(steps)) if samples >= 1000 else 0
+    if above == 0:
+        return "n<1K"
+    return f"{steps[above - 1]}<n<{steps[above]}" if above < len(steps) else "n>1B"
 
 
 def _heading(manifest: Manifest) -> str:
@@ -56,10 +86,13 @@ def _history(manifest: Manifest) -> str:
 
 
 def _fields_table(manifest: Manifest) -> str:
-    lines = ["| field | file in a tar | type | shape | what |", "|---|---|---|---|---|"]
+    names = manifest.identity.config.format
+    lines = [f"| field | {' | '.join(f'in {name}' for name in names)} | type | shape | what |"]
+    lines += ["|" + "---|" * (4 + len(names))]
     for name, field in manifest.fields.items():
         shape = " x ".join(str(side) for side in field.shape) or "-"
-        lines.append(f"| {name} | `KEY.{field.suffix}` | {field.dtype} | {shape} | {FIELDS[name].meaning} |")
+        files = " | ".join(f"`{load_format(each).sample_file(name, field.suffix)}`" for each in names)
+        lines.append(f"| {name} | {files} | {field.dtype} | {shape} | {FIELDS[name].meaning} |")
     return "\n".join(lines)
 
 

@@ -137,6 +137,37 @@ def test_index_csv_names_every_loose_file(tars: Path, tmp_path: Path) -> None:
     assert {"background", "foreground", "mask_area_px", "top", "height"} <= rows[0].keys()
 
 
+def test_hugging_face_reads_loose_files_as_pictures(
+    tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    convert(tars, tmp_path / "files", format="folder")
+    assert verify(tmp_path / "files").ok
+    expected = {split: open_dataset(tars, split, depth_as="codes") for split in SPLITS}
+    by_card = datasets.load_dataset(str(tmp_path / "files"), cache_dir=str(tmp_path / "one"))
+    by_name = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "files"), cache_dir=str(tmp_path / "two"))
+    for found in (by_card, by_name):
+        for name, split in zip(SPLITS, ("train", "validation" if found is by_name else "val", "test"), strict=True):
+            assert [row["key"] for row in found[split]] == expected[name].keys()
+        row, sample = found["train"][0], expected["train"][0]
+        np.testing.assert_array_equal(np.asarray(row["mask"]), sample.mask)
+        np.testing.assert_array_equal(np.asarray(row["depth"]), sample.depth)
+        assert row["image"].size == sample.image.shape[1::-1]
+        assert [row[f"bbox_{name}"] for name in ("x", "y", "width", "height")] == sample.meta["bbox_xywh"]
+
+
+def test_the_card_names_files_as_each_format_has_them(tars: Path, tmp_path: Path) -> None:
+    convert(tars, tmp_path / "files", format="folder")
+    text = (tmp_path / "files" / "README.md").read_text()
+    assert "| mask | `SPLIT/mask/KEY.png` |" in text
+    assert "| meta | `index.csv` |" in text
+    convert(tars, tmp_path / "both", format="tar,hdf5")
+    text = (tmp_path / "both" / "README.md").read_text()
+    assert "| field | in tar | in hdf5 | type |" in text
+    assert "| mask | `KEY.mask.png` | `mask[INDEX]` |" in text
+    assert "task_categories: [image-segmentation, depth-estimation]\nsize_categories: [n<1K]" in text
+
+
 def test_a_converted_dataset_is_complete_and_knows_its_history(tars: Path, tmp_path: Path) -> None:
     manifest = convert(tars, tmp_path / "out", format="tar,hdf5")
     report = verify(tmp_path / "out")
