@@ -19,7 +19,7 @@ PLANS = {
             decoder_lr=8e-4,
             warmup=40,
             keep_every=100,
-            mix=Mix(raycast=0.06, pairs=0.2, labels=0.44, pasted=0.5),
+            mix=Mix(raycast=0.08, pairs=0.14, labels=0.46, pasted=0.6),
             outline_weight=2.0,
         ),
     )
