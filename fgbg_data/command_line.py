@@ -10,6 +10,8 @@ import click
 
 from fgbg_data.errors import FgbgError, FgbgWarning
 from fgbg_data.options import nearest
+from fgbg_data.runtime.signals import signals_as_ctrl_c
+from fgbg_data.runtime.streams import discard_output, open_closed_streams, show_any_name
 
 
 class Choice(click.Choice[str]):
@@ -27,6 +29,9 @@ class Group(click.Group):
         """Run a command; see `click.Command.main`."""
         if not standalone_mode:
             return self._main(*args, **named)
+        open_closed_streams()
+        show_any_name()
+        signals_as_ctrl_c()
         try:
             status = self._main(*args, **named)
         except click.exceptions.NoArgsIsHelpError as error:
@@ -37,7 +42,7 @@ class Group(click.Group):
             command = context.command_path if context else self.name
             click.echo(f"{command}: {error.format_message().rstrip('.')}; see {command} --help", err=True)
             status = error.exit_code
-        except click.Abort:
+        except click.Abort:  # Ctrl-C, SIGTERM or SIGHUP
             status = 130
         sys.exit(status if isinstance(status, int) else 0)
 
@@ -111,10 +116,21 @@ def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., An
             with warnings.catch_warnings():
                 warnings.showwarning = show_warning
                 try:
-                    return command(*args, **kwargs)
+                    result = command(*args, **kwargs)
+                    sys.stdout.flush()
+                    return result
                 except FgbgError as error:
-                    click.echo(f"{program}: {error.for_command_line()}", err=True)
-                    sys.exit(2)
+                    problem = error.for_command_line()
+                except BrokenPipeError:  # whoever read the output, such as `head`, has enough
+                    discard_output()
+                    sys.exit(0)
+                except MemoryError:
+                    problem = "memory ran out"
+                except OSError as error:
+                    where = f"{error.filename}: " if error.filename is not None else ""
+                    problem = f"{where}{error.strerror or error}"
+                click.echo(f"{program}: {problem}", err=True)
+                sys.exit(2)
 
         return run
 

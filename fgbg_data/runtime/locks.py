@@ -26,6 +26,8 @@ BEAT_S = 1.0
 """Seconds between two counts where the file system has no locks."""
 STALE_S = 10.0
 """Seconds without a new count after which a lock is taken over."""
+HOLDER_BYTES = 200
+"""Length of what a holder writes, so that one text overwrites another in one call."""
 _HELD = {errno.EWOULDBLOCK, errno.EACCES}
 
 
@@ -166,11 +168,12 @@ def _beating(path: Path, descriptor: int) -> Iterator[None]:
 
     def beat() -> None:
         count = 0
-        while not stop.wait(BEAT_S if count else 0):
+        while not stop.wait(BEAT_S):
             count += 1
             with contextlib.suppress(OSError):
                 _write(descriptor, _holder(count))
 
+    _write(descriptor, _holder(0))
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
@@ -182,14 +185,15 @@ def _beating(path: Path, descriptor: int) -> Iterator[None]:
 
 
 def _holder(count: int) -> str:
-    return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "count": count}) + "\n"
+    text = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "count": count})
+    return f"{text:<{HOLDER_BYTES - 1}}\n"
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write the whole text of a lock file, if it can be written."""
+    """Write the text of a lock file, if it can be written, so that a reader never finds the file empty meanwhile."""
     with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
+        os.ftruncate(descriptor, len(text.encode()))
 
 
 def _content(path: Path) -> str:

@@ -30,3 +30,11 @@ def show_any_name() -> None:
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a stream of someone else, or closed
             if stream.errors == "strict":
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def discard_output() -> None:
+    """Let standard output go nowhere, because whoever read it has ended."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)

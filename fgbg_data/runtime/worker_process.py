@@ -1,4 +1,4 @@
-"""The life of a worker process: it leaves Ctrl-C to its parent, and it ends when its parent ends."""
+"""The life of a worker process: it leaves signals to its parent, and it ends when its parent ends."""
 
 import gc
 import os
@@ -59,7 +59,8 @@ def serve(descriptor: int) -> None:
     Args:
         descriptor: number of the socket to the parent.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the parent answers them, and ends its workers
+        signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):  # both are a pipe to the parent
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     connection: Connection[Any, Any] = Connection(descriptor)

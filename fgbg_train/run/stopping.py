@@ -4,11 +4,11 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignal:
-    """Notices Ctrl-C and SIGTERM while its context is open, unless they are ignored. A second Ctrl-C stops at once.
+    """Notices Ctrl-C, SIGTERM and SIGHUP while its context is open, unless they are ignored. The second stops at once.
 
     Outside the main thread, where signals cannot be caught, it notices nothing.
     """
