@@ -17,7 +17,10 @@ from fgbg_data import BuildConfig, build
 from fgbg_data.errors import BuildError
 from fgbg_data.runtime.parallel import in_parallel, map_with_progress
 
-SMALL = [*["--samples", "12", "--size", "32", "--depth", "none", "--shard-size", "4"], *["--val", "0", "--test", "0", "-j", "2"]]
+SMALL = [
+    *["--samples", "12", "--size", "32", "--depth", "none", "--shard-size", "4"],
+    *["--val", "0", "--test", "0", "-j", "2"],
+]
 
 
 def command(pictures: Path, out: Path, *others: str) -> list[str]:
