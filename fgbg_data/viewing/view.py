@@ -138,10 +138,10 @@ def application(gallery: Gallery, host: str = HOST) -> "Starlette":
         routes=[
             Route("/", page),
             Route("/samples", samples),
-            Route("/picture/{layer}/{key}", picture),
-            Route("/source/{kind}/{id}", source),
+            Route("/picture/{layer}/{key:path}", picture),
+            Route("/source/{kind}/{id:path}", source),
             Route("/measure/{name}", measure),
-            Route("/details/{key}", details),
+            Route("/details/{key:path}", details),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_trusted(host), www_redirect=False)],
         exception_handlers={FgbgError: refuse},

@@ -1,6 +1,8 @@
 """The page of `fgbg-data view`: what it serves and what it refuses, and what a person does with it in Chromium."""
 
+import contextlib
 import errno
+import io
 import json
 import re
 import shutil
@@ -9,8 +11,10 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +25,7 @@ import pytest
 from click.testing import CliRunner
 
 from fgbg_data.cli import main
+from fgbg_data.codecs.pictures import encode_image
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.errors import ConfigError, FgbgError
@@ -34,9 +39,9 @@ pytest.importorskip("starlette", reason="starlette is not installed (extra view)
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
 
 
-@pytest.fixture(scope="module")
-def url(dataset: Path) -> Iterator[str]:
-    """Address of the page, served by the command in a process of its own."""
+@contextlib.contextmanager
+def served(dataset: Path) -> Iterator[str]:
+    """Serve the page by the command in a process of its own, and yield its address."""
     command = [sys.executable, "-u", "-m", "fgbg_data.cli", "view", str(dataset), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
@@ -47,6 +52,13 @@ def url(dataset: Path) -> Iterator[str]:
     yield found[0]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def url(dataset: Path) -> Iterator[str]:
+    """Address of the page."""
+    with served(dataset) as address:
+        yield address
 
 
 def get(url: str, **headers: str) -> tuple[int, bytes]:
@@ -522,6 +534,34 @@ def test_a_sample_is_described_in_words(url: str, browser: Any, dataset: Path) -
     assert rows["background"] == f"{sample.meta['background']} ({sample.meta['background']}.jpg)"
     assert rows["mirrored"] == ("yes" if sample.meta["mirrored"] else "no")
     assert not {"attempt", "place", "position", "key"} & set(rows)
+
+
+def test_samples_of_other_programs_with_any_keys_and_meta_are_shown(browser: Any, tmp_path: Path) -> None:
+    keys = ["sub/dir/0001", '\u00fc n#%?&"<b>', "room_cat_001", "a,b"]
+    meta = (
+        '{"scale": NaN, "box": [1, "x"], "attempt": null, "mask_area_px": "q", "mirrored": [1], "\\ud800": "\\ud800"}'
+    )
+    image = encode_image(np.zeros((9, 9, 3), np.uint8), "png", 0)
+    (tmp_path / "train").mkdir()
+    with tarfile.open(tmp_path / "train" / "x-000000.tar", "w") as tar:
+        for key in keys:
+            for suffix, data in (("png", image), ("json", meta.encode())):
+                member = tarfile.TarInfo(f"{key}.{suffix}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    with served(tmp_path) as address:
+        for key in keys:
+            quoted = urllib.parse.quote(key, safe="")
+            assert json.loads(get(f"{address}details/{quoted}")[1])["meta"]["scale"] == "nan"
+            assert get(f"{address}picture/image/{quoted}")[0] == 200
+        assert np.isnan(np.frombuffer(get(f"{address}measure/scale?count=4")[1], "<f4")).all()
+    page = export_page(tmp_path, tmp_path / "page.html").as_uri()
+    for key in keys:
+        open_page(browser, f"{page}#key={urllib.parse.quote(key)}")
+        wait(lambda: run(browser, "return $('#meta').rows.length"))
+        assert run(browser, "return $('#detail-key').textContent") == key
+        rows = dict(run(browser, "return [...$('#meta').rows].map(row => [...row.cells].map(c => c.textContent))"))
+        assert (rows["box"], rows["attempt"], rows["mask area px"]) == ('[1,"x"]', "null", "q")
 
 
 # --- source pictures --------------------------------------------------------------------------------------

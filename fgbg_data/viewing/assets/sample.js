@@ -35,7 +35,7 @@ async function open_() {
     row.append(head, cell);
     return row;
   }));
-  const box = boxElement.style, [top, left, height, width] = Array.isArray(meta.box) ? meta.box : [0, 0, 0, 0];
+  const box = boxElement.style, [top, left, height, width] = Array.isArray(meta.box) && meta.box.length === 4 ? meta.box : [0, 0, 0, 0];
   box.top = 100 * top / header.height + "%"; box.left = 100 * left / header.width + "%";
   box.height = 100 * height / header.height + "%"; box.width = 100 * width / header.width + "%";
 }
@@ -43,31 +43,42 @@ const boxElement = $("box");
 
 // Rows of the table beside a sample: what its meta says, in words.
 function describe({ meta = {}, sources = {}, split, shard, index }) {
-  const rows = [], rest = { ...meta }, take = name => { const value = rest[name]; delete rest[name]; return value; };
-  take("key");
+  const rows = [], rest = { ...meta };
+  // The value of a name, if it is of the type that this program writes; others are shown as they are, at the end.
+  const take = (name, type) => {
+    if (typeof rest[name] !== type) return undefined;
+    const value = rest[name];
+    delete rest[name];
+    return value;
+  };
+  take("key", "string");
   for (const kind of ["background", "foreground"]) {
-    const about = sources[kind] || {}, id = take(kind) ?? about.id;
-    if (id === undefined) continue;
+    const about = sources[kind] || {}, id = take(kind, "string") ?? about.id;
+    if (!id) continue;
     const more = [about.file, about.author && `by ${about.author}`, about.licence, about.problem].filter(Boolean);
     rows.push([kind, more.length ? `${id} (${more.join(", ")})` : String(id)]);
   }
-  const four = (name, label) => { if (Array.isArray(rest[name])) rows.push([label, take(name).join(", ") + " px"]); };
+  const four = (name, label) => {
+    if (Array.isArray(rest[name]) && rest[name].length === 4 && rest[name].every(part => typeof part === "number"))
+      rows.push([label, take(name, "object").join(", ") + " px"]);
+  };
   four("box", "box: top, left, height, width");
   four("bbox_xywh", "tight box: x, y, width, height");
-  const area = take("mask_area_px");
+  const area = take("mask_area_px", "number");
   if (area !== undefined) rows.push(["mask area", `${area} px (${percent(area / canvasPx)} of the image)`]);
-  const scale = take("scale");
+  const scale = take("scale", "number");
   if (scale !== undefined) rows.push(["scale", `${scale} (share of the image that the box spans)`]);
-  const mirrored = take("mirrored");
+  const mirrored = take("mirrored", "boolean");
   if (mirrored !== undefined) rows.push(["mirrored", mirrored ? "yes" : "no"]);
-  const position = take("position"), attempt = take("attempt");
+  const position = take("position", "number"), attempt = take("attempt", "number");
   if (position !== undefined) rows.push(["placement", `number ${position} of this foreground on this background`]);
   if (attempt) rows.push(["drawn again", `${attempt} times, because earlier places did not fit`]);
-  const bits = take("depth_bits");
+  const bits = take("depth_bits", "number");
   if (bits !== undefined) rows.push(["depth is stored in", `${bits} bits`]);
   for (const layer of DEPTHS) {
-    const low = take(layer + "_min"), high = take(layer + "_max");
-    if (typeof low === "number" && typeof high === "number") rows.push([
+    if (typeof rest[layer + "_min"] !== "number" || typeof rest[layer + "_max"] !== "number") continue;
+    const low = take(layer + "_min", "number"), high = take(layer + "_max", "number");
+    rows.push([
       layer === "depth" ? "depth, as estimated" : "composed depth", `${low.toFixed(2)} to ${high.toFixed(2)} (no unit, larger is nearer)`]);
   }
   for (const [name, value] of Object.entries(rest))
