@@ -138,6 +138,9 @@ class BuildConfig:
     """Share of the sources that `holdout` names whose samples go to test."""
     holdout: Holdout = "background"
     """Kind of sources that val and test never share with train. With `sample`, splits share all their sources."""
+    group_similar: bool = False
+    """Let pictures that look alike (resized, compressed again or flipped) count as one source: no holdout tears them
+    apart. Copies, and the groups of `sources.csv`, are never torn apart."""
     jobs: int = 0
     """Number of worker processes. 0 starts one for each core."""
     check: bool = False
@@ -284,6 +287,8 @@ class BuildConfig:
         if self.depth_mode == "infer":  # these options have no effect then, and old fingerprints stay valid
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
+        if not self.group_similar:
+            del values["group_similar"]
         if self.scale_range:
             values["scale"] = "{}:{}".format(*self.scale_range)
         if self.image_format == "png":

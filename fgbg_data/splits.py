@@ -161,12 +161,40 @@ def permute(index: int, n: int, seed: int, name: str) -> int:
             return index
 
 
+def join_units(marks: Sequence[Sequence[str]]) -> list[int]:
+    """Return for each source the number of the first source of its unit. No holdout tears a unit apart.
+
+    Sources that share a mark are one unit, and so are those that other sources join.
+
+    Args:
+        marks: of each source what it shares with others: the digest of its file, and the group that it belongs to.
+
+    >>> join_units([["a"], ["b"], ["a", "room"], ["c"], ["room"]])
+    [0, 1, 0, 3, 0]
+    """
+    first = list(range(len(marks)))
+
+    def root(number: int) -> int:
+        while first[number] != number:
+            first[number] = first[first[number]]
+            number = first[number]
+        return number
+
+    owner: dict[str, int] = {}
+    for number, names in enumerate(marks):
+        for name in names:
+            one, other = sorted((root(owner.setdefault(name, number)), root(number)))
+            first[other] = one
+    return [root(number) for number in range(len(marks))]
+
+
 def plan_splits(
     backgrounds: Sequence[str],
     foregrounds: Sequence[str],
     per_pair: int,
     options: SplitOptions,
     samples: int | None = None,
+    units: Mapping[Kind, Sequence[int]] | None = None,
 ) -> list[Split]:
     """Return the splits of a plan; splits without samples are left out.
 
@@ -176,6 +204,7 @@ def plan_splits(
         per_pair: samples of one foreground on one background.
         options: how sources are shared out.
         samples: total over all splits; None takes all.
+        units: of each kind the units of its sources, as `join_units` returns them; without it each is one.
 
     Raises:
         ConfigError: there are too few sources or samples for the splits.
@@ -187,7 +216,9 @@ def plan_splits(
         starts = {name: sum(list(counts.values())[:i]) for i, name in enumerate(counts)}
         taken = share_out(samples, counts)
         return [Split(name, every_bg, every_fg, total, starts[name], taken[name]) for name in counts if taken[name]]
-    bg, fg = divide_sources("background", backgrounds, options), divide_sources("foreground", foregrounds, options)
+    units = units or {}
+    bg = divide_sources("background", backgrounds, options, units.get("background"))
+    fg = divide_sources("foreground", foregrounds, options, units.get("foreground"))
     products = {
         name: (bg[product.background], fg[product.foreground])
         for name, product in POLICIES[options.holdout].products.items()
@@ -197,17 +228,20 @@ def plan_splits(
     return [Split(name, b, f, counts[name], 0, taken[name]) for name, (b, f) in products.items() if taken[name]]
 
 
-def divide_sources(kind: Kind, ids: Sequence[str], options: SplitOptions) -> dict[Share, tuple[int, ...]]:
+def divide_sources(
+    kind: Kind, ids: Sequence[str], options: SplitOptions, units: Sequence[int] | None = None
+) -> dict[Share, tuple[int, ...]]:
     """Divide sources into the shares of train, val and test.
 
-    Sources are ranked by a draw of their id, so that adding a source moves few others. A kind that is not held out
-    is in the share of train as a whole. With the holdout `both` there is one val, of new backgrounds, so foregrounds
-    are divided into train and test only.
+    Units of sources are ranked by a draw of their first id, so that adding a source moves few others. A kind that is
+    not held out is in the share of train as a whole. With the holdout `both` there is one val, of new backgrounds, so
+    foregrounds are divided into train and test only.
 
     Args:
         kind: the kind of the sources.
         ids: their ids.
         options: how they are shared out.
+        units: of each source the number of the first source of its unit; without it each source is a unit.
 
     Returns:
         Share -> sorted numbers of sources in `ids`. Val and test get at least one each if their share is above 0.
@@ -216,24 +250,27 @@ def divide_sources(kind: Kind, ids: Sequence[str], options: SplitOptions) -> dic
         ConfigError: there are too few sources.
     """
     shares = POLICIES[options.holdout].shares(kind)
-    num_val = math.ceil(options.val * len(ids)) if "val" in shares else 0
-    num_test = math.ceil(options.test * len(ids)) if "test" in shares else 0
+    units = range(len(ids)) if units is None else units
+    firsts = sorted(set(units))
+    num_val = math.ceil(options.val * len(firsts)) if "val" in shares else 0
+    num_test = math.ceil(options.test * len(firsts)) if "test" in shares else 0
     if shares == {"train"}:
         return {"train": tuple(range(len(ids))), "val": (), "test": ()}
-    if num_val + num_test >= len(ids):
+    if num_val + num_test >= len(firsts):
+        there = "" if len(firsts) == len(ids) else f", which are {len(firsts)} without copies and within groups"
         needed = (num_val > 0) + (num_test > 0) + 1
         raise ConfigError(
             f"{option('holdout', options.holdout)} with {option('val', options.val)} and "
-            f"{option('test', options.test)} needs more {kind}s than the {len(ids)} there are (at least {needed}). "
+            f"{option('test', options.test)} needs more {kind}s than the {len(ids)} there are{there} (at least "
+            f"{needed}). "
             f"Add {kind}s, set {option('val', 0)} or {option('test', 0)}, or use {option('holdout', 'sample')}, "
             "which leaks sources between the splits"
         )
-    ranked = sorted(range(len(ids)), key=lambda i: (draw(options.seed, ids[i], "split", 2**64), i))
-    return {
-        "train": tuple(sorted(ranked[num_val + num_test :])),
-        "val": tuple(sorted(ranked[num_test : num_test + num_val])),
-        "test": tuple(sorted(ranked[:num_test])),
-    }
+    ranked = sorted(firsts, key=lambda i: (draw(options.seed, ids[i], "split", 2**64), i))
+    share_of: dict[int, Share] = dict.fromkeys(ranked, "train")
+    share_of |= dict.fromkeys(ranked[:num_test], "test")
+    share_of |= dict.fromkeys(ranked[num_test : num_test + num_val], "val")
+    return {share: tuple(i for i, unit in enumerate(units) if share_of[unit] == share) for share in SHARES}
 
 
 def divide_samples(total: int, options: SplitOptions) -> dict[str, int]:

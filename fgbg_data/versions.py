@@ -21,7 +21,10 @@ class FormatRules:
     id_length: int
     """Longest id of a source, in characters."""
     visible_alpha: int
-    """Least alpha, of 255, that belongs to a cut-out: what is fainter does not decide its box."""
+    """Least alpha, of 255, that belongs to a cut-out: what is fainter does not decide its box, nor do specks. With 1
+    the box holds every pixel that is not clear."""
+    true_colours: bool
+    """Whether sources are converted to sRGB by their colour profiles, and grey TIFFs read by what their tags say."""
     tight_box: bool
     """Whether meta holds `bbox_xywh`, the smallest box around the mask."""
     fixed_length_text: bool
@@ -29,9 +32,15 @@ class FormatRules:
 
 
 RULES: dict[int, FormatRules] = {
-    1: FormatRules(digest="blake2b", id_length=40, visible_alpha=1, tight_box=False, fixed_length_text=False),
-    2: FormatRules(digest="blake2b", id_length=40, visible_alpha=1, tight_box=False, fixed_length_text=False),
-    3: FormatRules(digest="xxh3_128", id_length=32, visible_alpha=8, tight_box=True, fixed_length_text=True),
+    1: FormatRules(
+        digest="blake2b", id_length=40, visible_alpha=1, true_colours=False, tight_box=False, fixed_length_text=False
+    ),
+    2: FormatRules(
+        digest="blake2b", id_length=40, visible_alpha=1, true_colours=False, tight_box=False, fixed_length_text=False
+    ),
+    3: FormatRules(
+        digest="xxh3_128", id_length=32, visible_alpha=8, true_colours=True, tight_box=True, fixed_length_text=True
+    ),
 }
 """Version -> its rules, of the versions that can be read.
 

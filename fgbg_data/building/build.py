@@ -69,6 +69,8 @@ class BuildMaker(DatasetMaker[ShardRange]):
     def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> Iterator[BuildWork]:
         """Yield what workers need to know. Depth of the sources is estimated first, if depth is composed."""
         prepared, config = self.prepared, self.prepared.config
+        for note in prepared.notes:
+            shown.message(note)
         work = replace(prepared.work, tally=tally)
         with contextlib.ExitStack() as stack:
             estimator, access = prepared.estimator, prepared.work.estimator

@@ -56,6 +56,8 @@ class BuildPlan:
     """Calls of the depth estimator."""
     estimator_batch: int
     """Pictures in each of these calls."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the sources and splits, one sentence each."""
 
     def __repr__(self) -> str:
         splits = ", ".join(f"{name} {split.samples:,}" for name, split in self.splits.items())
@@ -97,6 +99,7 @@ class BuildPlan:
         lines += filter(None, (load_format(name).advice(options) for name in config.format))
         if self.finished_shards:
             lines.append(f"{self.finished_shards} of {self.shards} shards are finished already")
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 
@@ -145,4 +148,5 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         jobs=num_jobs(config.jobs, len(maker.tasks)),
         estimator_calls=estimator_calls(prepared),
         estimator_batch=work.batch_size,
+        notes=prepared.notes,
     )

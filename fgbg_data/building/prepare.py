@@ -2,11 +2,15 @@
 
 import itertools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fgbg_data.building.estimating import EstimatorAccess
+from fgbg_data.building.source_notes import notes_of, notes_of_folders, notes_of_shares
 from fgbg_data.building.worker import BuildWork
+from fgbg_data.compositing.groups import group_similar
 from fgbg_data.compositing.plan import Plan
+from fgbg_data.compositing.similar import similar_pairs
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
@@ -19,6 +23,7 @@ from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import check_estimator, load_estimator
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, StorageError, option
 from fgbg_data.key import Kind, SampleKey, max_key_bytes
+from fgbg_data.pictures import FoundPictures
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.versions import FORMAT_VERSION
@@ -34,6 +39,8 @@ class PreparedBuild:
     """The manifest as it is written first, incomplete."""
     estimator: DepthEstimator | None
     """The estimator, loaded; None without depth."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about the sources and splits, one sentence each."""
 
     @property
     def config(self) -> BuildConfig:
@@ -52,10 +59,19 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     Raises:
         FgbgError: options, sources or estimator cannot work.
     """
-    _check_folders(config)
+    folders = _check_folders(config)
     if config.depth != "none":
         check_estimator(config.depth)
-    backgrounds, foregrounds, skipped = _scan_sources(config, reporter(progress))
+    shown = reporter(progress)
+    backgrounds, foregrounds, skipped = _scan_sources(config, shown)
+    with activity(shown, "looking for near copies", None, "pictures"):
+        similar: dict[Kind, list[tuple[int, int]]] = {
+            "background": similar_pairs([source.look for source in backgrounds if source.look]),
+            "foreground": similar_pairs([source.look for source in foregrounds if source.look]),
+        }
+    if config.group_similar:
+        backgrounds = group_similar(backgrounds, similar["background"])
+        foregrounds = group_similar(foregrounds, similar["foreground"])
     estimator, access = None, None
     if config.depth != "none":
         estimator = load_estimator(config.depth, config.device, config.estimator_batch)
@@ -82,6 +98,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         estimator=access,
     )
     _check_keys(work)
+    notes = notes_of(config, backgrounds, foregrounds, similar)
     manifest = Manifest.begin(
         identity,
         fields=declared_fields(work.spec(0)),
@@ -101,7 +118,9 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
             if source.provenance
         },
     )
-    return PreparedBuild(work, manifest, estimator)
+    manifest = replace(manifest, notes=notes)
+    notes += notes_of_shares(config, backgrounds, foregrounds, list(work.plan.splits.values()))
+    return PreparedBuild(work, manifest, estimator, (*notes_of_folders(folders), *notes))
 
 
 def _estimator_identity(estimator: DepthEstimator) -> EstimatorIdentity:
@@ -111,8 +130,12 @@ def _estimator_identity(estimator: DepthEstimator) -> EstimatorIdentity:
         raise EstimatorError(f"its identity cannot be recorded ({error})", estimator.name) from error
 
 
-def _check_folders(config: BuildConfig) -> None:
-    """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made."""
+def _check_folders(config: BuildConfig) -> dict[Path, FoundPictures]:
+    """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made.
+
+    Returns:
+        Source folder -> what it holds.
+    """
     out = config.out.resolve()
     if config.bg.resolve() == config.fg.resolve():
         raise ConfigError(
@@ -130,26 +153,29 @@ def _check_folders(config: BuildConfig) -> None:
             raise ConfigError(
                 f"{option(name, folder)}: lies inside {option('out', config.out)}. Choose another {option('out')}"
             )
-    find_pictures(config.bg, "background")
-    find_pictures(config.fg, "foreground")
+    kinds: tuple[tuple[Path, Kind], ...] = ((config.bg, "background"), (config.fg, "foreground"))
+    found = {folder: find_pictures(folder, kind) for folder, kind in kinds}
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir():
         file = "is a file" if there == out else f"{there} is a file"
         raise StorageError(f"{option('out', config.out)}: {file}. Choose another folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise StorageError(f"{option('out', config.out)}: no permission to write in {there}. Choose another folder")
+    return found
 
 
 def _check_keys(work: BuildWork) -> None:
-    """Refuse sources whose names make keys that a tar cannot hold together with the suffixes of the fields."""
+    """Refuse keys that a tar cannot hold together with the suffixes of the fields.
+
+    Ids are short enough for the fields of this package and 99,999 positions; other fields may have longer suffixes.
+    """
     background, foreground = (max((s.id for s in found), key=len) for found in (work.backgrounds, work.foregrounds))
     key = str(SampleKey(background, foreground, work.config.positions - 1, mirrored=True))
     suffixes = work.spec(0).suffixes.values()
     if len(key) > max_key_bytes(suffixes):
         raise ConfigError(
             f"{key}: too long a key with the suffix {max(suffixes, key=len)}; expected at most "
-            f"{max_key_bytes(suffixes)} characters. Rename the longest pictures, or leave out "
-            f"{option('depth_mode', 'both')}"
+            f"{max_key_bytes(suffixes)} characters. Use fewer {option('positions')}, or a field with a shorter suffix"
         )
 
 

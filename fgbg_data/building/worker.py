@@ -22,6 +22,7 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import ConfigError, EstimatorError, PlacementError, option
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
+from fgbg_data.key import KINDS
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards import ShardSpec, load_format
@@ -75,6 +76,11 @@ class BuildWork:
             self.config,
             {source.id: source.file for source in self.backgrounds},
             {source.id: source.file for source in self.foregrounds},
+            digests={
+                (kind, source.id): source.sha256
+                for kind, found in zip(KINDS, (self.backgrounds, self.foregrounds), strict=True)
+                for source in found
+            },
         )
 
     def spec(self, samples: int) -> ShardSpec:

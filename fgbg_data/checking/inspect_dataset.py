@@ -53,15 +53,31 @@ def inspect_manifest(manifest: Manifest, sums: Sums, report: VerifyReport) -> No
 
 
 def inspect_holdout(manifest: Manifest, report: VerifyReport) -> None:
-    """Check that no split shares the sources that it holds out with train or val."""
+    """Check that no split shares what it holds out with train or val: sources, copies of them, or their groups."""
     policy = POLICIES[manifest.identity.config.holdout]
     for base, (name, split) in itertools.product(("train", "val"), manifest.splits.items()):
         if base == name or base not in manifest.splits:
             continue
         for kind in policy.held_out(name):
-            shared = sorted(set(manifest.splits[base].of(kind)) & set(split.of(kind)))
+            there, here = manifest.splits[base].of(kind), split.of(kind)
+            shared = sorted(set(there) & set(here))
             if shared:
                 report.add(MANIFEST, f"{base} and {name} share {kind}s, which are held out: {', '.join(shared[:5])}")
+            marks = {source.id: source.marks for source in manifest.identity.sources.of(kind)}
+            owner = {mark: one for one in there for mark in marks.get(one, ())}
+            pairs = {
+                other: owner[mark]
+                for other in here
+                for mark in marks.get(other, ())
+                if mark in owner and other not in shared
+            }
+            if pairs:
+                shown = ", ".join(f"{one} and {other}" for other, one in sorted(pairs.items())[:5])
+                report.add(
+                    MANIFEST,
+                    f"{base} and {name} hold copies of one {kind} or one group of {kind}s, which are held out: {shown}"
+                    ". Split the dataset anew by fgbg-data split, or build it anew",
+                )
 
 
 def inspect_folder(root: Path, manifest: Manifest, stems: Collection[str], report: VerifyReport) -> None:

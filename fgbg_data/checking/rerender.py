@@ -101,7 +101,9 @@ class Rerenderer:
                     f"{option(name, self._folders[kind])}: none of the {len(files[kind])} {kind}s of this dataset is "
                     f"there. Are {option('bg')} and {option('fg')} swapped?"
                 )
-        self._cache = SourceCache(self.config, files["background"], files["foreground"])
+        self._cache = SourceCache(
+            self.config, files["background"], files["foreground"], version=manifest.identity.format_version
+        )
         self._source_problems: dict[tuple[str, str], str] = {}
 
     def differences(self, sample: LoadedSample) -> list[str]:

@@ -61,7 +61,7 @@ SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
-    "Splits": ("val", "test", "holdout"),
+    "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
     "How it runs": ("jobs", "check", "dry_run"),
 }
@@ -136,6 +136,10 @@ SECTIONS = {
     "--holdout",
     type=Choice(["background", "foreground", "both", "sample"]),
     help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
+)
+@_option(
+    "--group-similar/--no-group-similar",
+    help="Keep pictures that look alike (resized, compressed again, flipped) in one split, as copies always are.",
 )
 @_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
 @_option("--extra-fields", **_text("NAME,..."), help="Make these fields of other packages too.  [none]")

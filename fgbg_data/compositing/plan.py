@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import PlacementError, option
-from fgbg_data.key import SampleKey
-from fgbg_data.splits import draw, permute, plan_splits
+from fgbg_data.key import Kind, SampleKey
+from fgbg_data.splits import draw, join_units, permute, plan_splits
 from fgbg_data.text import counted
 
 
@@ -83,7 +83,11 @@ class Plan:
         self.per_pair = config.positions * (2 if config.mirror else 1)
         _check_fit(self.foregrounds, config)
         ids_bg, ids_fg = ([source.id for source in table] for table in (self.backgrounds, self.foregrounds))
-        splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, config.samples)
+        units: dict[Kind, list[int]] = {
+            "background": join_units([source.marks for source in self.backgrounds]),
+            "foreground": join_units([source.marks for source in self.foregrounds]),
+        }
+        splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, config.samples, units)
         self.splits = {split.name: split for split in splits}
 
     def __len__(self) -> int:

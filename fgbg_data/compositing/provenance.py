@@ -8,7 +8,7 @@ from pathlib import Path
 from fgbg_data.compositing.source_file import BadSource
 
 PROVENANCE = ("licence", "author", "url")
-"""Columns of `sources.csv` that are kept, beside `file`."""
+"""Columns of `sources.csv` that are recorded, beside `file` and `group`."""
 
 
 def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
@@ -19,7 +19,7 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
         files: paths of the pictures in it, relative to it.
 
     Returns:
-        Path -> its licence, author and url, as far as they are given; and the lines that cannot be used.
+        Path -> its licence, author, url and group, as far as they are given; and the lines that cannot be used.
     """
     path = folder / "sources.csv"
     if not path.is_file():
@@ -32,7 +32,7 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
     except (UnicodeDecodeError, csv.Error) as error:
         return {}, [BadSource("sources.csv", f"is not a CSV file in UTF-8 ({error})")]
     if "file" not in columns:
-        return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url")]
+        return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url,group")]
     by_name = {unicodedata.normalize("NFC", file): file for file in files}  # the CSV may come from another system
     found: dict[str, dict[str, str]] = {}
     bad = []
@@ -45,5 +45,5 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
         elif file in found:
             bad.append(BadSource("sources.csv", f"names {name!r} twice"))
         else:
-            found[file] = {key: value for key in PROVENANCE if (value := row.get(key))}
+            found[file] = {key: value for key in (*PROVENANCE, "group") if (value := row.get(key))}
     return found, bad

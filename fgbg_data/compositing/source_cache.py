@@ -1,14 +1,20 @@
 """A cache of decoded and resized sources, so that a worker decodes each picture once."""
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
-from fgbg_data.compositing.cutouts import load_foreground
+from PIL import Image
+
+from fgbg_data.compositing.cutouts import check_cutout, crop_cutout
 from fgbg_data.compositing.resize import cutout_sizes, fit_background
 from fgbg_data.config import BuildConfig
+from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
-from fgbg_data.pictures import load_rgb, quiet
+from fgbg_data.pictures import decode_file, on_white, quiet, read_picture
 from fgbg_data.sample import Array
+from fgbg_data.versions import FORMAT_VERSION, rules_of
 
 CACHE_BYTES = 256 * 2**20
 """Bytes of decoded sources that one worker keeps by default."""
@@ -22,6 +28,8 @@ class SourceCache:
         backgrounds: id -> path relative to the folder of backgrounds.
         foregrounds: id -> path relative to the folder of foregrounds.
         limit: bytes of pixels that are kept.
+        digests: (kind, id) -> SHA-256 that the file must have; sources that are not named are not checked.
+        version: the format version by whose rules pictures are read and cropped.
     """
 
     def __init__(
@@ -30,10 +38,14 @@ class SourceCache:
         backgrounds: dict[str, str],
         foregrounds: dict[str, str],
         limit: int = CACHE_BYTES,
+        digests: Mapping[tuple[Kind, str], str] | None = None,
+        version: int = FORMAT_VERSION,
     ) -> None:
         self._config = config
         self._files = {"background": backgrounds, "foreground": foregrounds}
         self._limit = limit
+        self._digests = digests or {}
+        self._version = version
         self._kept: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
         self._bytes = 0
 
@@ -67,14 +79,35 @@ class SourceCache:
         config = self._config
         value: Any
         with quiet():
+            picture = self._read(kind, name)
             if kind == "background":
-                value = fit_background(load_rgb(config.bg / self._files[kind][name]), config.canvas, config.fit)
+                value = fit_background(on_white(picture), config.canvas, config.fit)
                 num_bytes = value.nbytes
             else:
-                value = cutout_sizes(load_foreground(config.fg / self._files[kind][name]), config)
+                value = cutout_sizes(crop_cutout(picture, self._version), config)
                 num_bytes = sum(pixels.nbytes for pixels in value)
         self._kept[kind, name] = value, num_bytes
         self._bytes += num_bytes
         while self._bytes > self._limit:
             self._bytes -= self._kept.popitem(last=False)[1][1]
         return value
+
+    def _read(self, kind: Kind, name: str) -> Image.Image:
+        """Decode a source, which must be the file that it was when the sources were checked.
+
+        Raises:
+            SourceError: it is another one, or it cannot be used.
+        """
+        path = (self._config.bg if kind == "background" else self._config.fg) / self._files[kind][name]
+        data = read_picture(path)
+        expected = self._digests.get((kind, name))
+        if expected and hashlib.sha256(data).hexdigest() != expected:
+            raise SourceError(
+                "changed while the dataset was built, so its samples would not be of one picture. Put the file back "
+                f"and run the same command again, or build into a new folder with {option('out')}",
+                where=path,
+            )
+        picture = decode_file(data, path, true_colours=rules_of(self._version).true_colours)
+        if kind == "foreground":
+            check_cutout(picture, path)
+        return picture

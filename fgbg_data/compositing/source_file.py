@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fgbg_data.compositing.similar import Look
 from fgbg_data.dataset.identity import SourceEntry
 
 
@@ -12,9 +13,11 @@ class Source(NamedTuple):
     id: str
     """Name of the source in keys."""
     height: int
-    """Height in pixels, after EXIF rotation and for a foreground after cropping to alpha > 0."""
+    """Height in pixels, after EXIF rotation and for a foreground after cropping to what is visible."""
     width: int
     """Width in pixels, measured in the same way."""
+    marks: tuple[str, ...] = ()
+    """What it shares with the sources that no holdout may part it from: its digest, and its group if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,21 +31,33 @@ class SourceFile:
     sha256: str
     """SHA-256 of the file, in hex."""
     height: int
-    """Height in pixels, after EXIF rotation and for a foreground after cropping to alpha > 0."""
+    """Height in pixels, after EXIF rotation and for a foreground after cropping to what is visible."""
     width: int
     """Width in pixels, measured in the same way."""
     provenance: dict[str, str] = field(default_factory=dict)
     """Licence, author and URL, as far as `sources.csv` gives them."""
+    group: str = ""
+    """Name of what it belongs to with other sources; empty if it stands alone."""
+    look: Look | None = None
+    """What it has in common with near copies; None if it was not looked at."""
+    converted: bool = False
+    """Whether its colours are converted to sRGB by its colour profile."""
+    clear: bool = False
+    """Whether it is a background with transparent parts."""
+    filled: float = 1.0
+    """Share of a cut-out's box that its mask fills; 1 for a background."""
 
     @property
     def planned(self) -> Source:
         """The facts of the source that the plan needs."""
-        return Source(self.id, self.height, self.width)
+        return Source(self.id, self.height, self.width, self.entry.marks)
 
     @property
     def entry(self) -> SourceEntry:
         """The source as an entry of the manifest."""
-        return SourceEntry(id=self.id, file=self.file, sha256=self.sha256, height=self.height, width=self.width)
+        return SourceEntry(
+            id=self.id, file=self.file, sha256=self.sha256, height=self.height, width=self.width, group=self.group
+        )
 
 
 @dataclass(frozen=True)

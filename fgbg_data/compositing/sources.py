@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fgbg_data.compositing.cutouts import NO_ALPHA, check_cutout, crop_cutout
+from fgbg_data.compositing.cutouts import NO_ALPHA, UNMARKED_ALPHA, check_cutout, crop_cutout, filled_share
 from fgbg_data.compositing.provenance import read_provenance
+from fgbg_data.compositing.similar import look_of
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
 from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder
+from fgbg_data.pictures.colour import CONVERTED
 from fgbg_data.text import counted
 
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
@@ -85,9 +87,11 @@ def scan(
         try:
             data = read_picture(path)
             picture = decode_file(data, path)
+            converted = CONVERTED in picture.info
+            alpha = picture.getchannel("A").getextrema() if picture.mode == "RGBA" else (255, 255)
             if kind == "foreground":
                 check_cutout(picture, path)
-                if picture.getchannel("A").getextrema() == (255, 255):
+                if alpha == (255, 255):
                     opaque.add(file)
                 picture = crop_cutout(picture)
             digest = hashlib.sha256(data).hexdigest()
@@ -95,13 +99,19 @@ def scan(
             return BadSource(file, error.problem)
         finally:
             report()
+        about = dict(provenance.get(file, {}))
         return SourceFile(
             id=source_id(file, kind),
             file=file,
             sha256=digest,
             height=picture.height,
             width=picture.width,
-            provenance=provenance.get(file, {}),
+            group=about.pop("group", ""),
+            provenance=about,
+            look=look_of(picture),
+            converted=converted,
+            clear=kind == "background" and alpha != (255, 255),
+            filled=filled_share(picture) if kind == "foreground" else 1.0,
         )
 
     with quiet():
@@ -134,7 +144,7 @@ def bad_sources_error(bad: Sequence[tuple[Path, BadSource]]) -> SourceError:
 
 def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError | None:
     """Return an error that says that no foreground has transparency; None if some have another problem."""
-    if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
+    if not all(source.problem in (NO_ALPHA, UNMARKED_ALPHA, OPAQUE) for source in bad):
         return None
     shown = ", ".join(source.file for source in bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
     return SourceError(

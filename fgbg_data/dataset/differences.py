@@ -48,9 +48,11 @@ def _options(found: RecordedConfig, wanted: RecordedConfig) -> list[str]:
 def _sources(found: Identity, wanted: Identity) -> list[str]:
     clauses = []
     for kind in KINDS:
-        old, new = ({(source.id, source.sha256) for source in each.sources.of(kind)} for each in (found, wanted))
+        old, new = (
+            {(source.id, source.sha256, source.group) for source in each.sources.of(kind)} for each in (found, wanted)
+        )
         if old != new:
-            clauses.append(f"{kind}s: {len(old - new)} gone or changed, {len(new - old)} new")
+            clauses.append(f"{kind}s: {len(old - new)} gone or changed, {len(new - old)} new or in another group")
     return clauses
 
 

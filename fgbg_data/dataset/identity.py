@@ -53,14 +53,21 @@ class SourceEntry:
     file: RelativePath | None = json_field(default=None)
     """Path in the folder of the sources; None if it is not known."""
     height: Side | None = json_field(default=None)
-    """Height after EXIF rotation, and for a foreground after cropping to alpha > 0, in pixels."""
+    """Height after EXIF rotation, and for a foreground after cropping to what is visible, in pixels."""
     width: Side | None = json_field(default=None)
-    """Width after EXIF rotation, and for a foreground after cropping to alpha > 0, in pixels."""
+    """Width after EXIF rotation, and for a foreground after cropping to what is visible, in pixels."""
+    group: str = json_field(default="")
+    """Name of what it belongs to with other sources, such as a video or a room; empty if it stands alone."""
 
     @property
     def picture(self) -> str:
         """What is equal for equal pictures: the digest, or the id if there is no digest."""
         return self.sha256 or self.id
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What it shares with the sources that no holdout may part it from; see `fgbg_data.splits.join_units`."""
+        return (self.picture, f"group {self.group}") if self.group else (self.picture,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +207,16 @@ class Identity:
         check_version(self.format_version)
 
     def fingerprint(self) -> str:
-        """Return 32 hex digits that no other dataset has: sources count by id and digest, skipped ones by file."""
+        """Return 32 hex digits that no other dataset has.
+
+        Sources count by id, digest and group, skipped ones by file.
+        """
         value = to_json(self)
         value["sources"] = {
-            name: [(source["id"], source["sha256"]) for source in found] for name, found in value["sources"].items()
+            name: [
+                (source["id"], source["sha256"], *([source["group"]] if "group" in source else [])) for source in found
+            ]
+            for name, found in value["sources"].items()
         }
         value["skipped"] = [(source.kind, source.file) for source in self.skipped]
         return fingerprint(value)

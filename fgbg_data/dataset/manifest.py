@@ -127,6 +127,8 @@ class Manifest:
     """Field -> its statistics; empty until the dataset is complete."""
     provenance: Mapping[SourceName, Mapping[str, str]] = field(default_factory=dict)
     """Source -> licence, author and url, as far as `sources.csv` gives them."""
+    notes: tuple[str, ...] = json_field(default=())
+    """What the build found out about its sources, in sentences: copies, groups, faint and enlarged pictures."""
     version: int = json_field(name="format_version", default=FORMAT_VERSION)
     """Format version of `dataset.json` itself; `identity.format_version` is that of the pixels."""
 

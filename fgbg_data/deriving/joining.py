@@ -46,10 +46,10 @@ def check_leaks(inputs: Sequence[InputDataset]) -> None:
             with_both = [splits for splits in by_dataset if one in splits and other in splits]
             held_out = with_both and not any(splits[one].keys() & splits[other].keys() for splits in with_both)
             in_one, in_other = (
-                {picture: name for splits in by_dataset for picture, name in splits.get(split, {}).items()}
+                {mark: name for splits in by_dataset for mark, name in splits.get(split, {}).items()}
                 for split in (one, other)
             )
-            shared = sorted(in_one[picture] for picture in in_one.keys() & in_other.keys())
+            shared = sorted({in_one[mark] for mark in in_one.keys() & in_other.keys()})
             if held_out and shared:
                 more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
                 raise ConfigError(
@@ -100,10 +100,10 @@ def join_config(inputs: Sequence[InputDataset], formats: Sequence[str], *, pool:
 
 
 def _pictures_of_splits(dataset: InputDataset, kind: Kind) -> dict[str, dict[str, str]]:
-    """Return split -> picture -> id of the source that it is."""
-    pictures = dataset.pictures(kind)
+    """Return split -> digest or group -> id of a source that has it."""
+    marks = {source.id: source.marks for source in dataset.manifest.identity.sources.of(kind)}
     return {
-        split: {pictures.get(name, name): name for name in dataset.manifest.splits[split].of(kind)}
+        split: {mark: name for name in dataset.manifest.splits[split].of(kind) for mark in marks.get(name, (name,))}
         for split in dataset.splits
     }
 
@@ -113,5 +113,7 @@ def _join_sources(kind: Kind, inputs: Sequence[InputDataset], renamings: Sequenc
     for dataset, renaming in zip(inputs, renamings, strict=True):
         for source in dataset.manifest.identity.sources.of(kind):
             name = renaming.source(kind, source.id)
-            found.setdefault(name, replace(source, id=name))
+            known = found.setdefault(name, replace(source, id=name))
+            if source.group and not known.group:
+                found[name] = replace(known, group=source.group)
     return tuple(found[name] for name in sorted(found))

@@ -17,7 +17,7 @@ from fgbg_data.key import Kind
 from fgbg_data.options import at_least, check_shares, one_of
 from fgbg_data.runtime.progress import Progress, reporter
 from fgbg_data.sample import Array, Meta
-from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, permute
+from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, join_units, permute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,14 +217,11 @@ def _assign(dataset: InputDataset, table: SampleTable, rule: SplitRule) -> dict[
 
 
 def _shares(kind: Kind, names: list[str], dataset: InputDataset, rule: SplitRule) -> dict[str, Share]:
-    """Return id of a source -> its share. All ids of one picture get one share, which the first id decides."""
-    pictures = dataset.pictures(kind)
-    ids: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(names)):
-        ids[pictures.get(name, name)].append(name)
-    groups = list(ids.values())
-    divided = divide_sources(kind, [group[0] for group in groups], rule)
-    return {name: share for share, numbers in divided.items() for number in numbers for name in groups[number]}
+    """Return id of a source -> its share. All ids of one picture or group get one share, which the first id decides."""
+    marks = {source.id: source.marks for source in dataset.manifest.identity.sources.of(kind)}
+    ids = sorted(set(names))
+    divided = divide_sources(kind, ids, rule, join_units([marks.get(name, (name,)) for name in ids]))
+    return {ids[number]: share for share, numbers in divided.items() for number in numbers}
 
 
 def _split_info(table: SampleTable, rows: Array, shard_size: int) -> SplitInfo:

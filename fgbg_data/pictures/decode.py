@@ -72,7 +72,7 @@ def read_picture(path: Path) -> bytes:
         raise SourceError(f"cannot be read ({reason})", where=path) from error
 
 
-def decode_file(data: bytes, path: Path, *, managed: bool = True) -> Image.Image:
+def decode_file(data: bytes, path: Path, *, true_colours: bool = True) -> Image.Image:
     """Decode a picture (its first frame) to RGB, or to RGBA if it has transparency, rotated as EXIF says.
 
     Metadata never decides whether a picture can be read: what is damaged in it is ignored.
@@ -80,13 +80,14 @@ def decode_file(data: bytes, path: Path, *, managed: bool = True) -> Image.Image
     Args:
         data: the bytes of the file.
         path: the file, for error texts.
-        managed: convert colours to sRGB by the colour profile of the picture.
+        true_colours: convert colours to sRGB by the colour profile of the picture, and read grey TIFFs of 12 bits, or
+            whose 0 is white, as their tags say. Format version 2 did neither.
 
     Raises:
         SourceError: the file cannot be used; the text says why.
     """
     try:
-        return _decode(data, path, managed)
+        return _decode(data, path, true_colours)
     except Image.DecompressionBombError as error:
         raise SourceError(
             f"has more than {MAX_PIXELS // 10**6} million pixels, so it may be a decompression bomb; make it smaller "
@@ -103,12 +104,12 @@ def decode_file(data: bytes, path: Path, *, managed: bool = True) -> Image.Image
     except Exception as error:
         whole = _with_end_of_jpeg(data)
         if whole:
-            return decode_file(whole, path, managed=managed)
+            return decode_file(whole, path, true_colours=true_colours)
         reason = isinstance(error, OSError) and error.strerror or str(error) or type(error).__name__
         raise SourceError(f"cannot be read ({reason})", where=path) from error
 
 
-def _decode(data: bytes, path: Path, managed: bool) -> Image.Image:
+def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
     profile = b""
     if data.startswith(SIGNATURE):
         data, profile = plain_png(data)
@@ -120,16 +121,16 @@ def _decode(data: bytes, path: Path, managed: bool) -> Image.Image:
             raise SourceError(problem, where=path)
         turn = _turn(file)
         file.load()
-        picture = _to_8_bit(file, data, path)
+        picture = _to_8_bit(file, data, path, true_colours)
         if turn is not None and file.format != "TIFF":  # Pillow turns TIFFs when it loads them
             picture = picture.transpose(turn)
         unmarked = file.format == "TIFF" and tiff_traits.has_unmarked_channel(file, file.tag_v2)  # type: ignore[attr-defined]
         profile = profile or file.info.get("icc_profile") or b""
     clear = picture.has_transparency_data
-    if managed and profile and picture.mode in ("L", "LA", "CMYK"):  # by a profile of greys or inks
+    if true_colours and profile and picture.mode in ("L", "LA", "CMYK"):  # by a profile of greys or inks
         picture = to_srgb(picture.convert("LA") if picture.mode == "L" and clear else picture, profile)
     picture = picture.convert("RGBA" if clear else "RGB")
-    if managed and profile:
+    if true_colours and profile:
         picture = to_srgb(picture, profile)
     if unmarked:
         picture.info[UNMARKED] = True
@@ -170,7 +171,7 @@ def _with_end_of_jpeg(data: bytes) -> bytes:
     return whole
 
 
-def _to_8_bit(picture: Image.Image, data: bytes, path: Path) -> Image.Image:
+def _to_8_bit(picture: Image.Image, data: bytes, path: Path, true_colours: bool) -> Image.Image:
     """Scale 16-bit grey to 8 bits, and bring the transparent colour of a PNG to 8 bits as well.
 
     Pillow would clip 16-bit grey. Of 16-bit colours it takes the high byte, as it should.
@@ -190,7 +191,7 @@ def _to_8_bit(picture: Image.Image, data: bytes, path: Path) -> Image.Image:
         return picture
     values = np.asarray(picture).astype(np.int64)
     top = 65535
-    if picture.format == "TIFF":
+    if picture.format == "TIFF" and true_colours:
         tags = picture.tag_v2  # type: ignore[attr-defined]
         top = 2 ** tiff_traits.grey_bits(tags) - 1
         if tiff_traits.is_inverted(tags):

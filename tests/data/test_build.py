@@ -301,7 +301,7 @@ def test_a_cutout_too_faint_for_a_mask_is_named(tmp_path: Path, pictures: Path) 
 
 def test_placements_without_a_mask_pixel_are_drawn_again(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "fg").mkdir()
-    cutout = Image.new("RGBA", (60, 60), (0, 0, 0, 1))
+    cutout = Image.new("RGBA", (60, 60), (0, 0, 0, 100))
     cutout.paste((10, 200, 30, 255), (0, 0, 12, 12))
     cutout.save(tmp_path / "fg/corner.png")
     config = config_for(pictures, tmp_path / "out", positions=30, truncate=0.8, format=("hdf5",), shard_size=1000)

@@ -82,7 +82,7 @@ def test_dry_run_counts_the_classic_set(tmp_path: Path) -> None:
     (tmp_path / "bg").mkdir()
     (tmp_path / "fg").mkdir()
     for number in range(102):
-        Image.new("RGB", (8, 8), (number, 2, 3)).save(tmp_path / "bg" / f"b{number}.jpg")
+        Image.new("RGB", (8, 8), (number, 2, 3)).save(tmp_path / "bg" / f"b{number}.png")
     for number in range(104):
         cutout = Image.new("RGBA", (6, 8), (number, 2, 3, 255))
         cutout.putpixel((0, 0), (0, 0, 0, 0))

@@ -154,7 +154,7 @@ def test_bad_values_are_refused_by_name(options: dict[str, Any], argument: str, 
 
 
 def test_every_option_that_can_be_wrong_is_tested() -> None:
-    paths_and_switches = {"bg", "fg", "out", "mirror", "check", "skip_bad", "overwrite"}
+    paths_and_switches = {"bg", "fg", "out", "mirror", "check", "skip_bad", "overwrite", "group_similar"}
     elsewhere = {"depth", "extra_fields"}  # names that registries know, in test_cli_build.py and test_third_party.py
     tested = {name for options, *_ in BAD_VALUES for name in options}
     assert tested | paths_and_switches | elsewhere == {field.name for field in dataclasses.fields(BuildConfig)}
@@ -234,6 +234,7 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         jobs = 1
         check = true
         skip-bad = true
+        group-similar = true
         overwrite = true
         """,
     )
@@ -326,6 +327,7 @@ OTHER_VALUES: dict[str, Any] = {
     "val": 0.2,
     "test": 0.2,
     "holdout": "both",
+    "group_similar": True,
 }
 NO_CHANGE: dict[str, Any] = {
     "bg": "elsewhere/bg",
