@@ -6,6 +6,7 @@ refuses a file that the same program has open with another setting of locks. Thr
 
 import io
 import os
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -148,7 +149,9 @@ class ReadFile(io.RawIOBase):
 
 
 class OpenHdf5:
-    """An open HDF5 file, as a context manager.
+    """An open HDF5 file, as a context manager. It is closed with this object, or when the program ends.
+
+    HDF5 closes files after Python has ended, and would then call a Python object that is gone.
 
     Args:
         location: the file, for the texts of errors.
@@ -164,9 +167,10 @@ class OpenHdf5:
             self.file: Any = h5py.File(stream, "r")
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise ShardError(f"cannot be opened as HDF5 ({error}); copy or build it again", location) from error
+        self.close = weakref.finalize(self, self.file.close)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        self.close()
