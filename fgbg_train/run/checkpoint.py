@@ -3,9 +3,10 @@
 Checkpoints are loaded with `weights_only=True`: they hold tensors, numbers, text, lists and dicts, and no code.
 """
 
+import hashlib
 import json
-import pickle
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from fgbg_train.settings import checked_path
 
 FORMAT, VERSION = "fgbg-train checkpoint", 1
 """Format and version, which each file holds."""
+_TYPES: dict[str, type] = {
+    "config": dict,
+    "fingerprint": str,
+    "samples": dict,
+    "size_px": int,
+    "epoch": int,
+    "step": int,
+}
+"""Parts of a checkpoint -> their type."""
 BEST, LAST = "best.ckpt", "last.ckpt"
 """Names of the checkpoints in the folder of a run: the best weights on val, and everything that resuming needs."""
 
@@ -75,20 +85,50 @@ def load(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         return _load_safetensors(path)
     try:
+        with zipfile.ZipFile(path) as parts:  # torch writes their checksums, and does not look at them
+            damaged = parts.testzip()
+        if damaged is not None:
+            raise CheckpointError(f"is damaged: the checksum of its part {damaged} is wrong; use a copy", where=path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("there is no such checkpoint", where=path) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError("is no checkpoint, or is damaged", where=path) from error
+    except CheckpointError:
+        raise
+    except Exception as error:  # a damaged pickle can raise anything
+        raise CheckpointError(f"is no checkpoint, or is damaged ({_first_line(error)})", where=path) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError("is no checkpoint of fgbg-train", where=path)
-    if state["version"] != VERSION:
-        raise CheckpointError(f"has version {state['version']}; this program reads version {VERSION}", where=path)
+    if state.get("version") != VERSION:
+        raise CheckpointError(f"has version {state.get('version')}; this program reads version {VERSION}", where=path)
+    _check_parts(path, state)
     return state
 
 
+def require(path: Path, state: Mapping[str, Any], names: Collection[str]) -> None:
+    """Check that a loaded checkpoint has the parts of these names.
+
+    Raises:
+        CheckpointError: it lacks some.
+    """
+    missing = [name for name in names if name not in state]
+    if missing:
+        raise CheckpointError(f"lacks {', '.join(missing)}; it was edited, or made by another program", where=path)
+
+
+def weights_digest(weights: Mapping[str, torch.Tensor], header: Mapping[str, str]) -> str:
+    """Return 64 hex digits of BLAKE2b over weights and the header of an exported file, without the digest in it."""
+    digest = hashlib.blake2b(digest_size=32)
+    for name in sorted(header.keys() - {"digest"}):
+        digest.update(f"{name}={header[name]}\n".encode())
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def _load_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, framework="pt") as stream:
@@ -96,12 +136,42 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
             weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise CheckpointError("there is no such file", where=path) from error
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError("is no safetensors file, or is damaged", where=path) from error
+    except Exception as error:  # a damaged header can raise anything
+        raise CheckpointError(f"is no safetensors file, or is damaged ({_first_line(error)})", where=path) from error
     if header.get("format") != FORMAT or header.get("version") != str(VERSION):
         raise CheckpointError("was not exported by this version of fgbg-train", where=path)
-    table, size_px = json.loads(header["config"]), int(header["size_px"])
-    return {"config": table, "size_px": size_px, "model": weights, "ema": None}
+    if "digest" in header and header["digest"] != weights_digest(weights, header):
+        raise CheckpointError("is damaged: its digest is not that of its weights; use a copy", where=path)
+    try:
+        table, size_px = json.loads(header["config"]), int(header["size_px"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"is damaged: its header cannot be read ({error!r})", where=path) from error
+    state = {"config": table, "size_px": size_px, "model": weights, "ema": None}
+    _check_parts(path, state)
+    return state
+
+
+def _check_parts(path: Path, state: Mapping[str, Any]) -> None:
+    """Check the types of the parts that a checkpoint has.
+
+    Raises:
+        CheckpointError: one is of another type.
+    """
+    for name in ("model", "ema"):
+        weights = state.get(name)
+        if weights is not None and not (
+            isinstance(weights, Mapping) and all(isinstance(value, torch.Tensor) for value in weights.values())
+        ):
+            raise CheckpointError(f"is damaged: its {name} is no table of tensors", where=path)
+    for name, kind in _TYPES.items():
+        if name in state and (not isinstance(state[name], kind) or isinstance(state[name], bool)):
+            raise CheckpointError(f"is damaged: its {name} is {type(state[name]).__name__}", where=path)
+    if state.get("size_px", 1) < 1:
+        raise CheckpointError(f"is damaged: its size_px is {state['size_px']}", where=path)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
 
 
 def load_config(path: Path, state: Mapping[str, Any]) -> FitConfig:
@@ -110,6 +180,7 @@ def load_config(path: Path, state: Mapping[str, Any]) -> FitConfig:
     Raises:
         CheckpointError: another version of fgbg-train wrote it.
     """
+    require(path, state, ["config"])
     try:
         return FitConfig.from_table(state["config"])
     except ConfigError as error:
@@ -158,6 +229,7 @@ def load_model(checkpoint: Path | str) -> Cascade:
 
 def model_of(path: Path, state: Mapping[str, Any]) -> Cascade:
     """Return the networks of a loaded checkpoint, as `load_model` does."""
+    require(path, state, ["config", "size_px", "model", "ema"])
     config = load_config(path, state)
     cascade = build_cascade(config.model, initial=False)
     load_weights(cascade, state["ema"] or state["model"], path)

@@ -82,6 +82,7 @@ def load_last(folder: Path, config: FitConfig, fingerprint: str, samples: Mappin
             raise ResumeError(f"is not empty, and holds no run; choose another {option('out')}", where=folder)
         return None
     state = checkpoint.load(last)
+    checkpoint.require(last, state, ["fingerprint", "samples", "step", "model", "ema", "optimizer", "scaler", "tally"])
     way_out = f"Choose another {option('out')}, or use {option('resume', 'none')} to start afresh in a new folder"
     if state["fingerprint"] != fingerprint:
         raise ResumeError(

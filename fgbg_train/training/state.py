@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from fgbg_train.config import FitConfig
+from fgbg_train.errors import CheckpointError
 from fgbg_train.measure.tally import Tally
 from fgbg_train.models.build import build_cascade
 from fgbg_train.models.cascade import Cascade
@@ -67,7 +68,12 @@ def build_state(plan: FitPlan, fabric: Fabric) -> State:
     network, stepper = fabric.setup(compiled, optimizer)
     state = State(model=model, ema=ema, optimizer=optimizer, network=network, stepper=stepper)
     if last is not None:
-        optimizer.load_state_dict(last["optimizer"])
+        try:
+            optimizer.load_state_dict(last["optimizer"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"is damaged: its optimizer cannot be used ({error})", where=plan.folder / LAST
+            ) from error
         if ema is not None:
             checkpoint.load_weights(ema, last["ema"], plan.folder / LAST)
         if last["scaler"] is not None:

@@ -21,7 +21,7 @@ from fgbg_data.errors import option
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import ConfigError, TrainError
 from fgbg_train.models.cascade import Cascade
-from fgbg_train.run.checkpoint import FORMAT, VERSION, find_checkpoint, load, load_config, model_of
+from fgbg_train.run.checkpoint import FORMAT, VERSION, find_checkpoint, load, load_config, model_of, weights_digest
 from fgbg_train.settings import checked_path
 
 OPSET = 18
@@ -131,7 +131,7 @@ def _write_safetensors(program: Program, state: dict[str, Any], path: Path, writ
         "size_px": str(state["size_px"]),
     }
     weights = {name: value.contiguous() for name, value in program.cascade.state_dict().items()}
-    save_file(weights, written, metadata=header)
+    save_file(weights, written, metadata=header | {"digest": weights_digest(weights, header)})
 
 
 def _trace(program: Program) -> Any:

@@ -98,6 +98,44 @@ def test_files_that_are_no_checkpoint_are_refused_by_name(tmp_path: Path) -> Non
         checkpoint.load(path)
 
 
+def test_a_flipped_bit_anywhere_in_the_weights_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    checkpoint.save(path, {"model": {"w": torch.rand(1000)}})
+    whole = path.read_bytes()
+    start = whole.index(torch.load(path, weights_only=True)["model"]["w"].numpy().tobytes())
+    for byte in (0, 1234, 3999):
+        damaged = bytearray(whole)
+        damaged[start + byte] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"x.ckpt: is damaged: the checksum of its part .*data/0 is wrong"):
+            checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"model": [1, 2]}, "its model is no table of tensors"),
+        ({"model": {"w": [1, 2]}}, "its model is no table of tensors"),
+        ({"ema": 3}, "its ema is no table of tensors"),
+        ({"size_px": "64"}, "its size_px is str"),
+        ({"size_px": -5}, "its size_px is -5"),
+        ({"config": "no table"}, "its config is str"),
+        ({"step": True}, "its step is bool"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else repr(value),
+)
+def test_parts_of_another_type_are_refused(parts: dict[str, Any], text: str, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "x.ckpt", parts)
+    with pytest.raises(CheckpointError, match=text):
+        checkpoint.load(tmp_path / "x.ckpt")
+
+
+def test_missing_parts_are_named(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "x.ckpt", {"config": {}})
+    with pytest.raises(CheckpointError, match="lacks size_px, model, ema"):
+        load_model(tmp_path / "x.ckpt")
+
+
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:

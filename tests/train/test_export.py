@@ -19,6 +19,18 @@ def test_safetensors_are_a_checkpoint_too(finished_run: Path, tmp_path: Path) ->
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
+def test_a_flipped_bit_in_exported_weights_or_their_header_is_found(finished_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    export(finished_run / "best.ckpt", path)
+    whole = path.read_bytes()
+    for byte in (len(whole) - 1, len(whole) // 2, whole.index(b"size_px") + 11):
+        damaged = bytearray(whole)
+        damaged[byte] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="is damaged: its digest is not that of its weights"):
+            load_model(path)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # torch's own
 @pytest.mark.parametrize("suffix", ["pt2", "onnx"])
