@@ -1,5 +1,6 @@
 """Numbers, sizes, durations and tables as people read them."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -105,3 +106,13 @@ def wrapped(text: str, width: int, indent: int = 0) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def markdown(text: str) -> str:
+    """Return text that a user wrote so that Markdown and HTML show it as it is: in one line, and also in a table.
+
+    >>> markdown("CC-BY <b>4.0</b> & more")
+    'CC-BY &lt;b&gt;4.0&lt;/b&gt; &amp; more'
+    """
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_|!$\[\]]", r"\\\g<0>", line)

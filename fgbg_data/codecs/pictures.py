@@ -13,6 +13,8 @@ Array = NDArray[Any]
 
 MAX_SIDE_PX = 8192
 """A picture whose size nobody declares is refused as a decompression bomb if a side is longer than this."""
+MAX_SCANS = 50
+"""A JPEG with more scans is refused: each goes over all pixels again, and encoders make up to about 20."""
 DEPTH_LEVEL = 3
 """Level of zlib-ng for depth PNGs. It and the options of other PNGs are a compromise of the size of the file and the
 times to encode and decode it; `benchmarks/png.py` measures them."""
@@ -118,11 +120,17 @@ def read_header(data: Any, wanted: PictureType, where: str) -> Header:
                 f"{wanted.dtype} with {wanted.channels or 'no'} channels",
                 where,
             )
-        return Header((found.height, found.width), found)
+        return Header(_checked_size((found.height, found.width), wanted, where), found)
     if wanted.may_be_jpeg and start[:2] == b"\xff\xd8":
         size = _jpeg_size(data)
-        if size is not None and bytes(data).rfind(b"\xff\xd9") > 0:  # without its end mark it would decode to grey
-            return Header(size, None)
+        whole = bytes(data)
+        if size is not None and whole.rfind(b"\xff\xd9") > 0:  # without its end mark it would decode to grey
+            if whole.count(b"\xff\xda") > MAX_SCANS:
+                scans = whole.count(b"\xff\xda")
+                raise ShardError(
+                    f"the {wanted.noun} has {scans} scans, more than {MAX_SCANS}; refused as a bomb", where
+                )
+            return Header(_checked_size(size, wanted, where), None)
     kinds = "JPEG or PNG" if wanted.may_be_jpeg else "PNG"
     raise ShardError(f"the {wanted.noun} cannot be decoded ({len(data)} bytes, no {kinds} or damaged)", where)
 
@@ -231,6 +239,13 @@ def _divisor(found: tuple[int, int], size: tuple[int, int]) -> int:
     """Return by how much a JPEG can be decoded smaller without becoming smaller than `size`."""
     fits = (d for d in (8, 4, 2) if -(-found[0] // d) >= size[0] and -(-found[1] // d) >= size[1])
     return next(fits, 1)
+
+
+def _checked_size(size: tuple[int, int], wanted: PictureType, where: str) -> tuple[int, int]:
+    """Return a size that has pixels."""
+    if min(size) < 1:
+        raise ShardError(f"the {wanted.noun} is {_by(size)} px; damaged?", where)
+    return size
 
 
 def _jpeg_size(data: Any) -> tuple[int, int] | None:

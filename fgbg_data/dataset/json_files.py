@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar, Union, cast
 from fgbg_data.errors import ManifestError
 from fgbg_data.options import nearest
 from fgbg_data.runtime.locations import Location, read_text
+from fgbg_data.splits import SPLIT_NAME
 from fgbg_data.versions import RULES
 
 HOW_TO_MEND = "restore it from a copy, or build the dataset anew in a new folder"
@@ -106,7 +107,8 @@ Count = Annotated[int, Within(0, 2**53)]
 """How many; also a size in bytes or an index. JSON keeps whole numbers up to 2**53 in every language."""
 Side = Annotated[int, Within(1, 2**20)]
 """Side of an array."""
-SplitName = Annotated[str, Matches(r"\w[\w .-]*", "the name of a folder, of letters, digits, '-', '_' and '.'")]
+SplitName = Annotated[str, Matches(SPLIT_NAME, "the name of a split, of A-Z, a-z, 0-9, '-' and '_'")]
+"""Name of a split, which is also the name of a folder, and so must not lead out of the dataset."""
 FormatName = Annotated[str, Matches(r"[a-z0-9_-]+", "the name of a format, of a-z, 0-9, '-' and '_'")]
 FileName = Annotated[str, _check_file_name]
 """Name of a file or folder, without the folder that holds it."""

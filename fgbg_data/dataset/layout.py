@@ -14,13 +14,13 @@ from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
 from fgbg_data.runtime.locks import LOCK, WORKERS_LOCK
 from fgbg_data.shards.registry import FORMATS, fastest_first, format_options, format_suffixes, load_format
-from fgbg_data.splits import ordered
+from fgbg_data.splits import SPLIT_NAME, ordered
 
 SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
 NOT_DATA = {LOCK, WORKERS_LOCK, SOURCE_DEPTH, "build.log"}
 """Names in the folder of a dataset that are no part of it."""
-_OUR_NAME = re.compile(r"fgbg-(?P<split>.+)-(?P<index>\d{6,})")
+_OUR_NAME = re.compile(rf"fgbg-(?P<split>{SPLIT_NAME})-(?P<index>[0-9]{{6,18}})")
 Listing = dict[str, int | None]
 """Names in a folder -> size in bytes, or None for a folder."""
 

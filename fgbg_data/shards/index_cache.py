@@ -12,7 +12,7 @@ from fgbg_data.runtime.locations import Location
 from fgbg_data.shards.format import ShardIndex
 from fgbg_data.shards.registry import load_format
 
-_VERSION = 1
+_VERSION = 2
 
 
 def scanned_index(format_name: str, location: Location) -> ShardIndex:
@@ -23,7 +23,8 @@ def scanned_index(format_name: str, location: Location) -> ShardIndex:
     """
     fmt, path = load_format(format_name), _cache_path(location)
     if path is not None and path.is_file():
-        with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as arrays:
+        # A damaged file of the cache can raise anything; the shard is then scanned again.
+        with suppress(Exception), np.load(path, allow_pickle=False) as arrays:
             kept: ShardIndex = fmt.index_from_arrays(arrays)
             return kept
     found: ShardIndex = fmt.read_index(location)
@@ -44,9 +45,17 @@ def cache_folder() -> Path:
 
 
 def _cache_path(location: Location) -> Path | None:
-    """Return the file that keeps the index of this file as it is now, by its path, size and time of change."""
+    """Return the file that keeps the index of this file as it is now; None where there can be none.
+
+    Its name follows from path, size, number of the file on its disk, and times. The time at which its content was
+    changed can be set by anyone, and often is; the time of the last change of any kind (ctime) cannot.
+    """
     if not isinstance(location, Path) or not location.is_file():
         return None
     about = location.stat()
-    name = f"{_VERSION}|{location.resolve()}|{about.st_size}|{about.st_mtime_ns}"
-    return cache_folder() / f"{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}.npz"
+    parts = (_VERSION, location.resolve(), about.st_size, about.st_ino, about.st_mtime_ns, about.st_ctime_ns)
+    name = "|".join(map(str, parts)).encode("utf-8", "surrogateescape")
+    try:
+        return cache_folder() / f"{hashlib.blake2b(name, digest_size=16).hexdigest()}.npz"
+    except RuntimeError:  # the user has no home
+        return None

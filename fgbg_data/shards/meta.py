@@ -1,10 +1,15 @@
 """The meta of a sample: a JSON object, checked when it is read."""
 
 import json
-from typing import Any
+import math
+import re
+from typing import Any, NoReturn
 
 from fgbg_data.errors import ShardError
 from fgbg_data.sample import Meta
+
+_HUGE = re.compile(r"\d{300}")
+"""Digits of a number that no float can hold."""
 
 
 def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
@@ -16,10 +21,15 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
         key: the key of the sample, if it is known.
 
     Raises:
-        ShardError: it is not a JSON object, or it belongs to another sample.
+        ShardError: it is not a JSON object, holds what JSON or UTF-8 cannot, or belongs to another sample.
     """
     try:
-        meta = json.loads(bytes(data))
+        text = str(data, "utf-8").removeprefix("\ufeff")
+        meta = _DECODER.decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(meta, ensure_ascii=False).encode()  # raises for half of a surrogate pair
+        if _HUGE.search(text) and isinstance(meta, dict) and any(map(_is_huge, meta.values())):
+            raise ValueError("a number is too large")
     except (ValueError, RecursionError) as error:
         raise ShardError(f"its meta is not JSON ({error})", where) from error
     if not isinstance(meta, dict):
@@ -29,6 +39,24 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
     return meta
 
 
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.40} is too large a number")
+    return value
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > 2**1000
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+
+
 def meta_depth_bits(meta: Meta, where: str) -> int | None:
     """Return the number of bits of the depth codes that a meta names, checked; None if it names none.
 
@@ -36,6 +64,6 @@ def meta_depth_bits(meta: Meta, where: str) -> int | None:
         ShardError: it is not a number from 1 to 16.
     """
     bits = meta.get("depth_bits")
-    if bits is None or (isinstance(bits, int) and 1 <= bits <= 16):
+    if bits is None or (type(bits) is int and 1 <= bits <= 16):
         return bits
     raise ShardError(f"its meta says depth_bits {bits!r}, expected 1 to 16", where)

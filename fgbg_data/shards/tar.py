@@ -13,7 +13,15 @@ from fgbg_data.sample import Array, Sample
 from fgbg_data.shards.format import Format, Options, ShardReader, ShardWriter
 from fgbg_data.shards.meta import parse_meta
 from fgbg_data.shards.spec import Index, Shapes, ShardSpec
-from fgbg_data.shards.tar_index import BLOCK, TarIndex, index_of_record, scan_tar
+from fgbg_data.shards.tar_index import (
+    BLOCK,
+    TarIndex,
+    field_of_name,
+    index_of_record,
+    key_of_name,
+    name_in_header,
+    scan_tar,
+)
 
 _BUFFER_BYTES = 2**20
 """Bytes that are written at once. With Python's own buffer every file of a sample would be a system call."""
@@ -68,7 +76,10 @@ class TarFormat(Format):
             if name != "keys":
                 part, _, field = name.partition("_")
                 parts[part][field] = column
-        return TarIndex(arrays["keys"], parts["offset"], parts["bytes"])
+        lengths = {len(arrays["keys"]), *(len(column) for part in parts.values() for column in part.values())}
+        if len(lengths) != 1 or parts["offset"].keys() != parts["bytes"].keys() or not parts["offset"]:
+            raise ValueError("its columns differ")
+        return TarIndex(arrays["keys"], parts["offset"], parts["bytes"], from_cache=True)
 
     def snippet(self, suffixes: Mapping[str, str]) -> list[str]:
         """Show how webdataset reads a tar."""
@@ -191,4 +202,8 @@ class TarReader(ShardReader):
             stem, _, suffix = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace").partition(".")
             if stem != self.key(index) or suffix not in FIELDS[field].file_suffixes:
                 raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
+        elif self._index.from_cache:
+            name = name_in_header(bytes(data[:BLOCK]))
+            if name is not None and (key_of_name(name) != self.key(index) or field_of_name(name) != field):
+                raise ShardError(f"its {field} is no longer where it was; was the file replaced?", self.where(index))
         return data[BLOCK:]

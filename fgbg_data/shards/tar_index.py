@@ -4,6 +4,7 @@ import io
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,15 @@ from fgbg_data.runtime.locations import Location, open_stream
 from fgbg_data.sample import Array
 from fgbg_data.shards.spec import Index
 
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_MAX_EXTENDED = 2**15
+"""Types of extended headers, and the bytes that one may have."""
 BLOCK = 512
 """Size of a header, and of the blocks of which the bytes of a member are made."""
 
@@ -30,6 +40,8 @@ class TarIndex:
     from_record: bool = False
     """Whether it comes from a record. Then the header of a member is checked before its bytes are used, because the
     record may belong to another tar."""
+    from_cache: bool = False
+    """Whether it was kept from an earlier scan. Then headers are checked too, as far as they hold whole names."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -71,14 +83,18 @@ def scan_tar(location: Location) -> TarIndex:
     keys: dict[str, dict[str, tuple[int, int]]] = {}
     last = ""
     try:
-        with open_stream(location) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+        with open_stream(location) as stream, tarfile.open(fileobj=stream, mode="r:", tarinfo=_Member) as tar:
+            before = -1
             for member in tar:
+                if member.offset <= before or member.size < 0:
+                    raise tarfile.ReadError("its headers lead in a circle")
+                before = member.offset
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                     continue
                 field = _field(member.name, location)
                 if field is None:
                     continue
-                key = _key(member.name)
+                key = key_of_name(member.name)
                 if key != last and key in keys:
                     raise ShardError("occurs twice; keys must be unique", location, key)
                 members, last = keys.setdefault(key, {}), key
@@ -89,7 +105,9 @@ def scan_tar(location: Location) -> TarIndex:
             stream.seek(tar.offset)
             if stream.read(BLOCK) not in (b"", bytes(BLOCK)):  # tarfile takes a broken header for the end
                 raise ShardError(f"has a broken header at byte {tar.offset}; copy or build it again", location)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except ShardError:
+        raise
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, RecursionError) as error:
         raise ShardError(f"is not a whole tar file ({error}); copy or build it again", location) from error
     if not keys:
         raise ShardError("holds no samples (files KEY.jpg, KEY.mask.png, ...)", location)
@@ -107,10 +125,33 @@ def scan_tar(location: Location) -> TarIndex:
     )
 
 
-def _key(name: str) -> str:
+class _Member(tarfile.TarInfo):
+    """A member of a tar whose extended headers have bounds: Python takes minutes for long ones."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> Any:
+        if self.size < 0 or (self.type in _EXTENDED and self.size > _MAX_EXTENDED):
+            raise tarfile.ReadError(f"a header says {self.size} bytes; refused")
+        return super()._proc_member(tar)  # type: ignore[misc]  # the stubs do not have it
+
+
+def name_in_header(header: bytes) -> str | None:
+    """Return the name of a member by its ustar header; None if the header may hold only a part of it."""
+    name, magic, prefix = header[:100].rstrip(b"\0"), header[257:263], header[345:500].rstrip(b"\0")
+    if len(name) == 100 or not name.isascii():
+        return None  # an extended header before it holds all of it
+    whole = prefix + b"/" + name if prefix and magic == b"ustar\0" else name
+    return whole.decode("ascii", "replace")
+
+
+def key_of_name(name: str) -> str:
     """Return the key of a member, cut where webdataset cuts: at the first dot after the folders."""
     folder, slash, base = name.removeprefix("./").rpartition("/")
     return folder + slash + base.partition(".")[0]
+
+
+def field_of_name(name: str) -> str | None:
+    """Return the field that a member holds, by the suffix of its name, or None."""
+    return field_of_suffix(name.rpartition("/")[2].partition(".")[2])
 
 
 def _field(name: str, location: Location) -> str | None:
@@ -121,6 +162,10 @@ def _field(name: str, location: Location) -> str | None:
     """
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         raise ShardError(f"the member {name!r} leads out of the folder; refused", location)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ShardError(f"the name of its member {ascii(name)} is no UTF-8; rename the file", location) from None
     base = name.rpartition("/")[2]
     if base.startswith("."):
         return None

@@ -9,7 +9,7 @@ from fgbg_data.fields import FIELDS
 from fgbg_data.key import KINDS
 from fgbg_data.shards import load_format
 from fgbg_data.splits import POLICIES
-from fgbg_data.text import format_bytes
+from fgbg_data.text import format_bytes, markdown
 from fgbg_data.versions import rules_of
 
 _HUB_LICENCES = {"apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
@@ -122,7 +122,8 @@ def _labels(manifest: Manifest) -> str:
     labels = config.labels
     lines = []
     for field, label in labels.items():
-        name, model = "Depth" if field == "depth" else f"`{field}`", estimator.name
+        name = "Depth" if field == "depth" else f"`{field}`"
+        model = " ".join(estimator.name.replace("`", "'").split())
         if label == "inferred":
             lines.append(f"{name} is a guess of the monocular model `{model}` about each composite, not a measurement.")
         else:
@@ -149,9 +150,8 @@ def _licence(estimator: EstimatorIdentity) -> str:
     if licence is None:
         return ""
     limit = " It is for non-commercial use." if is_non_commercial(licence) else ""
-    return (
-        f"\n\nLicence of the model: {licence}.{limit} Whether it also binds what the model makes is for you to judge."
-    )
+    judge = "Whether it also binds what the model makes is for you to judge."
+    return f"\n\nLicence of the model: {markdown(licence)}.{limit} {judge}"
 
 
 def _statistics_table(manifest: Manifest) -> str:
@@ -171,9 +171,9 @@ def _sources(manifest: Manifest) -> str:
     if unknown:
         licences["not recorded"] += unknown
     lines = ["| licence of sources | sources |", "|---|---|"]
-    lines += [f"| {licence} | {count} |" for licence, count in sorted(licences.items())]
+    lines += [f"| {markdown(licence)} | {count} |" for licence, count in sorted(licences.items())]
     authors = sorted({entry["author"] for entry in manifest.provenance.values() if "author" in entry})
-    credit = f"\n\nAuthors: {', '.join(authors)}." if authors else ""
+    credit = f"\n\nAuthors: {', '.join(map(markdown, authors))}." if authors else ""
     return "\n".join(lines) + credit
 
 

@@ -1,0 +1,476 @@
+"""Files that are damaged, or made to harm: nothing in them hangs, crashes or leads out of a folder."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from helpers.datasets import config_for, contents
+from helpers.one_process import verify
+
+from fgbg_data.building.build import build
+from fgbg_data.checking.stats import stats
+from fgbg_data.codecs.pictures import encode_image, encode_mask
+from fgbg_data.dataset import open_readers
+from fgbg_data.dataset.manifest import MANIFEST
+from fgbg_data.dataset.reading import open_dataset
+from fgbg_data.deriving.convert import convert
+from fgbg_data.errors import FgbgError, ShardError, ShortageError
+from fgbg_data.fields import FIELDS
+from fgbg_data.runtime.locations import LocalBytes
+from fgbg_data.sample import Sample, canonical_json
+from fgbg_data.shards import load_format
+from fgbg_data.shards.hdf5_file import NewFile
+from fgbg_data.shards.index_cache import scanned_index
+from fgbg_data.shards.meta import parse_meta
+from fgbg_data.testing import ShardContract
+from fgbg_data.testing.samples import some_samples
+from fgbg_data.text import markdown
+
+GOLDEN = Path(__file__).parent / "golden"
+HDF5 = load_format("hdf5")
+TAR = load_format("tar")
+
+
+class Tars(ShardContract):
+    fmt = TAR
+
+
+class Pixels(ShardContract):
+    fmt = HDF5
+
+
+class Encoded(ShardContract):
+    fmt = HDF5
+    options = {"hdf5_layout": "encoded"}  # noqa: RUF012
+
+
+def tar_of(path: Path, members: list[tuple[str, bytes]], **options: object) -> Path:
+    with tarfile.open(path, "w", **options) as tar:  # type: ignore[call-overload]
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def members_of(sample: Sample) -> list[tuple[str, bytes]]:
+    return [
+        (f"{sample.key}.jpg", sample.files["image"]),
+        (f"{sample.key}.mask.png", encode_mask(sample.mask)),
+        (f"{sample.key}.json", canonical_json(sample.meta).encode()),
+    ]
+
+
+# --- datasets of format version 2 -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Datasets that format version 2 wrote: dataset/ with tar and HDF5, encoded/, and sources/ of both."""
+    shutil.copytree(GOLDEN / "version2", tmp_path / "old")
+    return tmp_path / "old"
+
+
+@pytest.mark.parametrize("name", ["dataset", "encoded"])
+def test_datasets_of_version_2_are_read_and_verified(old: Path, name: str) -> None:
+    sources = old / "sources"
+    report = verify(old / name, rerender=8, bg=sources / "bg", fg=sources / "fg")
+    assert report.ok, report.problems
+    assert report.samples == 8
+    dataset = open_dataset(old / name, format="hdf5")
+    assert [sample.meta["key"] for sample in dataset] == dataset.keys()
+
+
+def test_a_dataset_of_version_2_is_converted_and_keeps_its_samples(old: Path) -> None:
+    convert(old / "dataset", old / "new", format="hdf5", jobs=1)
+    assert verify(old / "new").ok
+    for before, after in zip(open_dataset(old / "dataset"), open_dataset(old / "new"), strict=True):
+        assert before == after
+
+
+# --- HDF5 -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["dataset", "encoded"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_zeros_in_a_heap_of_hdf5_are_an_error_and_no_endless_loop(old: Path, name: str, recorded: bool) -> None:
+    path = next((old / name).glob("train/*0.h5"))
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    data[heap + 16 : heap + 4096] = bytes(4080)
+    path.write_bytes(data)
+    for other in (old / name).glob("train/*.tar"):
+        other.unlink()
+    if not recorded:
+        for record in (old / name).rglob("*.json"):
+            record.unlink()
+    with pytest.raises(ShardError, match=rf"{path.name}: its text is damaged at byte {heap}"):
+        list(open_dataset(old / name))
+    assert len(list(open_dataset(old / name, on_error="skip"))) < 8
+    assert any("is damaged at byte" in problem.text for problem in verify(old / name).problems)
+
+
+def test_hdf5_of_pixels_holds_no_heap_and_needs_no_h5py_with_its_record(tmp_path: Path) -> None:
+    samples = some_samples()
+    path = tmp_path / "x.h5"
+    index = Pixels().write(path, samples)
+    assert b"GCOL" not in path.read_bytes()
+    keys = [sample.key for sample in samples]
+    found = HDF5.read_index(path, keys, index)
+    assert found.from_record
+    assert HDF5.same_index(HDF5.read_index(path), index)
+    data = path.read_bytes()
+    path.write_bytes(bytes(512) + data[512:])  # h5py could not open it
+    reader = HDF5.open_reader(path, found)
+    for number, sample in enumerate(samples):
+        assert np.array_equal(reader.read(number, "depth"), sample.arrays["depth"])
+        assert reader.read(number, "meta") == sample.meta
+
+
+def test_text_of_hdf5_is_read_by_h5py_as_text(tmp_path: Path) -> None:
+    samples = some_samples()
+    Pixels().write(tmp_path / "x.h5", samples)
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file["key"].asstr()[:].tolist() == [sample.key for sample in samples]
+        assert json.loads(file["meta"].asstr()[2]) == samples[2].meta
+        assert file["image"].id.get_offset() % 4096 == 0
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda index: index["offset"].pop("mask"),
+        lambda index: index["offset"].update(mask="0"),
+        lambda index: index["shape"].update(mask=[0, 24]),
+        lambda index: index["shape"].update(mask=[10**9, 10**9]),
+        lambda index: index["text_bytes"].update(key=2),
+        lambda index: index.update(depth_bits=99),
+        lambda index: index.update(shape=7),
+    ],
+    ids=range(7),
+)
+def test_an_index_of_hdf5_that_cannot_be_is_left_for_the_file(tmp_path: Path, edit: object) -> None:
+    samples = some_samples()
+    index = Pixels().write(tmp_path / "x.h5", samples)
+    edit(index)  # type: ignore[operator]
+    with pytest.raises(ValueError, match=r"HDF5|expected"):
+        HDF5.read_index(tmp_path / "x.h5", [sample.key for sample in samples], index)
+
+
+def test_keys_that_are_not_in_the_file_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, kind in (("key", h5py.string_dtype()), ("image", np.uint8)):
+            file.create_dataset(name, (10**9, *((8, 8, 3) if name == "image" else ())), kind, chunks=True)
+    with pytest.raises(ShardError, match="says that it holds 1000000000 keys, which are not in it"):
+        HDF5.read_index(tmp_path / "x.h5")
+
+
+def test_h5py_and_the_package_open_one_file_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    samples = some_samples()
+    for contract in (Pixels(), Encoded()):
+        contract.write(path, samples)
+        with h5py.File(path) as theirs:
+            assert contract.open(path).key(0) == theirs["key"].asstr()[0]
+        ours = contract.open(path)
+        ours.read(0, "image")
+        with h5py.File(path) as theirs:
+            assert len(theirs["image"]) == len(samples)
+
+
+@contextlib.contextmanager
+def limit(kind: int, value: int) -> Iterator[None]:
+    """Lower a limit of this process for a while."""
+    soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, (soft, hard))
+
+
+@pytest.mark.parametrize("contract", [Pixels(), Encoded()], ids=["pixels", "encoded"])
+@pytest.mark.parametrize("bytes_", [0, 2000, 9000, 40_000])
+def test_a_full_disk_is_one_error_of_hdf5_and_no_crash(contract: ShardContract, bytes_: int, tmp_path: Path) -> None:
+    samples = some_samples(40)
+    with limit(resource.RLIMIT_FSIZE, bytes_), pytest.raises(OSError) as caught:  # noqa: PT011
+        contract.write(tmp_path / "x.h5", samples)
+    assert caught.value.errno == errno.EFBIG
+    assert (tmp_path / "x.h5").stat().st_size == 0
+    contract.write(tmp_path / "x.h5", samples)
+    assert contract.open(tmp_path / "x.h5").read(39, "meta") == samples[39].meta
+
+
+def test_a_build_of_hdf5_on_a_full_disk_ends_with_status_2(pictures: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fgbg_data", "build", "--bg", pictures / "bg", "--fg", pictures / "fg"]
+    command += [
+        "--out",
+        tmp_path / "s",
+        "--size",
+        "48",
+        "--samples",
+        "40",
+        "--depth",
+        "none",
+        "--format",
+        "hdf5",
+        "-j1",
+    ]
+    ended = subprocess.run(
+        [*map(str, command)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "no space left to write it" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_new_file_gives_what_was_written_until_it_fails(tmp_path: Path) -> None:
+    with NewFile(tmp_path / "x") as file:
+        file.write(b"hello")
+        file.seek(1)
+        buffer = bytearray(6)
+        assert file.readinto(buffer) == 6
+        assert bytes(buffer) == b"ello\0\0"
+        file.abandon()
+        assert file.write(b"more") == 4
+        with pytest.raises(OSError, match="abandoned"):
+            file.check()
+    assert (tmp_path / "x").read_bytes() == b""
+
+
+# --- descriptors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_name", ["tar", "hdf5"])
+def test_a_want_of_descriptors_closes_readers_and_leaves_nothing_out(
+    pictures: Path, tmp_path: Path, format_name: str
+) -> None:
+    build(config_for(pictures, tmp_path / "s", samples=40, shard_size=1, format=(format_name,), val=0, test=0))
+    stores = [open_dataset(tmp_path / "s", on_error="skip") for _ in range(3)]
+    used = len(os.listdir("/proc/self/fd"))
+    with limit(resource.RLIMIT_NOFILE, used + 12):
+        for store in stores:
+            assert len(list(store)) == 40
+            assert store.num_skipped == 0
+
+
+def test_a_want_of_descriptors_is_no_damage(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(config_for(pictures, tmp_path / "s", samples=4, val=0, test=0))
+    dataset = open_dataset(tmp_path / "s", on_error="skip")
+    with monkeypatch.context() as patch:
+
+        def none_left(*_: object) -> int:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        patch.setattr(os, "open", none_left)
+        with pytest.raises(ShortageError, match=r"cannot be opened now .* It is not damaged"):
+            dataset[0]
+    assert len(list(dataset)) == 4
+
+
+def test_readers_are_closed_with_their_dataset(dataset: Path) -> None:
+    store = open_dataset(dataset)
+    list(store)
+    owner = store._reader._owner
+    assert any(key[0] == owner for key in open_readers.OPEN_READERS._readers)
+    del store
+    assert not any(key[0] == owner for key in open_readers.OPEN_READERS._readers)
+
+
+def test_a_file_that_shrinks_is_an_error(tmp_path: Path) -> None:
+    samples = some_samples()
+    for contract, name in ((Tars(), "x.tar"), (Pixels(), "x.h5")):
+        contract.write(tmp_path / name, samples)
+        reader = contract.open(tmp_path / name)
+        os.truncate(tmp_path / name, 500)
+        with pytest.raises(ShardError, match="the file ends before its mask"):
+            reader.read(4, "mask")
+    assert LocalBytes(tmp_path / "x.tar")[490:4000] == bytes(10)
+
+
+# --- tars -------------------------------------------------------------------------------------------------
+
+
+def header(name: bytes, size: bytes, kind: bytes) -> bytes:
+    """A ustar header with any name, size and type."""
+    block = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    block[: len(name)] = name
+    block[124:136] = size.ljust(12, b"\0")
+    block[148:156] = b" " * 8
+    block[156:157] = kind
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (header(b"x", b"%011o" % 300_000, b"x") + b"7" * 300_032, "a header says 300000 bytes; refused"),
+        (header(b"x", b"%011o" % 300_000, b"L") + b"7" * 300_032, "a header says 300000 bytes; refused"),
+        (header(b"x", b"\xff" * 12, b"0"), "a header says -1 bytes; refused|is not a whole tar"),
+        ((header(b"x", b"%011o" % 11, b"x") + b"11 a=bcdef\n".ljust(512, b"\0")) * 3000, "is not a whole tar file"),
+        (
+            header(b"x", b"%011o" % 30, b"x") + b"30 size=10000000000000000000\n".ljust(512, b"\0"),
+            "is not a whole tar file|holds no samples",
+        ),
+        (header(b"k\xe4se.jpg", b"%011o" % 0, b"0"), "is no UTF-8; rename the file"),
+    ],
+    ids=["long PAX", "long name", "negative size", "many PAX", "huge PAX size", "Latin-1"],
+)
+def test_hostile_headers_of_tars_are_refused_at_once(data: bytes, text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(data + bytes(10240))
+    with pytest.raises(ShardError, match=text):
+        TAR.read_index(tmp_path / "x.tar")
+
+
+def test_a_kept_scan_is_not_used_for_another_tar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    samples = some_samples(3, depth=False)
+    path = tmp_path / "x.tar"
+
+    def write(order: list[Sample]) -> None:
+        tar_of(path, [member for sample in order for member in members_of(sample)])
+        os.utime(path, (0, 0))
+
+    write(samples)
+    scanned_index("tar", path)
+    kept = scanned_index("tar", path)
+    assert kept.from_cache
+    write(samples[::-1])
+    assert scanned_index("tar", path).keys.tolist() == [sample.key.encode() for sample in samples[::-1]]
+    with pytest.raises(ShardError, match="was the file replaced"):
+        TAR.open_reader(path, kept).read(0, "image")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", b"nonsense" * 40])
+def test_a_damaged_file_of_the_cache_is_made_again(
+    damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tar_of(tmp_path / "x.tar", members_of(some_samples(1, depth=False)[0]))
+    scanned_index("tar", path)
+    (file,) = (tmp_path / "cache/fgbg-data").glob("*.npz")
+    whole = file.read_bytes()
+    for content in (damage, whole[: len(whole) // 2]):
+        file.write_bytes(content)
+        assert scanned_index("tar", path).keys.tolist() == [b"key-0"]
+
+
+def test_stats_of_images_alone(tmp_path: Path) -> None:
+    tar_of(tmp_path / "x.tar", [member for sample in some_samples(2, depth=False) for member in members_of(sample)[:1]])
+    (image,) = stats(tmp_path, recompute=True, jobs=1)
+    assert (image.name, image.count) == ("image", 2)
+
+
+# --- pictures and meta ------------------------------------------------------------------------------------
+
+
+def test_a_jpeg_with_endless_scans_is_refused() -> None:
+    import cv2
+
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    assert FIELDS["image"].decode(data, "x").shape == (64, 64, 3)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ShardError, match=r"the image has \d+ scans, more than 50; refused as a bomb"):
+        FIELDS["image"].decode(data[:-2] + last * 500 + data[-2:], "x")
+
+
+def test_a_picture_without_pixels_is_refused() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    for width, height in ((0, 8), (8, 0), (0, 0)):
+        start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        data = b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+        with pytest.raises(ShardError, match=rf"the mask is {width}x{height} px; damaged"):
+            FIELDS["mask"].decode(data, "x")
+    jpeg = bytearray(encode_image(np.zeros((8, 8, 3), np.uint8), "jpg", 90))
+    frame = jpeg.index(b"\xff\xc0")
+    jpeg[frame + 5 : frame + 7] = bytes(2)
+    with pytest.raises(ShardError, match="the image is 8x0 px; damaged"):
+        FIELDS["image"].picture_size(bytes(jpeg), "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', '{"a": "\\ud800"}', '{"\\uDFFF": 1}', "[" * 5000, "\ufffe"]
+    + ['{"depth_min": 1' + "0" * 400 + "}", '{"a": 1' + "0" * 5000 + "}", "[]", "7"],
+    ids=range(11),
+)
+def test_meta_that_json_cannot_hold_is_refused(text: str) -> None:
+    with pytest.raises(ShardError, match="x: its meta is"):
+        parse_meta(text.encode("utf-8", "surrogatepass"), "x")
+
+
+def test_meta_with_a_whole_pair_of_surrogates_is_read() -> None:
+    assert parse_meta(b'{"a": "\\ud83d\\ude00"}', "x") == {"a": "\N{GRINNING FACE}"}
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+
+def test_the_name_of_a_split_never_leads_out_of_the_folder(dataset: Path, tmp_path: Path) -> None:
+    source = next(dataset.glob("train/*.tar"))
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    for name in ("fgbg-..-000000.tar", "fgbg-.-000001.tar", "fgbg-a b-000002.tar"):
+        (deep / "in").mkdir(exist_ok=True)
+        shutil.copy(source, deep / "in" / name)
+        with contextlib.suppress(FgbgError):
+            convert(deep / "in", deep / "out", format=("tar", "folder"), jobs=1)
+        assert {path.name for path in deep.iterdir()} <= {"in", "out"}
+        for found in (deep / "out").glob("*"):
+            assert found.name in {"train", *(f.name for f in (deep / "out").iterdir() if f.is_file())}
+        shutil.rmtree(deep / "in")
+        shutil.rmtree(deep / "out", ignore_errors=True)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../../x", "/etc", "a b", "a.b", "ä", "", "a\n"])
+def test_a_manifest_cannot_name_such_a_split(name: str, copy: Path) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["splits"][name] = manifest["splits"]["train"]
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(FgbgError, match="expected the name of a split, of A-Z, a-z, 0-9, '-' and '_'"):
+        open_dataset(copy)
+
+
+def test_the_card_shows_what_users_wrote_as_it_is(pictures: Path, tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script> ![](http://x/y.png) | a\n| b"
+    sources = tmp_path / "pictures"
+    shutil.copytree(pictures, sources)
+    first = next(path for path in sorted((sources / "bg").iterdir()) if path.suffix in {".png", ".jpg"})
+    row = f'{first.name},"{hostile}","{hostile}"'
+    (sources / "bg" / "sources.csv").write_text(f"file,licence,author\n{row}\n")
+    build(config_for(sources, tmp_path / "s", samples=10))
+    card = (tmp_path / "s/README.md").read_text()
+    shown = "&lt;script&gt;alert(1)&lt;/script&gt; \\!\\[\\](http://x/y.png) \\| a \\| b"
+    assert markdown(hostile) == shown
+    assert f"| {shown} | 1 |" in card
+    assert f"Authors: {shown}." in card
+    assert "<script" not in card
+
+
+def test_two_builds_of_hdf5_are_equal_to_the_byte(pictures: Path, tmp_path: Path) -> None:
+    for layout in ("pixels", "encoded"):
+        for name in ("a", "b"):
+            out = tmp_path / f"{layout}-{name}"
+            build(config_for(pictures, out, samples=6, format=("hdf5",), hdf5_layout=layout))
+        assert contents(tmp_path / f"{layout}-a") == contents(tmp_path / f"{layout}-b")
