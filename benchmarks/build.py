@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def against_notebook(options: argparse.Namespace, folder: Path, cores: int) -> None:
-    """(a) and, without depth, (d)."""
+    """Measure (a) and, without depth, (d)."""
     canvas, box, ours = "notebook", "notebook, blending inside the box alone", "fgbg-data build --depth none"
     times: dict[str, list[float]] = {canvas: [], box: [], ours: []}
     pixels = []
@@ -81,7 +81,7 @@ def against_notebook(options: argparse.Namespace, folder: Path, cores: int) -> N
 
 
 def against_estimator(options: argparse.Namespace, folder: Path, cores: int) -> None:
-    """(b) and (d)."""
+    """Measure (b) and (d)."""
     bare, kept, whole, size = [], [], [], 0.0
     for _ in range(ROUNDS):
         bare.append(estimator_alone(cores, keep=False))
@@ -91,13 +91,13 @@ def against_estimator(options: argparse.Namespace, folder: Path, cores: int) -> 
         whole.append((options.depth_samples - cores * 16) / (seconds - startup))
     print("| (b) with depth | images/s | ratio |\n|---|---|---|")
     print(f"| tiny alone, ready batches, {cores} processes of one thread | {max(bare):.1f} | 1.00 |")
-    print(f"| likewise, freed memory kept as in a build | {max(kept):.1f} | {max(kept) / max(bare):.2f} |")
+    print(f"| tiny alone, freed memory kept as in a build | {max(kept):.1f} | {max(kept) / max(bare):.2f} |")
     print(f"| fgbg-data build --depth tiny, start-up taken off | {max(whole):.1f} | {max(whole) / max(bare):.2f} |")
     print(f"\n(d) {size / 1000:.1f} kB a sample in tar, with 12-bit depth\n")
 
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
-    """(c) peak resident memory of the largest worker."""
+    """Measure (c), the peak resident memory of the largest worker."""
     print("| (c) backgrounds x foregrounds | samples | peak of a worker, MB |\n|---|---|---|")
     for sources, samples in ((10, 400), (10, 2000), (100, 400), (100, 2000)):
         few = argparse.Namespace(
@@ -111,7 +111,7 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
 
 
 def notebook(bg: Path, fg: Path, out: Path, samples: int, *, inside: bool) -> None:
-    """The way of the notebooks; `inside` the box alone, or with the cut-out on a layer of the canvas's size."""
+    """Composite as the notebooks do: `inside` the box only, or with the cut-out on a layer as large as the canvas."""
     out.mkdir(parents=True)
     rng = np.random.default_rng(0)
     made = 0
@@ -181,9 +181,9 @@ def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: flo
     keep_freed_memory()
     cv2.setNumThreads(1)
     project = prepare(BuildConfig(bg=bg, fg=fg, out=folder / "none", depth="none"))
-    placements = [project.plan.placement("train", place) for place in range(samples)]
+    placements = [project.plan.placement("train", position) for position in range(samples)]
     cache, sums = project.job.sources(), Sums()
-    for placement in placements:  # so that all sources are decoded
+    for placement in placements:  # this decodes all sources before the measurement
         compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
@@ -203,7 +203,7 @@ def estimator_alone(cores: int, *, keep: bool) -> float:
     from joblib.externals.loky import get_reusable_executor
 
     rate = sum(Parallel(n_jobs=cores)(delayed(_predict)(keep) for _ in range(cores)))
-    get_reusable_executor().shutdown()  # what an allocator was told lasts as long as its process
+    get_reusable_executor().shutdown()  # settings of an allocator last as long as its process
     return rate
 
 

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def builds(folder: Path, samples: int) -> Path:
-    """(a); return the dataset with both fields."""
+    """Measure (a); return the dataset with both fields."""
     write_demo(folder / "demo")
     print("| build | estimator calls | s | MB |\n|---|---|---|---|")
     for mode in ("infer", "compose", "both"):
@@ -59,7 +59,7 @@ def builds(folder: Path, samples: int) -> Path:
 
 
 def fits(folder: Path, data: Path, schedule: str, seed: int) -> None:
-    """(b)."""
+    """Measure (b)."""
     print(f"| trained on | measured by | {' | '.join(METRICS)} |\n|---|---|{'---|' * len(METRICS)}")
     for trained in DEPTH_FIELDS:
         made = FitConfig(schedule=schedule, depth_field=trained, seed=seed, best="rmse")

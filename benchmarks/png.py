@@ -57,7 +57,7 @@ def show(field: str, arrays: list[np.ndarray], used: Callable[[np.ndarray], byte
     rows = []
     for level, strategy, row_filter in itertools.product(LEVELS, STRATEGIES, FILTERS):
         if level > 1 and strategy in ("huffman", "rle"):
-            continue  # zlib's level means nothing to them
+            continue  # the level of zlib does not apply to them
 
         def encode(array: np.ndarray, level: int = level, strategy: str = strategy, kind: str = row_filter) -> bytes:
             flags = [cv2.IMWRITE_PNG_COMPRESSION, level, cv2.IMWRITE_PNG_STRATEGY, STRATEGIES[strategy]]

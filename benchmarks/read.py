@@ -58,7 +58,7 @@ class Contestant:
     name: str
     loader: Callable[[Task, int, Callable[[list[Any]], Any]], Iterable[Any]]
     peer: bool = False
-    """Another library, by whose fastest the ratio at full size goes."""
+    """A reader of another library. Ratios at full size are those to the fastest of these."""
 
 
 def main() -> None:
@@ -73,25 +73,25 @@ def main() -> None:
         f"{len(os.sched_getaffinity(0))} cores, {options.samples} samples, best of {options.rounds}, warm page cache\n"
     )
     with tempfile.TemporaryDirectory(prefix="fgbg-bench-") as folder:
-        place = options.keep or Path(folder)
-        build(place, "full", options.samples)
-        contestants = [c for c in prepared(place) if options.only in c.name]
-        check(contestants, place)
+        home = options.keep or Path(folder)
+        build(home, "full", options.samples)
+        contestants = [c for c in prepared(home) if options.only in c.name]
+        check(contestants, home)
         compare(contestants, options)
-        build(place, "half", options.samples)
-        depth_codec(place, options)
+        build(home, "half", options.samples)
+        depth_codec(home, options)
 
 
 # --- contestants ----------------------------------------------------------------------------------------------
 
 
-def prepared(place: Path) -> list[Contestant]:
+def prepared(home: Path) -> list[Contestant]:
     """Write what each contestant reads, and return those that are installed."""
-    shards = place / "full"
+    shards = home / "full"
     found = []
-    for form in ("tar", "hdf5"):
+    for fmt in ("tar", "hdf5"):
         for order in ("random", "sequential"):
-            found.append(Contestant(f"fgbg {form}, {order}", functools.partial(ours, shards, form, order)))
+            found.append(Contestant(f"fgbg {fmt}, {order}", functools.partial(ours, shards, fmt, order)))
     found.append(Contestant("webdataset, sequential", functools.partial(stock_webdataset, shards), peer=True))
     for name, package, write, read in (
         ("mosaicml-streaming, sequential", "streaming", write_mds, mosaic),
@@ -100,19 +100,19 @@ def prepared(place: Path) -> list[Contestant]:
         if importlib.util.find_spec(package) is None:
             print(f"{name.partition(',')[0]} is not installed and left out: pip install '.[bench]'\n")
             continue
-        folder = place / package
+        folder = home / package
         if not folder.exists():
             write(shards, folder)
         found.append(Contestant(name, functools.partial(read, folder), peer=True))
-    if not (place / "loose").exists():
-        write_loose(shards, place / "loose")
+    if not (home / "loose").exists():
+        write_loose(shards, home / "loose")
     for order in ("random", "sequential"):
-        found.append(Contestant(f"loose files by PIL, {order}", functools.partial(loose, place / "loose", order)))
+        found.append(Contestant(f"loose files by PIL, {order}", functools.partial(loose, home / "loose", order)))
     return found
 
 
-def ours(shards: Path, form: str, order: str, task: Task, workers: int, collate: Any) -> Iterable[Any]:
-    dataset = open_dataset(shards, fields=task.fields, size=task.size_px or None, format=form)
+def ours(shards: Path, fmt: str, order: str, task: Task, workers: int, collate: Any) -> Iterable[Any]:
+    dataset = open_dataset(shards, fields=task.fields, size=task.size_px or None, format=fmt)
     return map_style(dataset, len(dataset), order, workers, collate)
 
 
@@ -157,7 +157,7 @@ def litdata(folder: Path, task: Task, workers: int, collate: Any) -> Iterable[An
 
 
 def decoded(task: Task, files: dict[str, Any]) -> dict[str, Any]:
-    """Decode and resize as the users of libraries that hand over bytes do."""
+    """Decode and resize as one does with libraries that give bytes."""
     found: dict[str, Any] = {"key": files["__key__"]}
     for field in task.fields:
         flag = cv2.IMREAD_COLOR_RGB if field == "image" else cv2.IMREAD_UNCHANGED
@@ -171,7 +171,7 @@ def decoded(task: Task, files: dict[str, Any]) -> dict[str, Any]:
 
 
 class LooseFiles(Dataset[dict[str, Any]]):
-    """The notebook way: a file a field, opened and resized by PIL."""
+    """Read as the notebooks do: one file for each field, opened and resized by PIL."""
 
     def __init__(self, folder: Path, task: Task) -> None:
         self.folder, self.task = folder, task
@@ -196,18 +196,18 @@ class LooseFiles(Dataset[dict[str, Any]]):
 # --- what they read -------------------------------------------------------------------------------------------
 
 
-def build(place: Path, depth_size: str, samples: int) -> None:
-    """Build `place/DEPTH_SIZE` of the demo's pictures, all of it train."""
-    shards = place / depth_size
+def build(home: Path, depth_size: str, samples: int) -> None:
+    """Build `folder/DEPTH_SIZE` of the demo's pictures, all of it train."""
+    shards = home / depth_size
     if (shards / "preview.png").exists():
         return
     command = [sys.executable, "-m", "fgbg_data.cli"]
-    subprocess.run([*command, "demo", str(place / "demo")], check=True, stdout=subprocess.DEVNULL)
-    sources = ["--bg", str(place / "demo" / "bg"), "--fg", str(place / "demo" / "fg"), "--out", str(shards)]
+    subprocess.run([*command, "demo", str(home / "demo")], check=True, stdout=subprocess.DEVNULL)
+    sources = ["--bg", str(home / "demo" / "bg"), "--fg", str(home / "demo" / "fg"), "--out", str(shards)]
     counts = ["--samples", str(samples), "--shard-size", str(max(1, samples // 4))]
     splits = ["--holdout", "sample", "--val", "0", "--test", "0"]
-    form = ["--format", "tar,hdf5", "--depth-size", depth_size]
-    subprocess.run([*command, "build", *sources, *counts, *splits, *form], check=True, capture_output=True)
+    layout = ["--format", "tar,hdf5", "--depth-size", depth_size]
+    subprocess.run([*command, "build", *sources, *counts, *splits, *layout], check=True, capture_output=True)
 
 
 def files_of(shards: Path) -> Iterator[dict[str, Any]]:
@@ -248,10 +248,10 @@ def litdata_samples(path: str) -> Iterator[dict[str, Any]]:
 # --- the comparison -------------------------------------------------------------------------------------------
 
 
-def check(contestants: list[Contestant], place: Path) -> None:
+def check(contestants: list[Contestant], home: Path) -> None:
     """Stop unless every reader gives every sample, with the pixels that ours gives."""
     for task in (TASKS["224 px"], TASKS["64 px"]):
-        expected = {s.key: s for s in open_dataset(place / "full", fields=ALL, size=task.size_px or None, format="tar")}
+        expected = {s.key: s for s in open_dataset(home / "full", fields=ALL, size=task.size_px or None, format="tar")}
         for contestant in contestants:
             seen = set()
             for batch in contestant.loader(task, 0, list):
@@ -285,8 +285,8 @@ def compare(contestants: list[Contestant], options: argparse.Namespace) -> None:
         for name, workers in columns:
             for contestant in contestants:
                 speed = rate(contestant.loader(TASKS[name], workers, len), options.samples)
-                place = contestant.name, (name, workers)
-                best[place] = max(best[place], speed)
+                cell = contestant.name, (name, workers)
+                best[cell] = max(best[cell], speed)
     heads = [f"{name}, {max(1, workers)} process{'es' if workers else ''}" for name, workers in columns]
     print("| samples/s (ratio) | " + " | ".join(heads) + " |\n|---|" + "---|" * len(heads))
     for contestant in contestants:
@@ -318,21 +318,21 @@ def rate(loader: Iterable[Any], samples: int) -> float:
     return samples / seconds
 
 
-def depth_codec(place: Path, options: argparse.Namespace) -> None:
+def depth_codec(home: Path, options: argparse.Namespace) -> None:
     """Print what depth costs, and what storing it at half the size would bring."""
     print("| fgbg, random, 1 process, samples/s | kB a sample | image and mask, 224 px | with depth | at 64 px |")
     print("|---|---|---|---|---|")
     tasks = [Task(("image", "mask"), 0), Task(ALL, 0), Task(ALL, 64)]
-    for form, suffix in (("tar", "tar"), ("hdf5", "h5")):
+    for fmt, suffix in (("tar", "tar"), ("hdf5", "h5")):
         for depth_size in ("full", "half"):
-            shards = place / depth_size
+            shards = home / depth_size
             size = sum(path.stat().st_size for path in shards.glob(f"train/*.{suffix}")) / options.samples
             speeds = [
-                max(rate(ours(shards, form, "random", task, 0, len), options.samples) for _ in range(options.rounds))
+                max(rate(ours(shards, fmt, "random", task, 0, len), options.samples) for _ in range(options.rounds))
                 for task in tasks
             ]
             cells = " | ".join(f"{speed:.0f}" for speed in speeds)
-            print(f"| {form}, depth of {depth_size} size | {size / 1000:.1f} | {cells} |")
+            print(f"| {fmt}, depth of {depth_size} size | {size / 1000:.1f} | {cells} |")
 
 
 if __name__ == "__main__":

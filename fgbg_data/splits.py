@@ -32,7 +32,7 @@ class Policy:
     products: Mapping[str, Product]
     """Split -> its sources, in the order of the splits. With the holdout `sample`, all splits share all sources."""
     sentence: str
-    """What the card of a dataset says about it."""
+    """The sentence about it on the card of a dataset."""
 
     def held_out(self, split: str) -> tuple[Kind, ...]:
         """Return the kinds of sources that a split must not share with train or val; none for an unknown split.
@@ -76,7 +76,7 @@ POLICIES: dict[str, Policy] = {
         "Splits share their sources, so val and test are optimistic.",
     ),
 }
-"""Value of `holdout` -> its splits. This is the one place that names them."""
+"""Value of `holdout` -> its splits. Splits are named only here."""
 
 
 def ordered(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a build will take, measured on its first samples."""
+"""Estimate the size and the time of a build from its first samples."""
 
 import math
 import tempfile
@@ -23,7 +23,7 @@ from fgbg_data.text import format_bytes
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a build will take, extended from its first samples to all of it."""
+    """The size and the time of a whole build, estimated from its first samples."""
 
     bytes: int
     """Size of all shards."""
@@ -32,7 +32,7 @@ class Forecast:
 
 
 def forecast(prepared: PreparedBuild, samples: int = 32) -> Forecast:
-    """Measure the first samples of a plan in memory, and extend that to the whole of it."""
+    """Make the first samples of a plan in memory, and estimate the size and the time of the whole build from them."""
     first = prepared.plan.shards()[0]
     probe = replace(first, stop=min(first.stop, first.start + samples))
     with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
@@ -52,7 +52,7 @@ def estimator_calls(prepared: PreparedBuild) -> int:
 
 
 def check_space(prepared: PreparedBuild, samples: int) -> None:
-    """Refuse to make `samples` more where the disk cannot hold them, judged by the size of the first ones.
+    """Refuse to make `samples` more samples if the disk cannot hold them, judged by the size of the first ones.
 
     Raises:
         StorageError: too little space is free; the text says how much is needed.
@@ -61,8 +61,8 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
         return
     work = prepared.work
     config = work.config
-    # Measured without the estimator, which is slow to start: depth is taken for one byte a pixel in a PNG (that of
-    # `tiny` takes less), and for two where pixels are stored.
+    # This is measured without the estimator, which is slow to start. Depth is counted as one byte a pixel in a PNG
+    # (that of `tiny` takes less), and as two bytes if pixels are stored.
     pixels = replace(work, config=config.without_depth(), estimator=None)
     without_depth = replace(prepared, work=pixels, estimator=None)
     needed = forecast(without_depth, samples=8).bytes * samples // len(work.plan)
@@ -102,7 +102,7 @@ def _measure_source_depth(prepared: PreparedBuild, probe: ShardRange, folder: Pa
 
 
 def _measure_samples(work: BuildWork, probe: ShardRange) -> Forecast:
-    """Make the samples of `probe`, and extend what they take to the whole plan."""
+    """Make the samples of `probe`, and estimate the size and the time of the whole plan from them."""
     worker = Worker(work)
     spec = work.spec(1)
     size, count = 0, 0

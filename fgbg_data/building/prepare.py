@@ -1,4 +1,4 @@
-"""A build that is checked and ready to run: sources, plan, estimator and manifest, before anything is written."""
+"""Check a build, and prepare its sources, plan, estimator and manifest, before anything is written."""
 
 import itertools
 import os
@@ -57,7 +57,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     """Check everything that can be checked before anything is written.
 
     Raises:
-        FgbgError: options, sources or estimator cannot work.
+        FgbgError: the options, sources or estimator cannot be used.
     """
     folders = _check_folders(config)
     if config.depth != "none":

@@ -1,4 +1,4 @@
-"""A composite becomes a sample: encoded, decoded again, and described; depth becomes codes."""
+"""Make a sample of a composite: encode its image, decode it again, describe it in meta, and encode depth as codes."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fgbg_data.sample import Array, Meta, Sample
 
 
 def finish_sample(config: BuildConfig, placement: Placement, composite: Composite) -> Sample:
-    """Encode a composite and decode it again: the image of a sample is what a reader decodes."""
+    """Make a sample of a composite. Its image is encoded and decoded again, so that it is what a reader decodes."""
     data = encode_image(composite.image, config.image_format, config.quality)
     height, width = config.canvas
     meta: Meta = {

@@ -1,4 +1,4 @@
-"""Depth of the sources, for composed depth: estimated once each, in files beside the shards while a build runs."""
+"""Depth of the sources, from which depth is composed. Files beside the shards hold it while a build runs."""
 
 import errno
 import functools
@@ -21,22 +21,22 @@ from fgbg_data.runtime.files import LACKING, write_whole
 from fgbg_data.sample import Array
 
 KEPT = 128
-"""Files that one reader keeps mapped."""
+"""Number of files that one reader keeps mapped."""
 
 
 class SourceDepth:
-    """Reads what `estimate_sources` wrote to a folder, by memory maps that all workers share."""
+    """Reads the files that `estimate_sources` wrote, by memory maps that all workers share."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open = functools.lru_cache(KEPT)(self._map)
 
     def background(self, name: str) -> Array:
-        """(H, W) float32, inverse depth of a background as it fills the canvas, in the estimator's unit."""
+        """Return (H, W) float32, the inverse depth of a background on the canvas, in the unit of the estimator."""
         return self._open("background", name)
 
     def relief(self, name: str) -> Array:
-        """(h, w) float32 in [0, 1], the relief of a foreground; see `composed_depth.relief_of`."""
+        """Return (h, w) float32 in [0, 1], the relief of a foreground; see `composed_depth.relief_of`."""
         return self._open("foreground", name)
 
     def _map(self, kind: Kind, name: str) -> Array:
@@ -57,7 +57,7 @@ def folder_of(out: Path, fingerprint: str) -> Path:
 
 
 def clear(out: Path) -> None:
-    """Remove the depth of sources that this build, or another of this folder, has left."""
+    """Remove the depth of sources that this build, or an earlier one in this folder, has left."""
     shutil.rmtree(out / SOURCE_DEPTH, ignore_errors=True)
 
 
@@ -76,8 +76,9 @@ def estimate_sources(
 ) -> None:
     """Ask an estimator about every source, and write its answers. Answers of an earlier run are kept.
 
-    Batches are cut at fixed positions in the order given, backgrounds first, and a short one is filled with its last
-    picture. Floats depend on the batch; this way they depend neither on workers nor on where a build was killed.
+    Batches are cut at fixed positions in the given order, backgrounds first, and a short batch is filled with its last
+    picture. The last digits of depth depend on the batch, so this makes them independent of the number of workers and
+    of the sample at which a build was killed.
 
     Args:
         folder: where the files are written.

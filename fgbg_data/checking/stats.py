@@ -56,6 +56,9 @@ def stats(
 ) -> list[FieldStats]:
     """Return the table of a dataset.
 
+        for row in stats("shards/"):
+            print(row.name, row.mean, row.std)
+
     Mean and standard deviation are exact, because shards keep integer sums.
 
     Args:

@@ -1,4 +1,4 @@
-"""One sample of a split, read from its shard in the form that was asked for."""
+"""Read one sample of a split from its shard, and decode the fields as the caller asked."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -26,7 +26,7 @@ MaskAs = Literal["binary", "coverage"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """What of a sample is read, and in which form; the options of `open_dataset`, checked."""
+    """Which fields of a sample are read, and how they are decoded: the checked options of `open_dataset`."""
 
     fields: tuple[str, ...] | None
     """Names of the fields to read; None is every field that the dataset has."""
@@ -97,7 +97,7 @@ def read_sample(split: SplitReader, number: int, options: ReadOptions) -> Loaded
     Args:
         split: the shards of the split.
         number: of the sample in the split, from 0.
-        options: which fields, and in which form.
+        options: which fields are read, and how they are decoded.
 
     Raises:
         ShardError: the sample is damaged, or lacks a field that it should have.

@@ -13,13 +13,21 @@ from fgbg_data.runtime import locations
 
 
 def info(path: str | Path) -> dict[str, Any]:
-    """Return what the dataset at `path` is.
+    """Describe a dataset.
 
-    `samples` and `shards` count what is there. Where a build is not finished, `planned_samples` and `planned_shards`
-    beside them are what it will be.
+        info("shards/")["samples"]
+
+    `samples` and `shards` count what the shards hold. If a build is not finished, `planned_samples` and
+    `planned_shards` say how many there will be.
+
+    Args:
+        path: folder or URL of the dataset.
+
+    Returns:
+        Fingerprint, formats, fields, splits, size, estimator and options, as JSON values.
 
     Raises:
-        FgbgError: there is none, or it cannot be read.
+        FgbgError: there is no dataset, or it cannot be read.
     """
     root = locations.locate(path)
     stores = {name: SplitReader(find_shards(root, name), skip=True) for name in find_splits(root)}

@@ -63,9 +63,9 @@ def open_dataset(
             JPEGs are decoded straight to a smaller size.
         on_error: `raise` an error for a damaged sample; or `skip` it where samples are iterated over or read as a
             batch, and count it in `Dataset.skipped`.
-        depth_as: form of depth and depth_composed. `unit` is float32 in [0, 1] by the sample's own range, `raw` is
-            float32 in the estimator's units, both at the size of the image; `codes` is uint16 at the stored size.
-        mask_as: form of the mask at another size than the stored one. `binary` is 255 where the foreground covers at
+        depth_as: how depth and depth_composed are given. `unit` is float32 in [0, 1] by the sample's own range, `raw`
+            is float32 in the estimator's units, both at the size of the image; `codes` is uint16 at the stored size.
+        mask_as: how a mask is given at another size than the stored one. `binary` is 255 where the foreground covers at
             least half of the pixel, else 0; `coverage` is 255 times the share of the pixel that it covers, which
             keeps outlines that are finer than a pixel.
         format: format to read, if the dataset is stored in several; None takes the fastest.

@@ -109,6 +109,8 @@ def register_estimator(name: str, estimator: Factory | Family | str) -> None:
 def load_estimator(name: str, device: str = "auto", batch_size: int | None = None) -> DepthEstimator:
     """Create an estimator. A batch that does not fit into memory is estimated in halves.
 
+        depth = load_estimator("tiny", "cpu").estimate(images)  # (N, H, W, 3) uint8 -> (N, H, W) float32
+
     Args:
         name: a registered name such as `tiny`, a preset such as `depth-anything-v2-small`, or FAMILY:SOURCE such as
             `onnx:model.onnx`.
@@ -129,7 +131,7 @@ def load_estimator(name: str, device: str = "auto", batch_size: int | None = Non
 
 
 def check_estimator(name: str) -> None:
-    """Check all of a name that can be checked before anything is loaded.
+    """Check the name of an estimator, as far as that is possible without loading it.
 
     Raises:
         EstimatorError: there is no such estimator (the nearest is named), or an extra or its file is missing.

@@ -125,7 +125,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         draw_shard(self.out, first, self.formats[0], range(min(PREVIEW_ROWS, first.samples)))
 
     def check_space(self, samples: int) -> None:
-        """Refuse what the disk cannot hold. A file is taken for one byte a pixel, which is more than most files take.
+        """Refuse a dataset that the disk cannot hold. Files are counted as one byte a pixel; most of them take less.
 
         Raises:
             StorageError: too little space is free.

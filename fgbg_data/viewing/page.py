@@ -31,6 +31,8 @@ def export_page(
 ) -> Path:
     """Write the page that `view` serves as one HTML file, with random samples in it; it needs nothing else.
 
+        export_page("shards/", "shards.html", samples=50)
+
     Args:
         path: folder or URL of the dataset.
         out: HTML file to write, in a folder that exists.

@@ -30,6 +30,8 @@ def preview(
 ) -> Path:
     """Draw a contact sheet: image, outline of the mask over it, mask and fields of depth of some samples.
 
+        preview("shards/", "sheet.png", split="val")
+
     Args:
         path: folder or URL of the dataset.
         out: PNG file to write, in a folder that exists.

@@ -52,6 +52,8 @@ def view(
 ) -> None:
     """Serve a dataset as a web page until Ctrl-C.
 
+        view("shards/", port=8000)
+
     Args:
         path: folder or URL of the dataset.
         host: address to listen on. Other machines can reach every address but the loopback address.

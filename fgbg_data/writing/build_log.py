@@ -1,4 +1,4 @@
-"""`build.log`: what happens while a dataset is made, with times and the machine. It is no part of the dataset."""
+"""`build.log`: what happens while a dataset is made, with times and the machine. It is not part of the dataset."""
 
 import contextlib
 import logging

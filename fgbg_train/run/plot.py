@@ -25,6 +25,9 @@ Rows = Sequence[dict[str, str]]
 def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     """Draw the curves of one run or of several into one picture.
 
+    >>> plot(["runs/demo", "runs/other"], out="curves.png")  # doctest: +SKIP
+    PosixPath('curves.png')
+
     Training is a thin line, val a thick one. For one run, its image sizes stand above the curves.
 
     Args:

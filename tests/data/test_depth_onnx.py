@@ -205,7 +205,7 @@ def test_unknown_normalisation_says_how_to_write_the_file(tmp_path: Path) -> Non
     with pytest.raises(EstimatorError) as caught:
         load_estimator(f"onnx:{path}", "cpu")
     text = str(caught.value)
-    for part in (f"write {tmp_path / 'mine.toml'}", 'preset = "midas-v2.1-small"', "mean = [0.485", "output = "):
+    for part in (f"Write {tmp_path / 'mine.toml'}", 'preset = "midas-v2.1-small"', "mean = [0.485", "output = "):
         assert part in text
 
 
@@ -243,7 +243,7 @@ def test_inputs_that_are_no_picture(tmp_path: Path) -> None:
     with pytest.raises(EstimatorError, match="channels by layout = 'nchw'; expected 3"):
         load_estimator(f"onnx:{path}", "cpu")
     path = write_onnx(tmp_path / "m.onnx", PLAIN + "size = [9, 9]", shape=("n", 3, 48, 64))
-    with pytest.raises(EstimatorError, match=r"takes pictures of \(48, 64\), but its recipe says size = \[9, 9\]"):
+    with pytest.raises(EstimatorError, match=r"takes pictures of \(48, 64\), but its recipe has size = \[9, 9\]"):
         load_estimator(f"onnx:{path}", "cpu")
 
 
@@ -283,5 +283,5 @@ def test_no_cuda_is_said(tmp_path: Path) -> None:
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("onnxruntime has CUDA here")
-    with pytest.raises(EstimatorError, match="has no CUDA; pip install onnxruntime-gpu, or use device='cpu'"):
+    with pytest.raises(EstimatorError, match="has no CUDA; run `pip install onnxruntime-gpu`, or use device='cpu'"):
         OnnxEstimator(str(write_onnx(tmp_path / "m.onnx")), device="cuda")
