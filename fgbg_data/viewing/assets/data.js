@@ -69,20 +69,22 @@ function numberOf(key) {
 // Numbers that the server must read or decode samples for. They come in blocks, when the samples are put in their order.
 const BLOCK = 128;
 const measured = {}; // name -> which blocks are here
+let measuring = 0; // counts the calls of `measure`: an earlier one ends when a later one begins
 
 async function measure(name) {
   if (EMBEDDED) return;
+  const mine = ++measuring, late = () => mine !== measuring || ORDERS[state.order].measure !== name;
   columns[name] ??= new Float32Array(keyEnds.length).fill(NaN);
   const have = measured[name] ??= new Set();
   const wanted = [...new Set(Array.from(shown, i => Math.floor(i / BLOCK)))].filter(block => !have.has(block));
   let done = 0, last = performance.now();
   for (const block of wanted) {
-    if (ORDERS[state.order].measure !== name) return;
+    if (late()) return;
     const answer = await fetch(`measure/${name}?start=${block * BLOCK}&count=${BLOCK}`);
     if (!answer.ok) return notice(`The ${name} of the samples could not be measured.`);
     columns[name].set(new Float32Array(await answer.arrayBuffer()), block * BLOCK);
     have.add(block); done++;
-    if (ORDERS[state.order].measure !== name) return;
+    if (late()) return;
     if (done === wanted.length || performance.now() - last > 1500) {
       last = performance.now();
       resort();
