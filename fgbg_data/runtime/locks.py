@@ -35,7 +35,7 @@ _HELD = {errno.EWOULDBLOCK, errno.EACCES}
 def build_lock(folder: Path, wait_s: float = 30) -> Iterator[None]:
     """Hold a folder for one build.
 
-    Where files cannot be locked, a warning says so, and the lock is a count in the file.
+    If files cannot be locked, it warns, and the lock is a count in the file.
 
     Args:
         folder: folder of the dataset.

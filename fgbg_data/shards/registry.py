@@ -24,7 +24,7 @@ FORMATS: Registry[Format | type[Format]] = Registry(
 )
 """Name -> class of the format."""
 DEFAULT_FORMAT = "tar"
-"""The format that a build writes unless it is told otherwise."""
+"""The format that a build writes by default."""
 
 
 def register_format(name: str, format: Format | type[Format] | str) -> None:
