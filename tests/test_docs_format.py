@@ -164,7 +164,10 @@ def test_loose_files_and_the_history_of_their_dataset(home: Path) -> None:
     assert shard == "key,image,mask,depth,depth_composed,meta"
     columns = (files / "index.csv").read_text().partition("\n")[0].split(",")
     assert columns[:3] == ["split", "key", "image"]
-    assert columns[-4:] == ["top", "left", "height", "width"]
+    assert columns[-8:-4] == ["top", "left", "height", "width"]
+    assert columns[-4:] == ["bbox_x", "bbox_y", "bbox_width", "bbox_height"]
+    for_imagefolder = (files / "train" / "metadata.csv").read_text().partition("\n")[0].split(",")
+    assert for_imagefolder[:2] == ["image_file_name", "mask_file_name"]
     assert read(files / "train/fgbg-train-000000.json")["files"]["folder"]["index"] == {}
 
 

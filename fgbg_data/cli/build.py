@@ -9,6 +9,8 @@ import click
 from fgbg_data.cli.common import (
     DEVICES,
     JOBS_ALIAS,
+    complete_depth,
+    complete_format,
     format_channels,
     format_shape,
     print_made,
@@ -103,6 +105,7 @@ SECTIONS = {
 @_option(
     "--depth",
     **_text("NAME"),
+    shell_complete=complete_depth,
     help="Choose the depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, "
     "densedepth:FILE.h5; `fgbg-data estimators` lists all.  [tiny]",
 )
@@ -141,7 +144,12 @@ SECTIONS = {
     "--group-similar/--no-group-similar",
     help="Keep pictures that look alike (resized, compressed again, flipped) in one split, as copies always are.",
 )
-@_option("--format", **_text("tar|hdf5|tar,hdf5"), help="Write these shard formats, all in one pass.  [tar]")
+@_option(
+    "--format",
+    **_text("tar|hdf5|tar,hdf5"),
+    shell_complete=complete_format,
+    help="Write these shard formats, all in one pass.  [tar]",
+)
 @_option("--extra-fields", **_text("NAME,..."), help="Make these fields of other packages too.  [none]")
 @_option("--shard-size", type=int, help="Put this many samples in a shard.  [1000]")
 @_option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [jpg]")

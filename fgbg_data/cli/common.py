@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 user_errors = command_line.user_errors("fgbg-data")
 
-SHARDS = click.argument("shards")
+SHARDS = click.argument("shards", type=click.Path())
 OUT = click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the dataset to this folder."
 )
@@ -27,6 +27,23 @@ CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha25
 DEVICES = Choice(["auto", "cpu", "cuda"])
 JOBS_ALIAS = {"--workers": "--jobs"}
 """Another spelling of `--jobs`, which the help does not list."""
+
+
+def complete_depth(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Return the names of depth estimators that begin with what was typed, for the shell."""
+    from fgbg_data.depth.hf_presets import PRESETS
+    from fgbg_data.depth.registry import ESTIMATORS, FAMILIES
+
+    names = [*ESTIMATORS, *PRESETS, *(f"{family}:" for family in FAMILIES), "none"]
+    return [name for name in names if name.startswith(typed)]
+
+
+def complete_format(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Return lists of formats, with one more name after what was typed, for the shell."""
+    from fgbg_data.shards import FORMATS
+
+    before, comma, last = typed.rpartition(",")
+    return [before + comma + name for name in FORMATS if name.startswith(last) and name not in before.split(",")]
 
 
 @contextlib.contextmanager

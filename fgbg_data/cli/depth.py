@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fgbg_data.cli.common import DEVICES, print_table, user_errors
+from fgbg_data.cli.common import DEVICES, complete_depth, print_table, user_errors
 from fgbg_data.command_line import Command
 from fgbg_data.text import counted
 
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 )
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...", type=click.Path(path_type=Path))
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the files to this folder.")
-@click.option("--depth", default="tiny", metavar="NAME", help="Choose the depth estimator, as for `build`.  [tiny]")
+@click.option(
+    "--depth",
+    default="tiny",
+    metavar="NAME",
+    shell_complete=complete_depth,
+    help="Choose the depth estimator, as for `build`.  [tiny]",
+)
 @click.option(
     "--compare", metavar="NAME,NAME...", help="Draw sheets instead, with the depth of each of these estimators."
 )

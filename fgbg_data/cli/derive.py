@@ -5,7 +5,19 @@ from typing import Any
 
 import click
 
-from fgbg_data.cli.common import CHECK, DEVICES, JOBS, JOBS_ALIAS, OUT, SHARDS, print_made, resumable, user_errors
+from fgbg_data.cli.common import (
+    CHECK,
+    DEVICES,
+    JOBS,
+    JOBS_ALIAS,
+    OUT,
+    SHARDS,
+    complete_depth,
+    complete_format,
+    print_made,
+    resumable,
+    user_errors,
+)
 from fgbg_data.command_line import Choice, Command
 
 
@@ -19,7 +31,13 @@ from fgbg_data.command_line import Choice, Command
     short_help="Write a dataset in another format: tar, hdf5, loose files.",
 )
 @SHARDS
-@click.option("--format", required=True, metavar="tar|hdf5|folder|tar,hdf5", help="Write these shard formats.")
+@click.option(
+    "--format",
+    required=True,
+    metavar="tar|hdf5|folder|tar,hdf5",
+    shell_complete=complete_format,
+    help="Write these shard formats.",
+)
 @OUT
 @click.option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [as they are]")
 @click.option("--reencode", is_flag=True, help="Allow lossy re-encoding of images to JPEG; their pixels change.")
@@ -151,7 +169,13 @@ def split(shards: str, out: Path, only_keys: Path | None, without_keys: Path | N
 )
 @SHARDS
 @OUT
-@click.option("--depth", required=True, metavar="NAME", help="Choose the depth estimator, as for `build`.")
+@click.option(
+    "--depth",
+    required=True,
+    metavar="NAME",
+    shell_complete=complete_depth,
+    help="Choose the depth estimator, as for `build`.",
+)
 @click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
 @click.option(
     "--estimator-batch",

@@ -61,6 +61,23 @@ def build_lock(folder: Path, wait_s: float = 30) -> Iterator[None]:
         yield
 
 
+def check_not_held(folder: Path) -> None:
+    """Check that no build holds a folder, without writing anything.
+
+    Raises:
+        StorageError: another build holds it.
+    """
+    path = folder / LOCK
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # there is no lock, or it cannot be read; the build itself will tell
+    try:
+        _lock(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 def hold_as_worker(folder: Path) -> None:
     """Mark a folder as having a living worker, until this process ends; where files cannot be locked, do nothing."""
     with contextlib.suppress(OSError, ImportError):

@@ -10,11 +10,14 @@ from PIL import Image
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.drawing.colours import outlined
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
-from fgbg_data.errors import UnknownKeyError
+from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
-from fgbg_data.options import at_least, nearest
+from fgbg_data.options import between, nearest
 from fgbg_data.sample import Array
 from fgbg_data.viewing.output_file import check_output_file
+
+MAX_ROWS = 200
+"""Samples of the largest sheet: one of many more is too tall for the programs that show pictures."""
 
 
 def preview(
@@ -37,7 +40,7 @@ def preview(
         out: PNG file to write, in a folder that exists.
         split: split to take samples from.
         keys: keys of the samples, in order; without any, `count` samples are chosen at random.
-        count: number of random samples.
+        count: number of random samples, 1 to 200. `view` and `export_page` show more.
         seed: another seed chooses other samples.
         background: choose only samples on the background with this id.
         foreground: choose only samples of the foreground with this id.
@@ -49,7 +52,9 @@ def preview(
         FgbgError: there is no such dataset, split, key, background or foreground, or an option cannot work.
     """
     out = Path(out)
-    at_least("count", count, 1)
+    between("count", count, 1, MAX_ROWS)
+    if len(keys) > MAX_ROWS:
+        raise ConfigError(f"{len(keys)} keys are given; expected at most {MAX_ROWS} in one sheet")
     check_output_file(out, (".png",), "the sheet is a PNG")
     dataset = open_dataset(path, split, depth_as="codes")
     chosen = keys or _choose(dataset, count, seed, (background, foreground))
@@ -84,11 +89,21 @@ def _choose(dataset: Dataset, count: int, seed: int, sources: tuple[str | None, 
             continue
         known = {found[position] for found in map(key_sources, keys) if found}
         if wanted not in known:
-            raise UnknownKeyError(f"{dataset.split}: no sample has the {kind} {wanted!r}{nearest(wanted, known)}")
+            raise UnknownKeyError(f"{dataset.split}: no sample has the {kind} {wanted!r}{_hint(wanted, known)}")
         keys = [key for key in keys if (key_sources(key) or ("", ""))[position] == wanted]
     if not keys:
         raise UnknownKeyError(f"{dataset.split}: no sample has the background {sources[0]!r} and {sources[1]!r}")
     return [keys[number] for number in sorted(random.Random(seed).sample(range(len(keys)), min(count, len(keys))))]
+
+
+def _hint(wanted: str, known: set[str]) -> str:
+    """Return the ids that were probably meant: those that hold the text, or one that is similar, or some of all."""
+    holding = sorted(name for name in known if wanted in name)
+    if not holding and (similar := nearest(wanted, known)):
+        return similar
+    shown = holding or sorted(known)
+    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+    return f"; {'ids that hold this text' if holding else 'there are'}: {', '.join(shown[:5])}{more}"
 
 
 def _fitted(picture: Array, height: int, width: int) -> Array:

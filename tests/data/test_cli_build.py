@@ -123,6 +123,12 @@ def test_the_dry_run_refuses_what_the_build_refuses(folder: Path, monkeypatch: p
         assert dry.exit_code == real.exit_code == 2
 
 
+def test_the_dry_run_says_where_few_sources_change_the_shares(folder: Path) -> None:
+    few = run_build(folder, "--val", "0.1", "--dry-run").stdout
+    assert re.search(r"^val has \d+% of the backgrounds \(1 of 4\); 10% was asked for$", few, re.MULTILINE)
+    assert "was asked for" not in run_build(folder, "--val", "0.25", "--dry-run").stdout
+
+
 def test_dry_run_predicts_the_size(folder: Path) -> None:
     options = ("--positions", "4", "--format", "tar,hdf5", "--hdf5-layout", "encoded", "--size", "96")
     result = run_build(folder, *options, "--dry-run")

@@ -72,8 +72,18 @@ def test_what_cannot_be_drawn(dataset: Path, tmp_path: Path) -> None:
         preview(dataset, tmp_path / "x.png", foreground="cat")
     with pytest.raises(UnknownKeyError, match=r"no key 'nobody' in train \(24 samples\)"):
         preview(dataset, tmp_path / "x.png", keys=["nobody"])
-    with pytest.raises(ConfigError, match="count=0: expected at least 1"):
+    with pytest.raises(ConfigError, match="count=0: expected 1 to 200"):
         preview(dataset, tmp_path / "x.png", count=0)
     with pytest.raises(ConfigError, match="ends in .png"):
         preview(dataset, tmp_path / "x.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sheet_has_a_largest_size_and_ids_are_found_by_a_part(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="count=1000: expected 1 to 200"):
+        preview(dataset, tmp_path / "sheet.png", count=1000)
+    with pytest.raises(UnknownKeyError, match="no sample has the background 'oom'; ids that hold this text: room"):
+        preview(dataset, tmp_path / "sheet.png", background="oom")
+    with pytest.raises(UnknownKeyError, match="no sample has the foreground 'xyz'; there are: thing"):
+        preview(dataset, tmp_path / "sheet.png", foreground="xyz")
+    assert not (tmp_path / "sheet.png").exists()
