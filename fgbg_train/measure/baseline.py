@@ -4,7 +4,7 @@ A model that does not beat both guesses has learned nothing.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -12,12 +12,28 @@ from torch import Tensor
 from fgbg_train.data.batches import BatchReader, Targets, to_device
 from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.data.stream import Item, cut
+from fgbg_train.measure.metrics import better
 
 MOST_SAMPLES = 2000
 """Number of samples of a split that are used. The order of a split is a permutation, so its first samples are a fair
 subset."""
 BATCH = 64
 """Images in one batch."""
+PREFIX = "baseline_"
+"""Stands before the name of the metric that a guess gives."""
+
+
+def worse_than_guessing(measured: Mapping[str, float]) -> list[str]:
+    """Return the metrics in which a model is no better than the guess beside it.
+
+    >>> worse_than_guessing({"rmse": 0.32, "baseline_rmse": 0.13, "mask_iou": 0.8, "baseline_mask_iou": 0.1})
+    ['rmse']
+
+    Args:
+        measured: metrics of a model, and what `measure` returned for the same split.
+    """
+    guesses = {name.removeprefix(PREFIX): value for name, value in measured.items() if name.startswith(PREFIX)}
+    return [name for name, guess in guesses.items() if name in measured and not better(name, measured[name], guess)]
 
 
 def mean_depth(train: SampleReader, *, skip_errors: bool = False) -> Tensor | None:

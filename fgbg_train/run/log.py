@@ -32,15 +32,19 @@ COLUMNS = (
 )
 """Columns of log.csv."""
 
-DURING = ("train", "val")
-"""Splits that are measured in each epoch. All others are measured at the end of the run, again if it resumes there."""
+GUESS = "guess"
+"""Stands in the column `split` for what guessing gives on val: `mask_iou` of a mask that is all foreground, and `rmse`
+of the mean depth map of train. A log has one such row."""
+DURING = ("train", "val", GUESS)
+"""What is measured in each epoch, or once. All other splits are measured at the end of the run, again if it resumes
+there."""
 
 
 class Log:
     """A log that keeps nothing, for every process but the first."""
 
     def add(self, row: Mapping[str, Value]) -> None:
-        """Add one row: epoch, step, split, and any of the other columns."""
+        """Add one row: epoch, from 1, step, split, and any of the other columns."""
 
     def close(self) -> None:
         """Close the log."""
@@ -61,6 +65,8 @@ class RunLog(Log):
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
+        self.has_guess = any(row["split"] == GUESS for row in rows)
+        """Whether the row of what guessing gives is there."""
         self._events = _open_events(folder / "tensorboard", step)
 
     def add(self, row: Mapping[str, Value]) -> None:
@@ -78,12 +84,18 @@ class RunLog(Log):
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read the rows of a log. A last row that a killed run left half written is dropped."""
+    """Read the rows of a log, with epochs from 1. A last row that a killed run left half written is dropped.
+
+    Logs of earlier versions count epochs from 0; theirs are raised by one.
+    """
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
     lines = text[: text.rfind("\n") + 1].splitlines()
-    return [row for row in csv.DictReader(lines) if None not in row.values() and row["step"].isdigit()]
+    rows = [row for row in csv.DictReader(lines) if None not in row.values() and row["step"].isdigit()]
+    if rows and rows[0]["epoch"] == "0":
+        rows = [{**row, "epoch": str(int(row["epoch"]) + 1)} for row in rows]
+    return rows
 
 
 def _open_events(folder: Path, step: int) -> "SummaryWriter":

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from fgbg_data.drawing.colours import colour_depth
-from fgbg_data.drawing.sheets import contact_sheet
+from fgbg_data.drawing.sheets import GAP_PX, INK, PAPER, TITLE_PX, contact_sheet
 from fgbg_train.data.batches import Targets
 from fgbg_train.models.blocks import height_width, resize
 from fgbg_train.models.cascade import Prediction
@@ -19,6 +19,8 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 """(H, W) float32 in [0, 1]."""
 
+SCALE_PX = 8
+"""Height of a scale below the pictures."""
 SIDE_PX = 128
 """Smallest height of a picture; small pictures are enlarged by whole factors."""
 
@@ -46,14 +48,37 @@ def panel(targets: Targets, prediction: Prediction, *, samples: int) -> Image.Im
         "predicted mask": pictures(planes(None if logits is None else torch.sigmoid(logits)), grey),
         "depth": pictures(depth, depth_picture),
         "predicted depth": pictures(predicted, depth_picture),
-        "depth error": None,
+        ERROR: None,
     }
     if depth is not None and predicted is not None:
-        columns["depth error"] = pictures(np.abs(predicted.clip(0, 1) - depth), error_picture)
+        columns[ERROR] = pictures(np.abs(predicted.clip(0, 1) - depth), error_picture)
     shown = {name: column for name, column in columns.items() if column is not None}
     factor = max(1, -(-SIDE_PX // photos.shape[1]))
     rows = [[enlarged(picture, factor) for picture in row] for row in zip(*shown.values(), strict=True)]
-    return contact_sheet(rows, list(shown))
+    return with_scale(contact_sheet(rows, list(shown)), list(shown), rows[0][0].shape[1])
+
+
+def with_scale(sheet: Image.Image, titles: list[str], width: int) -> Image.Image:
+    """Draw scales below the last row of a sheet: what the colours of the columns of depth and error mean.
+
+    Args:
+        sheet: the sheet.
+        titles: titles of its columns.
+        width: width of a picture, in pixels.
+    """
+    taller = Image.new("RGB", (sheet.width, sheet.height + SCALE_PX + TITLE_PX), PAPER)
+    taller.paste(sheet)
+    pen = ImageDraw.Draw(taller)
+    ramp = np.linspace(0, 1, width, dtype=np.float32)[None].repeat(SCALE_PX, 0)
+    for column, title in enumerate(titles):
+        if title not in SCALES:
+            continue
+        draw, low, high = SCALES[title]
+        left, top = GAP_PX + column * (width + GAP_PX), sheet.height
+        taller.paste(Image.fromarray(draw(ramp)), (left, top))
+        pen.text((left, top + SCALE_PX + 3), low, fill=INK)
+        pen.text((left + width, top + SCALE_PX + 3), high, fill=INK, anchor="ra")
+    return taller
 
 
 def pictures(planes: Plane | None, draw: Callable[[Plane], Picture]) -> list[Picture] | None:
@@ -77,6 +102,20 @@ def error_picture(plane: Plane) -> Picture:
 
     shown = cv2.applyColorMap(np.round((2 * plane).clip(0, 1) * 255).astype(np.uint8), cv2.COLORMAP_HOT)
     return np.asarray(shown[..., ::-1], dtype=np.uint8)
+
+
+def _full_error(plane: Plane) -> Picture:
+    """Show 0 to 1 in the colours of errors from 0 to 0.5."""
+    return error_picture(plane * np.float32(0.5))
+
+
+ERROR = "depth error"
+SCALES = {
+    "depth": (depth_picture, "0 far", "1 near"),
+    "predicted depth": (depth_picture, "0 far", "1 near"),
+    ERROR: (_full_error, "0", "0.5 or more"),
+}
+"""Title of a column -> what draws values from 0 to 1 in its colours, and the texts at both ends."""
 
 
 def enlarged(picture: Picture, factor: int) -> Picture:

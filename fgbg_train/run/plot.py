@@ -7,7 +7,7 @@ from typing import Any
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import DataError
 from fgbg_train.run.folder import LOG
-from fgbg_train.run.log import read_rows
+from fgbg_train.run.log import GUESS, read_rows
 from fgbg_train.settings import checked_path, checked_paths
 
 PANELS = {
@@ -28,7 +28,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     >>> plot(["runs/demo", "runs/other"], out="curves.png")  # doctest: +SKIP
     PosixPath('curves.png')
 
-    Training is a thin line, val a thick one. For one run, its image sizes stand above the curves.
+    Training is a thin line, val a thick one; a dashed line is what guessing without a model gives on val. For one run,
+    its image sizes stand above the curves.
 
     Args:
         runs: a folder of a run, or several.
@@ -57,11 +58,16 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flat
     for axes, name in zip(grid, shown, strict=False):
         for i, (folder, rows) in enumerate(logs.items()):
-            for split, width in ((TRAIN, 1.0), (VAL, 2.2)):
-                points = [(int(r["epoch"]) + 1, float(r[name])) for r in rows if r["split"] == split and r.get(name)]
+            for split, width, marker in ((TRAIN, 1.0, "x"), (VAL, 2.2, "o")):
+                points = [(int(r["epoch"]), float(r[name])) for r in rows if r["split"] == split and r.get(name)]
                 if points:
                     label = split if len(logs) == 1 else f"{folder.name} {split}"
-                    axes.plot(*zip(*points, strict=True), f"C{i}", linewidth=width, marker=".", label=label)
+                    axes.plot(
+                        *zip(*points, strict=True), f"C{i}", linewidth=width, marker=marker, markersize=4, label=label
+                    )
+            for row in rows:
+                if row["split"] == GUESS and row.get(name):
+                    axes.axhline(float(row[name]), color=f"C{i}", linestyle="--", linewidth=1.2, label="guessing")
         if len(logs) == 1:
             _mark_sizes(axes, logs[folders[0]])
         axes.set_title(PANELS[name], fontsize=11, pad=16)
@@ -70,7 +76,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
         axes.grid(alpha=0.3)
     for axes in grid:  # the cell that is left over if the number of panels is odd
         axes.set_axis_off()
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=4)
+    named = {label: line for axes in figure.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside upper right", ncols=4)
     with write_whole(target) as temporary:
         try:
             figure.savefig(temporary, format=target.suffix[1:], dpi=110)
@@ -88,7 +95,7 @@ def sizes(rows: Rows) -> list[tuple[int, int]]:
 def _mark_sizes(axes: Any, rows: Rows) -> None:
     """Write the image sizes above the curves, with a dotted line at each change."""
     for epoch, size_px in sizes(rows):
-        if epoch:
-            axes.axvline(epoch + 0.5, color="grey", linestyle=":", linewidth=1)
-        left, transform = (epoch + 0.55, axes.get_xaxis_transform()) if epoch else (0.01, axes.transAxes)
+        if epoch > 1:
+            axes.axvline(epoch - 0.5, color="grey", linestyle=":", linewidth=1)
+        left, transform = (epoch - 0.45, axes.get_xaxis_transform()) if epoch > 1 else (0.01, axes.transAxes)
         axes.text(left, 1.01, f"{size_px} px", transform=transform, fontsize=8, color="grey")

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from fgbg_data.runtime.progress import ProgressReporter, TimeLeftReporter
+from fgbg_train.measure.baseline import worse_than_guessing
 from fgbg_train.measure.tally import Tally
 from fgbg_train.schedule import Stage
 
@@ -97,6 +98,8 @@ class RunProgress:
         ]
         if guesses:
             self.note(f"  baselines: {', '.join(guesses)}")
+        for name in worse_than_guessing(measured):
+            self.note(f"  {name} is WORSE than its baseline: the model has learned nothing that helps here")
 
     def _end(self) -> None:
         if self._open:

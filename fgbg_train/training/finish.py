@@ -35,7 +35,7 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
     kept = checkpoint.load(path) if state.best else None
     model = checkpoint.model_of(path, kept).to(fabric.device) if kept else state.measured
     size_px = state.best.get("size_px", plan.schedule.stage(plan.schedule.epochs - 1).size_px)
-    epoch = state.best.get("epoch", plan.schedule.epochs - 1)
+    epoch = state.best.get("epoch", plan.schedule.epochs - 1) + 1
     tests = {}
     skip = config.on_error == "skip"
     mean = baseline.mean_depth(plan.readers[TRAIN], skip_errors=skip) if fabric.is_global_zero else None
@@ -65,8 +65,9 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
     facts = {
         "data": plan.data,
         "fingerprint": plan.fingerprint,
-        "best": state.best,
+        "best": {**state.best, "epoch": epoch} if state.best else {},
         "test": tests,
+        "worse_than_guessing": {split: baseline.worse_than_guessing(found) for split, found in tests.items()},
         "steps": state.step,
         "skipped_samples": state.skipped,
         "parameters": sum(p.numel() for p in state.model.parameters()),

@@ -1,7 +1,8 @@
 """The loop of training, to be read from top to bottom."""
 
+import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,13 +17,14 @@ from fgbg_train.data.loader import Loader
 from fgbg_train.data.stream import Part, Stream, cut
 from fgbg_train.devices import make_fabric
 from fgbg_train.errors import Stopped
+from fgbg_train.measure import baseline
 from fgbg_train.measure.metrics import better
 from fgbg_train.measure.score import score
 from fgbg_train.measure.tally import Tally
 from fgbg_train.run.checkpoint import BEST, LAST
 from fgbg_train.run.clock import Clock, TimedBatches
 from fgbg_train.run.folder import CURVES, LOG, SAMPLES, SUMMARY, Resume, write_config
-from fgbg_train.run.log import Log, RunLog, read_rows
+from fgbg_train.run.log import GUESS, Log, RunLog, read_rows
 from fgbg_train.run.pace import TimeLeft
 from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
@@ -30,7 +32,7 @@ from fgbg_train.run.progress import RunProgress
 from fgbg_train.run.stopping import StopSignal
 from fgbg_train.schedule import learning_rate
 from fgbg_train.training.finish import finish
-from fgbg_train.training.plan import FitPlan, plan_fit
+from fgbg_train.training.plan import TRAIN, VAL, FitPlan, plan_fit
 from fgbg_train.training.state import build_state, save
 from fgbg_train.training.step import Flags, Learner
 
@@ -123,7 +125,7 @@ def fit(
                         raise Stopped(state.step, schedule.total_steps)
 
             # Log what was trained.
-            row = {"epoch": epoch, "step": state.step, "size_px": stage.size_px, "batch": stage.batch, "lr": lr}
+            row = {"epoch": epoch + 1, "step": state.step, "size_px": stage.size_px, "batch": stage.batch, "lr": lr}
             speed = {**clock.speed(), "seconds": clock.seconds()}
             trained = state.tally.over_processes(fabric).compute()
             state.tally = Tally()
@@ -140,7 +142,9 @@ def fit(
                 if main and found.first is not None:
                     picture = panel(*found.first, samples=NUM_PICTURES)
                     save_png(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
-            if main:
+            if isinstance(log, RunLog):
+                if plan.num_val and not log.has_guess:
+                    log_guess(log, plan, row)
                 plot(folder, folder / CURVES)
             shown.end_epoch(trained, measured, speed)
 
@@ -158,6 +162,16 @@ def fit(
     # Test the best weights, and write the summary.
     finish(plan, state, fabric, log, shown)
     return folder
+
+
+def log_guess(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:
+    """Log once what guessing without a model gives on val, which the curves show as a line."""
+    skip = plan.config.on_error == "skip"
+    train, val = (dataclasses.replace(plan.readers[split], caches={}) for split in (TRAIN, VAL))
+    guess = baseline.measure(val, baseline.mean_depth(train, skip_errors=skip), skip_errors=skip)
+    numbers = {name.removeprefix(baseline.PREFIX): value for name, value in guess.items()}
+    log.add({"epoch": row["epoch"], "step": row["step"], "split": GUESS, **numbers})
+    log.has_guess = True
 
 
 def open_stream(plan: FitPlan, start_step: int, fabric: Fabric) -> Iterable[Batch]:

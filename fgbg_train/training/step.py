@@ -128,7 +128,7 @@ class Learner:
         """Raise an error that names the samples of all processes."""
         every = [key for part in gather(self.fabric, keys) for key in part]
         raise LossError(
-            f"the loss is {loss} at step {step.index} (epoch {step.epoch + 1}); the weights of the last checkpoint "
+            f"the loss is {loss} at step {step.index + 1} (epoch {step.epoch + 1}); the weights of the last checkpoint "
             f"are good. A lower {option('lr')} or {option('clip')} may help. Samples of the batch: {', '.join(every)}"
         )
 

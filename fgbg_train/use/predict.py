@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from fgbg_data.drawing.sheets import save_png
+from fgbg_data.drawing.sheets import contact_sheet, save_png
 from fgbg_data.errors import SourceError, option
 from fgbg_data.options import at_least
 from fgbg_data.pictures import find_named, load_rgb, quiet
@@ -22,7 +22,7 @@ from fgbg_train.errors import DataError
 from fgbg_train.models.blocks import resize
 from fgbg_train.models.cascade import Cascade
 from fgbg_train.run.checkpoint import find_checkpoint, load, model_of
-from fgbg_train.run.panels import depth_picture, grey
+from fgbg_train.run.panels import depth_picture, grey, with_scale
 from fgbg_train.settings import checked_path, checked_paths
 
 PREVIEW_PX = 320
@@ -121,16 +121,17 @@ def write_results(stem: Path, image: Picture, mask: Plane | None, depth: Plane |
         depth: inverse depth, or None.
     """
     mask_path, depth_path, preview_path = results_of(stem)
-    cells = [image]
+    cells = {"image": image}
     if mask is not None:
         save_png(Image.fromarray((mask >= 0.5).astype(np.uint8) * np.uint8(255)), mask_path)
-        cells.append(grey(mask))
+        cells["mask"] = grey(mask)
     if depth is not None:
         save_png(Image.fromarray(np.round(depth.clip(0, 1) * 65535).astype(np.uint16)), depth_path)
-        cells.append(depth_picture(depth))
+        cells["depth"] = depth_picture(depth)
     height, width = image.shape[:2]
     size = size_at((height, width), min(PREVIEW_PX, height, width))
-    save_png(Image.fromarray(np.concatenate([shrunk(cell, size) for cell in cells], axis=1)), preview_path)
+    sheet = contact_sheet([[shrunk(cell, size) for cell in cells.values()]], list(cells))
+    save_png(with_scale(sheet, list(cells), size[1]), preview_path)
 
 
 def results_of(stem: Path) -> tuple[Path, Path, Path]:

