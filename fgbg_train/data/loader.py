@@ -6,21 +6,29 @@
 Reading a sample from the cache costs less than moving its pixels from a worker to this process.
 """
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import re
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.queues import Queue
 from typing import Any
 
 import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from fgbg_data.errors import option
+from fgbg_data.text import format_bytes
 from fgbg_train.data.batches import Batch, BatchReader
 from fgbg_train.data.stream import Item, Segment
-from fgbg_train.errors import FgbgError
+from fgbg_train.errors import FgbgError, TrainError
 
 
 class Loader:
@@ -42,18 +50,36 @@ class Loader:
 
         Raises:
             DataError: a sample cannot be read.
+            TrainError: a worker cannot hand over its batch, or has ended.
         """
         for segment in segments:
             if not self._workers or self._reader.readers[segment.split].is_cached(segment.sides_px):
                 yield from map(self._reader.read, segment.batches)
                 continue
             self._requests.batches = segment.batches
-            if self._loader is None:
-                self._loader = self._start()
-            for batch in self._loader:
+            for batch in self._read_in_workers():
                 if isinstance(batch, FgbgError):
                     raise batch
                 yield batch
+
+    def _read_in_workers(self) -> Iterator[Batch | FgbgError]:
+        """Yield what the workers read.
+
+        Raises:
+            TrainError: a worker cannot be started, or has ended.
+        """
+        try:
+            if self._loader is None:
+                self._loader = self._start()
+            yield from self._loader
+        except (ConnectionError, EOFError, FileNotFoundError) as error:  # it ended while a batch was handed over
+            raise _dead_worker_error("exited unexpectedly") from error
+        except OSError as error:
+            raise _shared_memory_error(error.strerror or str(error)) from error
+        except RuntimeError as error:  # torch has no class for it
+            if "DataLoader worker" not in str(error):
+                raise
+            raise _dead_worker_error(str(error)) from error
 
     def close(self) -> None:
         """Stop the workers. They start again when they are needed."""
@@ -61,6 +87,9 @@ class Loader:
 
     def _start(self) -> "DataLoader[Batch]":
         """Start the workers by a fork server; a fork of this process could inherit locks that its threads hold."""
+        with _safe_path():
+            resource_tracker.ensure_running()
+            forkserver.ensure_running()
         return DataLoader(
             InWorkers(self._reader),
             batch_sampler=self._requests,
@@ -90,9 +119,17 @@ class InWorkers(Dataset[Batch]):
         It is not raised here, because torch adds the traceback of the worker to the text of a raised error.
         """
         try:
-            return self._reader.read(items)
+            batch = self._reader.read(items)
         except FgbgError as error:
             return error
+        try:
+            # torch would do it in a thread of the worker, where an error is printed and then waited for for ever.
+            for part in batch:
+                if isinstance(part, torch.Tensor):
+                    part.share_memory_()  # type: ignore[no-untyped-call]
+        except (RuntimeError, OSError) as error:
+            return _shared_memory_error(str(error).splitlines()[0])
+        return batch
 
 
 class Requests(Sampler[list[Item]]):
@@ -104,17 +141,62 @@ class Requests(Sampler[list[Item]]):
         return iter(self.batches)
 
 
+def _shared_memory_error(problem: str) -> TrainError:
+    """Return the error of a machine on which workers cannot hand over batches."""
+    free = ""
+    with contextlib.suppress(OSError):
+        free = f", of which {format_bytes(shutil.disk_usage('/dev/shm').free)} are free"
+    return TrainError(
+        f"workers hand over batches in shared memory (/dev/shm{free}), and that failed: {problem}. Make it larger, "
+        f"such as by `docker run --shm-size 1g`, or read without workers: {option('workers', 0)}"
+    )
+
+
+def _dead_worker_error(text: str) -> TrainError:
+    """Return the error of a worker that has ended, from torch's text about it."""
+    found = re.search(r"(?:killed by signal|exit code|exited unexpectedly)[^.\n]*", text)
+    why = f" ({found[0].strip()})" if found else ""
+    if "Bus error" in text:
+        return _shared_memory_error("a worker was ended by a bus error")
+    return TrainError(
+        f"a worker that reads samples has ended{why}. What was saved is whole; run the same command to go on, with "
+        f"fewer {option('workers')} if it happens again. {option('workers', 0)} reads without workers"
+    )
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Keep Python processes that start in the context from looking for modules in the working folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
 def _unchanged(batch: Any) -> Any:
     """Return what `InWorkers` has already stacked."""
     return batch
 
 
 def _begin_worker(_worker: int) -> None:
-    """Keep a worker to one thread, leave Ctrl-C to the run, and end the worker when the run is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Keep a worker to one thread, leave signals to the run, and end the worker when it cannot hand over a batch."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    Queue._on_queue_feeder_error = staticmethod(_end_unheard)  # type: ignore[attr-defined]
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_unheard(error: BaseException, _batch: Any) -> None:
+    """End a worker that cannot hand over a batch, because the run would wait for that batch for ever."""
+    print(f"fgbg-train: a worker cannot hand over a batch: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _end_with_parent() -> None:

@@ -1,6 +1,11 @@
 """Batches of a stream: from workers, and from this process once everything is cached."""
 
 import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ from fgbg_train.data.cache import SizeCache
 from fgbg_train.data.loader import Loader
 from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.data.stream import Item, Segment
-from fgbg_train.errors import DataError
+from fgbg_train.errors import DataError, TrainError
 
 BATCHES = [[Item("train", i, 16, 16) for i in range(first, first + 6)] for first in range(0, 24, 6)]
 
@@ -53,4 +58,51 @@ def test_a_damaged_sample_is_the_same_error_with_and_without_workers(
     with pytest.raises(DataError, match=r"x.tar: .*on_error='skip' goes on without such samples") as caught:
         list(loader.read([Segment("train", frozenset({16}), [[Item("train", 1, 16, 16)]])]))
     assert "Traceback" not in str(caught.value)
+    loader.close()
+
+
+FULL_SHM = """
+import sys
+from pathlib import Path
+from fgbg_train.data.batches import BatchReader
+from fgbg_train.data.loader import Loader
+from fgbg_train.data.sample_reader import SampleReader
+from fgbg_train.data.stream import Item, Segment
+from fgbg_train.errors import TrainError
+if __name__ == "__main__":
+    reader = BatchReader({"train": SampleReader(sys.argv[1], "train")}, skip_errors=False)
+    batches = [[Item("train", i % 4, 64, 64) for i in range(32)]] * 20
+    try:
+        list(Loader(reader, workers=1).read([Segment("train", frozenset({64}), batches)]))
+    except TrainError as error:
+        print(error)
+"""
+
+
+def test_a_full_shared_memory_is_one_error(shards: Path, tmp_path: Path) -> None:
+    unshare = ["unshare", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount another /dev/shm")
+    program = tmp_path / "program.py"
+    program.write_text(FULL_SHM)
+    small = 'mount -t tmpfs -o size=200k tmpfs /dev/shm && exec "$@"'
+    done = subprocess.run(
+        [*unshare, "bash", "-c", small, "bash", sys.executable, str(program), str(shards)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("workers hand over batches in shared memory (/dev/shm, of which ")
+    assert "workers=0" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_worker_is_one_error(shards: Path) -> None:
+    reader = BatchReader({"train": SampleReader(str(shards), "train")}, skip_errors=False)
+    loader = Loader(reader, workers=1)
+    batches = loader.read([Segment("train", frozenset({16}), BATCHES * 50)])
+    next(batches)
+    os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+    with pytest.raises(TrainError, match=r"^a worker that reads samples has ended \(.*What was saved is whole"):
+        list(batches)
     loader.close()
