@@ -2,12 +2,14 @@
 
 import dataclasses
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fgbg_data.command_line import Choice, Command
+from fgbg_data.errors import option as marked
 from fgbg_data.options import load_toml
 from fgbg_data.text import format_seconds
 from fgbg_train import config as configuration
@@ -183,6 +185,10 @@ def configured(
     """Make the configuration from the options of `fit`; an option that is None was not given."""
     if schedule is not None and epochs is not None:
         raise ConfigError("--epochs scales the schedule of a preset, and cannot go with --schedule")
+    if pretrained and options.get("start") not in (None, "timm"):
+        raise ConfigError(
+            f"--pretrained is short for --start timm, and cannot go with {marked('start', options['start'])}"
+        )
     table = load_toml(toml) if toml else {}
     given = {"schedule": schedule, "epochs": epochs, **options} | ({"start": "timm"} if pretrained else {})
     given = {name: value for name, value in given.items() if value is not None}
@@ -190,7 +196,25 @@ def configured(
     model = {name: given.pop(name) for name in in_model & given.keys()}
     tables = [table, given, {"model": model} if model else {}, *(parse_setting(text) for text in settings)]
     chosen = preset or table.get("preset", "small")
-    return FitConfig.from_tables(chosen, *tables, {"preset": preset} if preset else {})
+    config = FitConfig.from_tables(chosen, *tables, {"preset": preset} if preset else {})
+    _refuse_without_effect(config, model.keys() | given.keys())
+    return config
+
+
+def _refuse_without_effect(config: FitConfig, typed: Collection[str]) -> None:
+    """Refuse options that were typed and change nothing beside the others."""
+    model, idle = config.model, {}
+    if model.networks == "mask":
+        idle = dict.fromkeys(("depth_net", "combine", "depth_field"), "no depth network is trained")
+    elif model.networks == "depth":
+        idle = dict.fromkeys(("mask_net", "combine"), "no mask network is trained")
+    elif model.objective == "saliency":
+        idle = {"depth_net": f"the depth network is that of {marked('depth_weights')}"}
+    if model.freeze_encoder not in ("none", "both", model.networks) and model.networks != "both":
+        idle["freeze_encoder"] = f"no {model.freeze_encoder} network is trained"
+    for name, reason in idle.items():
+        if name in typed:
+            raise ConfigError(f"{marked(name)} has no effect, because {reason}; leave it out")
 
 
 def to_standard_output() -> "ProgressReporter":

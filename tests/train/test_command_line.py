@@ -39,6 +39,27 @@ def test_summary_counts_the_parameters_of_the_published_networks(capsys: pytest.
         (["fit", "anything", "--set", "augment.cutout=2"], "--set augment.cutout=2.0: expected 0 to 1"),
         (["fit", "anything", "--set", "loss.mask_dise=1"], "there is no setting 'loss.mask_dise'; did you mean"),
         (["fit", "anything", "--schedule", "2@38"], "--schedule 2@38>>><<< at character 5: expected 'x'"),
+        (
+            ["fit", "anything", "--networks", "mask", "--combine", "product"],
+            "--combine has no effect, because no depth",
+        ),
+        (
+            ["fit", "anything", "--networks", "mask", "--depth-net", "light"],
+            "--depth-net has no effect, because no depth",
+        ),
+        (
+            ["fit", "anything", "--networks", "depth", "--mask-net", "light"],
+            "--mask-net has no effect, because no mask",
+        ),
+        (
+            ["fit", "anything", "--networks", "depth", "--freeze-encoder", "mask"],
+            "--freeze-encoder has no effect, because no mask network",
+        ),
+        (
+            ["fit", "anything", "--pretrained", "--start", "tiny"],
+            "--pretrained is short for --start timm, and cannot go",
+        ),
+        (["summary", "runs/a", "--preset", "eva4"], "--preset: has no effect beside CHECKPOINT"),
         (["fit", "anything", "--start", "tiny", "--mask-net", "autoed"], "--start tiny: has weights only for"),
     ],
 )
