@@ -8,7 +8,7 @@ from fgbg_data.depth.licences import is_non_commercial
 from fgbg_data.fields import FIELDS
 from fgbg_data.key import KINDS
 from fgbg_data.shards import load_format
-from fgbg_data.splits import POLICIES
+from fgbg_data.splits import POLICIES, join_units
 from fgbg_data.text import format_bytes, markdown
 from fgbg_data.versions import rules_of
 
@@ -112,7 +112,18 @@ def _splits_table(manifest: Manifest) -> str:
     for name, split in manifest.splits.items():
         counts = f"{len(split.backgrounds)} | {len(split.foregrounds)}"
         lines.append(f"| {name} | {split.samples:,} | {split.shards} | {counts} |")
-    return "\n".join([*lines, "", f"Held out by {holdout}. {POLICIES[holdout].sentence}"])
+    together = ""
+    if holdout != "sample" and _has_units(manifest):
+        together = " Copies of a picture, and pictures of one group, count as one."
+    return "\n".join([*lines, "", f"Held out by {holdout}. {POLICIES[holdout].sentence}{together}"])
+
+
+def _has_units(manifest: Manifest) -> bool:
+    """Return whether some sources are copies of others or belong to a group."""
+    return any(
+        len(set(join_units([source.marks for source in found]))) < len(found)
+        for found in (manifest.identity.sources.of(kind) for kind in KINDS)
+    )
 
 
 def _labels(manifest: Manifest) -> str:

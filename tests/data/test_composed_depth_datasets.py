@@ -194,15 +194,20 @@ def test_another_depth_mode_is_another_dataset(both: Path, pictures: Path) -> No
         build(config_for(pictures, both, depth="fake", depth_mode="both", relief=0.3, format=("tar", "hdf5")))
 
 
-def test_keys_too_long_for_the_longer_suffix_are_refused(pictures: Path, tmp_path: Path) -> None:
+def test_both_kinds_of_depth_work_with_any_names(pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "p")
-    for kind, name in (("bg", "room0.jpg"), ("fg", "thing0.png")):
+    for kind, name, stem in (("bg", "room0.jpg", "x" * 40), ("fg", "thing0.png", "a very long name " * 12)):
         path = tmp_path / "p" / kind / name
-        path.rename(path.with_stem("x" * 40))
+        path.rename(path.with_stem(stem))
     config = config_for(tmp_path / "p", tmp_path / "s", depth="fake", samples=20)
-    with pytest.raises(ConfigError, match=r"_001m: too long a key with the suffix depth_composed.png; .* at most 80"):
-        build(replace(config, depth_mode="both"))
-    build(replace(config, depth_mode="compose"))
+    infer = build(config)
+    both = build(replace(config, out=tmp_path / "both", depth_mode="both"))
+    keys = [
+        sorted(key for split in manifest.splits for key in open_dataset(config_out, split).keys())
+        for manifest, config_out in ((infer, tmp_path / "s"), (both, tmp_path / "both"))
+    ]
+    assert keys[0] == keys[1]
+    assert len(keys[0]) == 20
 
 
 def test_the_dry_run_counts_the_calls_of_the_estimator(pictures: Path, tmp_path: Path) -> None:

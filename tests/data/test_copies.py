@@ -97,6 +97,7 @@ def test_copies_do_not_count_as_sources_of_their_own(sources: Path) -> None:
 def test_verify_finds_one_digest_on_two_sides(holdout: str, sources: Path) -> None:
     out = sources / "out"
     manifest = build(config_for(sources, out, holdout=holdout, samples=60), progress=False)
+    assert "Copies of a picture, and pictures of one group, count as one." in (out / "README.md").read_text()
     assert not verify(out, jobs=1).problems
     value = json.loads((out / "dataset.json").read_text())
     kind = "foreground" if holdout == "foreground" else "background"

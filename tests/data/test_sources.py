@@ -21,6 +21,7 @@ from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import BadSource
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, scan
 from fgbg_data.errors import SourceError
+from fgbg_data.pictures import find_named
 
 # --- finding -----------------------------------------------------------------------------------------------
 
@@ -325,3 +326,38 @@ def test_threads_find_the_same_and_leave_the_warning_filters_alone(tmp_path: Pat
     assert not alone[1]
     assert len(told) == 24
     assert warnings.filters == before
+
+
+# --- one search for every command --------------------------------------------------------------------------
+
+
+def test_every_command_finds_the_same_pictures_and_counts_the_others(tmp_path: Path) -> None:
+    names = ["a.jpg", "b.jfif", "c.JPE", "d.avif", "e/f.png"]
+    system = [
+        ".DS_Store",
+        "._a.jpg",
+        "Thumbs.db",
+        "desktop.ini",
+        "lost+found/x.png",
+        "@eaDir/a.jpg",
+        "e/.ipynb_checkpoints/f.png",
+    ]
+    for name in [*names, *system, "g.tga", "notes"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "linked").symlink_to(tmp_path / "e")
+    told: list[str] = []
+    found = find_named([tmp_path], told.append)
+    expected = sorted([*names, "linked/f.png"])
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in found) == expected
+    assert find_pictures(tmp_path, "background").files == expected
+    assert told == [f"{tmp_path}: 2 files were left out for their suffix: 1 without suffix, 1 .tga"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_folders_that_cannot_be_read_are_listed(tmp_path: Path) -> None:
+    saved(photo())(tmp_path / "a.png")
+    (tmp_path / "closed").mkdir(mode=0)
+    sources, bad = scan(tmp_path, "background")
+    assert [source.file for source in sources] == ["a.png"]
+    assert bad == [BadSource("closed", "cannot be read (Permission denied)")]
