@@ -203,8 +203,8 @@ def test_both_kinds_of_depth_work_with_any_names(pictures: Path, tmp_path: Path)
     infer = build(config)
     both = build(replace(config, out=tmp_path / "both", depth_mode="both"))
     keys = [
-        sorted(key for split in manifest.splits for key in open_dataset(config_out, split).keys())
-        for manifest, config_out in ((infer, tmp_path / "s"), (both, tmp_path / "both"))
+        sorted(sum((open_dataset(folder, split).keys() for split in manifest.splits), []))
+        for manifest, folder in ((infer, tmp_path / "s"), (both, tmp_path / "both"))
     ]
     assert keys[0] == keys[1]
     assert len(keys[0]) == 20
