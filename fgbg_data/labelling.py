@@ -69,7 +69,7 @@ def label_pictures(
     between("depth_bits", depth_bits, 1, 16)
     shown = reporter(progress)
     names = find_named(_listed(pictures), shown.message)
-    stems = {path: Path(out) / name for path, name in names.items()}
+    stems = {path: Path(out).expanduser() / name for path, name in names.items()}
     endings = (".depth.png", ".depth.json", ".preview.png")
     _check_free([_with_ending(stem, ending) for stem in stems.values() for ending in endings], overwrite)
     bad: list[SourceError] = []
@@ -116,7 +116,7 @@ def compare_estimators(
         raise ConfigError(f"expected at least two estimators to compare, got {', '.join(estimators) or 'none'}")
     shown = reporter(progress)
     names = find_named(_listed(pictures), shown.message)
-    sheets = {path: _with_ending(Path(out) / name, ".compare.png") for path, name in names.items()}
+    sheets = {path: _with_ending(Path(out).expanduser() / name, ".compare.png") for path, name in names.items()}
     _check_free(list(sheets.values()), overwrite)
     bad: list[SourceError] = []
     written: list[Path] = []

@@ -66,7 +66,7 @@ def to_path(name: str, value: "str | os.PathLike[str]") -> Path:
     """
     if not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{option(name, value)}: expected a path, as text or as a Path")
-    return Path(value)
+    return Path(value).expanduser() if str(value).startswith("~") else Path(value)
 
 
 def to_size_text(name: str, value: int | str | tuple[int, int]) -> str:
@@ -208,7 +208,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         ConfigError: the file cannot be read, or it is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

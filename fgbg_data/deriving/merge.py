@@ -53,7 +53,7 @@ def merge(
         ConfigError: the datasets differ, keys collide, or a held-out source of one is in train of another.
         FgbgError: a dataset cannot be read, or a sample of it is damaged.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     prefixes = _check_prefixes(paths, prefixes)
     inputs = [open_input(path, out=out) for path in paths]
     _check_equal(inputs)

@@ -77,7 +77,7 @@ def relabel(
     if estimator_batch is not None:
         at_least("estimator_batch", estimator_batch, 1)
     check_estimator(depth)
-    dataset = _open(path, Path(out))
+    dataset = _open(path, Path(out).expanduser())
     estimator = load_estimator(depth, device, estimator_batch)
     about = from_json(EstimatorIdentity, dict(estimator.identity()))
     warn_of_licence(estimator.identity())
@@ -94,7 +94,7 @@ def relabel(
         estimator,
         EstimatorAccess(name=depth, device=str(about.values["device"]), batch_size=estimator.batch_size),
         dataset.spec(),
-        out=Path(out),
+        out=Path(out).expanduser(),
         identity=derived_identity(
             [dataset], "relabel", recorded, config=dataset.config.changed(**recorded), estimator=about
         ),

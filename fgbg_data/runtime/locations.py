@@ -89,7 +89,7 @@ def locate(path: str | Path) -> Location:
     """
     text = str(path)
     if "://" not in text:
-        return Path(path)
+        return Path(path).expanduser() if text.startswith("~") else Path(path)
     return Path(text.removeprefix("file://")) if text.startswith("file://") else text.rstrip("/")
 
 

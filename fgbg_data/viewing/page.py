@@ -47,7 +47,7 @@ def export_page(
     Raises:
         FgbgError: there is no dataset, a chosen sample is damaged, or an option cannot work.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     at_least("samples", samples, 1)
     check_output_file(out, (".html", ".htm"), "the page is HTML")
     gallery = Gallery(path, bg=bg, fg=fg)

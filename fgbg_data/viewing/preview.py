@@ -51,7 +51,7 @@ def preview(
     Raises:
         FgbgError: there is no such dataset, split, key, background or foreground, or an option cannot work.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     between("count", count, 1, MAX_ROWS)
     if len(keys) > MAX_ROWS:
         raise ConfigError(f"{len(keys)} keys are given; expected at most {MAX_ROWS} in one sheet")

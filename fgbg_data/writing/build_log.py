@@ -17,7 +17,7 @@ def log_to(folder: Path) -> Iterator[None]:
 
     Warnings are logged too, and each text is shown only once, whichever process it comes from.
     """
-    handler = logging.FileHandler(folder / "build.log", encoding="utf-8")
+    handler = _Lines(folder / "build.log", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
     log.addHandler(handler)
     level = log.level
@@ -31,7 +31,15 @@ def log_to(folder: Path) -> Iterator[None]:
     finally:
         log.setLevel(level)
         log.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # what it could not write is lost, and says nothing about the dataset
+            handler.close()
+
+
+class _Lines(logging.FileHandler):
+    """Writes lines, and does without them where the disk is full."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing."""
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from helpers.datasets import contents
 
-from fgbg_data import BuildConfig, build
+from fgbg_data import BuildConfig, build, open_dataset
 from fgbg_data.errors import BuildError
+from fgbg_data.options import load_toml
 from fgbg_data.runtime.parallel import in_parallel, map_with_progress
 
 SMALL = [
@@ -186,3 +187,39 @@ def test_an_error_that_cannot_be_pickled_arrives_with_its_text() -> None:
 
     with pytest.raises(RuntimeError, match="what was wrong"):
         list(in_parallel(Work(), [1, 2], jobs=2))  # type: ignore[arg-type]
+
+
+def test_a_home_folder_in_options_and_arguments(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pictures, tmp_path / "pictures")
+    sources = ["--bg", "~/pictures/bg", "--fg=~/pictures/fg", "--out=~/shards"]
+    done = subprocess.run([sys.executable, "-P", "-m", "fgbg_data.cli", "build", *sources, *SMALL], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shards" / "dataset.json").is_file()
+    assert not (tmp_path / "~").exists()
+    assert len(open_dataset("~/shards")) == 12
+
+
+def test_a_toml_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "build.toml").write_bytes(b"\xef\xbb\xbfsamples = 5\r\n")
+    assert load_toml(tmp_path / "build.toml") == {"samples": 5}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_on_a_full_disk_stops_nothing(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "build.log").symlink_to("/dev/full")
+    assert samples_built(config(pictures, out)) == 12
+    assert capsys.readouterr().err == ""
+
+
+def test_what_systems_put_into_an_output_folder_does_not_count(pictures: Path, tmp_path: Path) -> None:
+    for name in ("lost+found", "@eaDir", "System Volume Information", ".Trash-1000"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs0001"):
+        (tmp_path / "out" / name).write_text("")
+    assert samples_built(config(pictures, tmp_path / "out")) == 12
