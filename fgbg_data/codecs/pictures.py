@@ -122,11 +122,11 @@ def read_header(data: Any, wanted: PictureType, where: str) -> Header:
             )
         return Header(_checked_size((found.height, found.width), wanted, where), found)
     if wanted.may_be_jpeg and start[:2] == b"\xff\xd8":
-        size = _jpeg_size(data)
-        whole = bytes(data)
-        if size is not None and whole.rfind(b"\xff\xd9") > 0:  # without its end mark it would decode to grey
-            if whole.count(b"\xff\xda") > MAX_SCANS:
-                scans = whole.count(b"\xff\xda")
+        frame = _jpeg_frame(data)
+        if frame is not None and bytes(data).rfind(b"\xff\xd9") > 0:  # without its end mark it would decode to grey
+            size, has_one_scan = frame
+            scans = 1 if has_one_scan else bytes(data).count(b"\xff\xda")
+            if scans > MAX_SCANS:
                 raise ShardError(
                     f"the {wanted.noun} has {scans} scans, more than {MAX_SCANS}; refused as a bomb", where
                 )
@@ -248,18 +248,20 @@ def _checked_size(size: tuple[int, int], wanted: PictureType, where: str) -> tup
     return size
 
 
-def _jpeg_size(data: Any) -> tuple[int, int] | None:
-    """Return (height, width) by the first frame header (SOFn) of a JPEG, or None."""
-    offset = 2
-    while offset + 9 <= len(data):
-        if data[offset] != 0xFF:
-            return None
+def _jpeg_frame(data: Any) -> tuple[tuple[int, int], bool] | None:
+    """Return (height, width) by the frame header (SOFn) of a JPEG, and whether it has one scan by that; or None."""
+    offset, components = 2, -1
+    size: tuple[int, int] | None = None
+    while offset + 9 < len(data) and data[offset] == 0xFF:
         marker = data[offset + 1]
+        if marker == 0xDA:
+            return None if size is None else (size, data[offset + 4] == components)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, offset + 5)
-            return height, width
+            size = height, width
+            components = data[offset + 9] if marker in (0xC0, 0xC1) else -1  # others have several scans
         offset += 2 + int.from_bytes(bytes(data[offset + 2 : offset + 4]), "big")
-    return None
+    return None if size is None else (size, False)
 
 
 def _by(shape: tuple[int, ...]) -> str:

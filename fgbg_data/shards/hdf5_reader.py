@@ -1,5 +1,6 @@
 """Read HDF5 shards."""
 
+import math
 import os
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from fgbg_data.errors import ShardError
 from fgbg_data.fields import FIELDS
-from fgbg_data.runtime.locations import LocalBytes, Location, open_bytes
+from fgbg_data.runtime.locations import Location, open_bytes
 from fgbg_data.sample import Array
 from fgbg_data.shards.format import ShardReader
 from fgbg_data.shards.hdf5_file import OpenHdf5
@@ -28,7 +29,7 @@ class Hdf5Reader(ShardReader):
                 raise ShardError(f"its {field} is {shape[1:]}, the dataset declares {tuple(declared)}", location)
         try:
             self._bytes = open_bytes(location)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ShardError(f"cannot be opened ({error})", location) from error
         self._opened: OpenHdf5 | None = None
         self._pid = 0
@@ -45,7 +46,7 @@ class Hdf5Reader(ShardReader):
         resize = FIELDS[field].resize
         if size is not None and resize is not None and pixels.shape[:2] != size:
             return resize(pixels, size)
-        return pixels
+        return pixels.copy()
 
     def read_file(self, index: int, field: str) -> bytes | None:
         """Return the encoded bytes of a field, or None if pixels are stored."""
@@ -67,44 +68,39 @@ class Hdf5Reader(ShardReader):
         return super().depth_bits(index) if self._index.depth_bits is None else self._index.depth_bits
 
     def _pixels(self, index: int, field: str) -> Array:
-        """Return pixels as an array that the caller may change."""
+        """Return pixels; contiguous ones are a view of the memory map."""
         if field not in self._index.offset:
-            return np.array(self._stored(index, field))
-        self._check_key(index, field)
-        pixels = np.empty(self._index.shapes[field][1:], FIELDS[field].dtype)
-        start = self._index.offset[field] + index * pixels.nbytes
-        try:
-            if isinstance(self._bytes, LocalBytes):
-                found = self._bytes.read_into(pixels, start)
-            else:
-                data = self._bytes[start : start + pixels.nbytes]
-                found = len(data)
-                pixels.reshape(-1).view(np.uint8)[:found] = np.frombuffer(data, np.uint8)
-        except OSError as error:
-            raise ShardError(f"its {field} cannot be read ({error})", self.where(index)) from error
-        if found < pixels.nbytes:
-            raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
-        return pixels
+            stored: Array = np.asarray(self._stored(index, field))
+            return stored
+        if self._index.from_record:
+            self._check_key(index, field)
+        shape, dtype = self._index.shapes[field][1:], np.dtype(FIELDS[field].dtype)
+        size = math.prod(shape) * dtype.itemsize
+        data = self._part(index, field, self._index.offset[field] + index * size, size)
+        return np.frombuffer(data, dtype).reshape(shape)
 
     def _text(self, index: int, name: str) -> bytes:
         """Return the text of a sample: its meta, or the key as the file holds it."""
         if name not in self._index.offset:
             return bytes(self._stored(index, name))
-        if name != "key":
+        if name != "key" and self._index.from_record:
             self._check_key(index, name)
         size = self._index.text_bytes[name]
-        start = self._index.offset[name] + index * size
+        return bytes(self._part(index, name, self._index.offset[name] + index * size, size)).rstrip(b"\0")
+
+    def _part(self, index: int, name: str, start: int, size: int) -> Any:
+        """Return bytes of the file that belong to a sample."""
         try:
             data = self._bytes[start : start + size]
         except OSError as error:
             raise ShardError(f"its {name} cannot be read ({error})", self.where(index)) from error
         if len(data) < size:
             raise ShardError(f"the file ends before its {name}; truncated?", self.where(index))
-        return data.rstrip(b"\0")
+        return data
 
     def _check_key(self, index: int, field: str) -> None:
         """Check that the record belongs to this file, as far as the key of the sample tells."""
-        if self._index.from_record and self._text(index, "key") != self._index.keys[index]:
+        if self._text(index, "key") != self._index.keys[index]:
             raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
 
     def _stored(self, index: int, field: str) -> Any:

@@ -163,14 +163,14 @@ _TEMPLATE_SUM = sum(_TEMPLATE)
 
 
 class TarReader(ShardReader):
-    """Reads one tar shard by slices of it."""
+    """Reads one tar shard by slices of it, from a memory map if the file is on this machine."""
 
     def __init__(self, location: Location, found: TarIndex, shapes: Shapes | None = None) -> None:
         super().__init__(location, found, shapes)
         self._index = found
         try:
             self._bytes = open_bytes(location)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ShardError(f"cannot be opened ({error})", location) from error
 
     def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
@@ -193,7 +193,7 @@ class TarReader(ShardReader):
         """Return the bytes of a member, after a look at its header: it may be the index of another tar."""
         start, size = int(self._index.offset[field][index]), int(self._index.bytes[field][index])
         try:
-            data = memoryview(self._bytes[max(0, start - BLOCK) : start + size])
+            data = self._bytes[max(0, start - BLOCK) : start + size]
         except OSError as error:
             raise ShardError(f"its {field} cannot be read ({error})", self.where(index)) from error
         if start < BLOCK or size < 0 or len(data) < BLOCK + size:

@@ -78,8 +78,12 @@ def _history(manifest: Manifest) -> str:
     for step in manifest.identity.history:
         reencoded = step.options.reencoded
         lossy = f"; images were encoded anew as JPEG of quality {reencoded.quality}" if reencoded else ""
-        anew = f"; depth was estimated anew by `{step.options.values['depth']}`" if step.command == "relabel" else ""
-        lines.append(f"- `fgbg-data {step.command}` of {', '.join(f'`{name}`' for name in step.read)}{lossy}{anew}")
+        anew = (
+            f"; depth was estimated anew by {_code(str(step.options.values.get('depth')))}"
+            if step.command == "relabel"
+            else ""
+        )
+        lines.append(f"- {_code(f'fgbg-data {step.command}')} of {', '.join(map(_code, step.read))}{lossy}{anew}")
     if not lines:
         return ""
     return "\n".join(["Changes after the build, with the fingerprints of the datasets that were read:", "", *lines])
@@ -134,13 +138,13 @@ def _labels(manifest: Manifest) -> str:
     lines = []
     for field, label in labels.items():
         name = "Depth" if field == "depth" else f"`{field}`"
-        model = " ".join(estimator.name.replace("`", "'").split())
+        model = _code(estimator.name)
         if label == "inferred":
-            lines.append(f"{name} is a guess of the monocular model `{model}` about each composite, not a measurement.")
+            lines.append(f"{name} is a guess of the monocular model {model} about each composite, not a measurement.")
         else:
             where = "on the floor under it" if config.stand == "floor" else "at a drawn depth in front of its floor"
             lines.append(
-                f"{name} is composed: the monocular model `{model}` was asked once about each background and once "
+                f"{name} is composed: the monocular model {model} was asked once about each background and once "
                 f"about each foreground alone, never about a composite. A cut-out is taken to stand upright {where}, "
                 f"in front of what it hides; its own relief takes {config.relief:g} of the way from the farthest "
                 "background to it. Its edges are those of the mask."
@@ -193,3 +197,8 @@ def _reading(manifest: Manifest) -> str:
     suffixes = {name: field.suffix for name, field in manifest.fields.items()}
     snippets = (load_format(name).snippet(suffixes) for name in manifest.identity.config.format)
     return "\n".join(["```python", *(line for snippet in snippets for line in snippet), "```"])
+
+
+def _code(text: str) -> str:
+    """Return text as a span of code in one line, whatever is in it."""
+    return "`" + " ".join(text.replace("`", "'").split()) + "`"
