@@ -158,9 +158,7 @@ class Gallery:
             "split": split.layout.split,
             "shard": split.shards[shard].stem,
             "index": index,
-            "meta": _plain(
-                split.reader(shard).read(index, "meta") if "meta" in split.shard_index(shard).fields else {}
-            ),
+            "meta": split.reader(shard).read(index, "meta") if "meta" in split.shard_index(shard).fields else {},
             "sources": {kind: self.sources.describe(kind, id) for kind, id in zip(KINDS, sources or (), strict=False)},
         }
 
@@ -241,17 +239,6 @@ def _read_areas(split: SplitReader, shard: int, count: int) -> list[int]:
 def _finite(value: float) -> float | None:
     """Return a number as JSON can hold it: None for NaN and infinity."""
     return value if math.isfinite(value) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a JSON value with texts for the numbers and letters that JSON for a browser cannot hold."""
-    if isinstance(value, dict):
-        return {_plain(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tinted(mask: Array) -> bytes:
