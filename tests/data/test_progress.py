@@ -123,9 +123,13 @@ def test_build_and_verify_report_every_step(pictures: Path, tmp_path: Path, monk
     monkeypatch.setattr(tally, "POLL_EVERY_S", 0.01)
     shown = Recorder()
     build(config_for(pictures, tmp_path / "out", positions=1), progress=shown)
-    assert shown.begun == [("checking the sources", None, "pictures", 0), ("build", 24, "samples", 0)]
+    assert shown.begun == [
+        ("checking the sources", None, "pictures", 0),
+        ("looking for near copies", None, "pictures", 0),
+        ("build", 24, "samples", 0),
+    ]
     assert shown.updates[-1][0] == 24
-    assert shown.ended == 2
+    assert shown.ended == 3
     shown = Recorder()
     verify(tmp_path / "out", progress=shown, jobs=1)
     assert [begun[0] for begun in shown.begun] == ["verify"]
