@@ -137,8 +137,8 @@ class _Member(tarfile.TarInfo):
 def name_in_header(header: bytes) -> str | None:
     """Return the name of a member by its ustar header; None if the header may hold only a part of it."""
     name, magic, prefix = header[:100].rstrip(b"\0"), header[257:263], header[345:500].rstrip(b"\0")
-    if len(name) == 100 or not name.isascii():
-        return None  # an extended header before it holds all of it
+    if len(name) == 100 or not name.isascii() or b"?" in name:
+        return None  # an extended header before it holds the name; Python writes ? here for other alphabets
     whole = prefix + b"/" + name if prefix and magic == b"ustar\0" else name
     return whole.decode("ascii", "replace")
 

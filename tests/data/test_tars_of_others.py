@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fgbg_data import open_dataset
 from fgbg_data.codecs.pictures import encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.sample import Sample, canonical_json
@@ -156,3 +157,13 @@ def test_scans_of_tars_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         kept.write_bytes(b"damaged")
     monkeypatch.undo()
     assert index_cache.scanned_index("tar", path).keys.tolist() == first.keys.tolist()
+
+
+def test_a_kept_scan_also_finds_names_of_other_alphabets(tmp_path: Path) -> None:
+    path = write_tar(
+        tmp_path / "theirs.tar", [m for s in some_samples(2, depth=False) for m in members_of(s, "ü 部屋")][:3]
+    )
+    for _ in range(2):  # the second time by the scan that was kept
+        dataset = open_dataset(path, fields="image,mask")
+        assert dataset.keys() == ["ü 部屋"]
+        assert dataset[0].image.shape == (20, 24, 3)
