@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fgbg_data.errors import ShortageError, StorageError
+from fgbg_data.runtime.files import LACKING
 
 Location = Path | str
 """A `Path` on this machine, or the text of a URL that fsspec opens, such as `s3://bucket/shards`."""
@@ -49,6 +50,25 @@ class RemoteBytes:
         start, stop, _ = part.indices(self._size)
         data: bytes = self._fs.cat_file(self._path, start=start, end=stop) if stop > start else b""
         return data
+
+
+class ReadBytes:
+    """The bytes of a file on a file system that cannot map files; each slice is read when it is asked for.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb", buffering=0)
+        self._size = os.fstat(self._stream.fileno()).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        return os.pread(self._stream.fileno(), max(0, stop - start), start)
 
 
 def locate(path: str | Path) -> Location:
@@ -124,7 +144,12 @@ def open_bytes(location: Location) -> Bytes:
         if not isinstance(location, Path):
             return RemoteBytes(location)
         with location.open("rb") as stream:
-            return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+            try:
+                return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+            except OSError as error:
+                if error.errno not in LACKING | {errno.ENODEV}:
+                    raise
+                return ReadBytes(location)
 
 
 def open_stream(location: Location) -> BinaryIO:

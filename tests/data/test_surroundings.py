@@ -73,7 +73,8 @@ def test_modules_of_the_working_folder_are_not_run(pictures: Path, tmp_path: Pat
     for name in ("random", "types", "queue", "copy", "numpy", "select", "pickle", "cv2", "signal", "fgbg_data"):
         (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\nraise SystemExit(9)")
     done = subprocess.run(command(pictures, tmp_path / "out"), cwd=folder, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -121,7 +122,9 @@ def test_sigterm_and_sighup_are_answered_like_ctrl_c(
     (os.killpg if whom == "group" else os.kill)(program.pid, number)
     _, errors = program.communicate(timeout=30)
     assert program.returncode == 130
-    assert errors.strip() == f"stopped. Finished shards in {out} are whole; run the same command to go on"
+    assert (
+        errors.strip().splitlines()[-1] == f"stopped. Finished shards in {out} are whole; run the same command to go on"
+    )
     assert not list(scratch.iterdir())
     assert not list(out.rglob("*.partial"))
 
