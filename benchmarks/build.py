@@ -246,7 +246,7 @@ class Peak:
         while not self._stop.wait(0.05):
             for child in psutil.Process().children(recursive=True):
                 try:
-                    if "LokyProcess" in " ".join(child.cmdline()):
+                    if "worker_process" in " ".join(child.cmdline()):
                         self.bytes = max(self.bytes, child.memory_info().rss)
                 except psutil.Error:
                     continue
