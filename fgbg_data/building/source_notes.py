@@ -111,7 +111,7 @@ def _similar(kind: Kind, sources: Sequence[SourceFile], pairs: Sequence[tuple[in
     then = (
         "each such group is kept on one side of a holdout"
         if grouped
-        else "if they are one picture, the option group-similar keeps them on one side of a holdout"
+        else "if they are one picture, `--group-similar` (`group_similar=True`) keeps them on one side of a holdout"
     )
     return [f"some {kind}s look alike, as if resized, compressed again or flipped ({shown}{more}); {then}"]
 

@@ -128,7 +128,7 @@ def plan_fit(
     config = _with_schedule(config, readers[TRAIN], parts)
     schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts)
     _check_sizes(schedule, parts)
-    make_fabric(config, single=True)  # refuses a device that is not there
+    make_fabric(config, single=True)  # refuses a device that is missing
     folder = choose_folder(None if out is None else checked_path("out", out), config, fingerprint, resume, notes)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
     _check_networks(config, initial=last is None)

@@ -1,6 +1,8 @@
 """`fgbg-data build` and its folders: missing sources are refused, and an output folder that holds something else."""
 
+import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,8 @@ def test_a_second_build_on_one_folder_is_refused(folder: Path) -> None:
     with build_lock(folder / "out"):
         message = message_of(run_build(folder))
     assert message == (
-        f"{folder / 'out'}: another build is running on this folder. Wait for it, or stop it, or choose another --out"
+        f"{folder / 'out'}: another build is running on this folder (process {os.getpid()} of {socket.gethostname()}). "
+        "Wait for it, or stop it, or choose another --out"
     )
     assert {name: value[1] for name, value in snapshot(folder).items()} == {
         name: value[1] for name, value in before.items()

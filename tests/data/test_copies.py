@@ -189,7 +189,7 @@ def test_near_copies_are_named_and_kept_together_if_asked(sources: Path) -> None
     assert note.startswith(
         "some backgrounds look alike, as if resized, compressed again or flipped (room0.png and small0"
     )
-    assert "group-similar keeps them on one side" in note
+    assert "`--group-similar` (`group_similar=True`) keeps them on one side" in note
     assert not any(source.group for source in prepared.work.backgrounds)
     for seed in range(4):
         together = prepare(config_for(sources, sources / "out", seed=seed, group_similar=True))

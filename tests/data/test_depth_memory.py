@@ -100,7 +100,7 @@ def test_one_picture_that_does_not_fit_is_an_error(pictures: Path, tmp_path: Pat
     depth = hungry_onnx(tmp_path / "hungry.onnx", bits=48)
     result = run(pictures, tmp_path / "out", depth, "--estimator-batch", "1", "--depth-mode", mode)
     assert result.exit_code == 2
-    assert result.stderr == (
+    assert result.stderr.endswith(
         "fgbg-data: onnx:hungry.onnx: out of memory with 1 picture in one call; run again with a smaller --size, or "
         "--device cpu\n"
     )

@@ -84,7 +84,7 @@ def test_a_json_object_becomes_a_dataclass_and_the_same_object_again() -> None:
         ({"names": ["x", 2]}, "names[1]: expected text, found 2"),
         ({"names": ["\ud800"]}, "names[0]: expected text that UTF-8 can hold, found '\\ud800'"),
         ({"inner": []}, "inner: expected an object, found a list"),
-        ({"inner": {"../up": INNER}}, "inner.../up: expected the name of a folder, of letters, digits, '-', '_' and"),
+        ({"inner": {"../up": INNER}}, "inner.../up: expected the name of a split, of A-Z, a-z, 0-9, '-' and '_'"),
         ({"inner": {"train": INNER | {"size": -1}}}, "inner.train.size: expected a number of at least 0, found -1"),
         ({"inner": {"train": INNER | {"size": 2**60}}}, "inner.train.size: expected a number of at most"),
         ({"inner": {"train": INNER | {"size": True}}}, "inner.train.size: expected a whole number, found true"),
@@ -150,14 +150,14 @@ def test_a_relative_path_stays_inside(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", ".hidden", "a/b", "a\\b", "a\n", "a:b", "-x"])
 def test_a_split_is_named_like_a_folder(name: str) -> None:
-    with pytest.raises(JsonError, match="the name of a folder"):
+    with pytest.raises(JsonError, match="the name of a split"):
         from_json(SplitName, name)  # type: ignore[arg-type]
 
 
 def test_names_of_files_and_splits_that_are_fine() -> None:
     for name in ("fgbg-train-000000.tar", "a", "a b.c"):
         assert from_json(FileName, name) == name  # type: ignore[arg-type]
-    for name in ("train", "test_both", "val-2", "Train", "v1.0"):
+    for name in ("train", "test_both", "val-2", "Train", "v1-0"):
         assert from_json(SplitName, name) == name  # type: ignore[arg-type]
     for name in ("a.png", "deep/er/a..b.png", "a\\b.png"):
         assert from_json(RelativePath, name) == name  # type: ignore[arg-type]

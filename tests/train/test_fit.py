@@ -144,6 +144,7 @@ class PressesCtrlC:
 def test_ctrl_c_stops_after_the_next_step_and_the_same_call_goes_on(
     after: int, stops_after: int, shards: Path, finished_run: Path, tmp_path: Path
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in a shell's background, which ignores it
     config = quick_config(save_minutes=1000.0)
     with pytest.raises(Stopped, match=f"stopped after step {stops_after} of 12; run the same command to go on"):
         fit(shards, config, out=tmp_path / "run", progress=PressesCtrlC(after))

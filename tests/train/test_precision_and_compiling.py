@@ -14,6 +14,7 @@ from fgbg_train import fit, losses
 from fgbg_train.errors import CompileError
 from fgbg_train.run.log import read_rows
 from fgbg_train.training import fit as loop
+from fgbg_train.training import plan
 
 # Not smaller: at 16 px maps of one pixel remain, on which oneDNN's gradient of a 5x5 depthwise convolution in bfloat16
 # holds what was in memory before (seen with torch 2.15).
@@ -29,7 +30,8 @@ def float32_run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_close(run: Path, other: Path, *, rel: float) -> None:
     """Check that each row of both logs has nearly the same losses and depth error."""
     assert all(w.isfinite().all() for w in trained_weights(run / "last.ckpt").values())
-    for one, two in zip(read_rows(run / "log.csv"), read_rows(other / "log.csv"), strict=True):
+    rows, others = ([row for row in read_rows(each / "log.csv") if row["split"] != "guess"] for each in (run, other))
+    for one, two in zip(rows, others, strict=True):
         for name in ("loss", "loss_mask_dice", "loss_depth_log", "rmse"):
             assert float(one[name]) == pytest.approx(float(two[name]), rel=rel, abs=rel), (one["split"], name)
 
@@ -46,6 +48,7 @@ def test_float16_is_near_to_float32_and_its_checkpoint_keeps_the_scale_of_the_gr
 ) -> None:
     """On a CPU fabric would replace float16 by bfloat16, so here it gets the plugin that it uses on a GPU."""
     fabric = Fabric(accelerator="cpu", plugins=[MixedPrecision("16-mixed", "cpu")])
+    monkeypatch.setattr(plan, "make_fabric", lambda _config, **_options: fabric)
     monkeypatch.setattr(loop, "make_fabric", lambda _config: fabric)
     run = fit(shards, quick_config(**ONE_EPOCH, precision="16"), out=tmp_path / "run")
     assert_close(run, float32_run, rel=0.05)
