@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import KINDS, Kind
 
-SPLIT_NAME = "[A-Za-z0-9_-]+"
+SPLIT_NAME = "[A-Za-z0-9_][A-Za-z0-9_-]*"
 """What the name of a split may be, as a regular expression: it becomes the name of a folder."""
 
 Holdout = Literal["background", "foreground", "both", "sample"]
