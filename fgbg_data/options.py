@@ -1,10 +1,8 @@
 """Values of options: checks, each of which raises a ConfigError that names the option, and TOML files of values."""
 
-import difflib
 import numbers
 import os
 import re
-import tomllib
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -146,6 +144,8 @@ def nearest(value: str, known: Collection[str]) -> str:
     >>> nearest("tarr", ["tar", "hdf5"]), nearest("zip", ["tar", "hdf5"])
     ("; did you mean 'tar'?", '')
     """
+    import difflib  # only for mistakes: every `--help` pays for what stands at the top
+
     near = difflib.get_close_matches(value, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -207,6 +207,8 @@ def load_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, or it is not TOML.
     """
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except OSError as error:
