@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,18 @@ from fgbg_data.shards.hdf5_file import OpenHdf5
 from fgbg_data.shards.hdf5_index import Hdf5Index
 from fgbg_data.shards.meta import parse_meta
 from fgbg_data.shards.spec import Shapes
+
+_opening = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Hdf5Reader(ShardReader):
@@ -105,9 +118,13 @@ class Hdf5Reader(ShardReader):
 
     def _stored(self, index: int, field: str) -> Any:
         """Return an element through h5py. Its own lock makes that safe in threads; after a fork it is opened again."""
-        if self._opened is None or self._pid != os.getpid():
-            self._opened, self._pid = OpenHdf5(self.location, self._bytes), os.getpid()
+        opened = self._opened
+        if opened is None or self._pid != os.getpid():
+            with _opening:  # a file that two threads open would be closed for one of them
+                if self._opened is None or self._pid != os.getpid():
+                    self._opened, self._pid = OpenHdf5(self.location, self._bytes), os.getpid()
+                opened = self._opened
         try:
-            return self._opened.file[field][index]
+            return opened.file[field][index]
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             raise ShardError(f"its {field} cannot be read ({error}); damaged?", self.where(index)) from error
