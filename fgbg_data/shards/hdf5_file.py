@@ -17,7 +17,26 @@ from fgbg_data.errors import ShardError
 from fgbg_data.runtime.locations import Bytes, Location, open_stream
 
 
-class NewFile(io.RawIOBase):
+class _Stream(io.RawIOBase):
+    """What HDF5 reads or writes: it sets the position, and everything begins there."""
+
+    _position = 0
+
+    def _size(self) -> int:
+        raise NotImplementedError
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position of the next read or write."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size()}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+
+class NewFile(_Stream):
     """A file that HDF5 writes. The first error is kept, and everything after it is only counted and thrown away.
 
     Args:
@@ -26,7 +45,7 @@ class NewFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        self._position = self._end = 0
+        self._end = 0
         self._error: OSError | None = None
 
     def check(self) -> None:
@@ -52,15 +71,8 @@ class NewFile(io.RawIOBase):
 
     # --- what HDF5 calls ----------------------------------------------------------------------------------
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position of the next read or write."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._end}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
+    def _size(self) -> int:
+        return self._end
 
     def readinto(self, buffer: Any) -> int:
         """Read back what was written; zeros where nothing was."""
@@ -117,7 +129,7 @@ class NewFile(io.RawIOBase):
                 return
 
 
-class ReadFile(io.RawIOBase):
+class ReadFile(_Stream):
     """The bytes of a file as a stream for HDF5, which then takes no lock and no descriptor of its own.
 
     Args:
@@ -126,17 +138,9 @@ class ReadFile(io.RawIOBase):
 
     def __init__(self, data: Bytes) -> None:
         self._data = data
-        self._position = 0
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position of the next read."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._data)}[whence]
-        self._position = start + offset
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
+    def _size(self) -> int:
+        return len(self._data)
 
     def readinto(self, buffer: Any) -> int:
         """Read at the position; what lies past the end is zeros."""
