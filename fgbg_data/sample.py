@@ -1,15 +1,29 @@
-"""`Sample`: a key, the pixels of each field, and meta; and the one JSON text of a value."""
+"""`Sample`: a key, the pixels of each field, and meta; and JSON: the one text of a value, and strict reading of one."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Meta = dict[str, Any]
 
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.40} is too large a number")
+    return value
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -62,3 +76,16 @@ def canonical_json(value: Any) -> str:
         ValueError: it holds NaN or infinity, which JSON cannot express.
     """
     return _CANONICAL.encode(value)
+
+
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text, strictly.
+
+    >>> parse_json('{"box": [1, 2]}')
+    {'box': [1, 2]}
+
+    Raises:
+        ValueError: it is not JSON, which knows neither NaN nor Infinity, or holds a number too large for a float.
+        RecursionError: it is nested too deep.
+    """
+    return _STRICT.decode(text)

@@ -16,7 +16,8 @@ from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import EstimatorIdentity, Identity, RecordedConfig, SkippedSource, Sources
-from fgbg_data.dataset.json_files import JsonError, from_json
+from fgbg_data.dataset.json_types import JsonError
+from fgbg_data.dataset.json_values import from_json
 from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo, declared_fields
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence

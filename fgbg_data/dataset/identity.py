@@ -9,18 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from fgbg_data.dataset.json_files import (
-    Count,
-    FormatName,
-    JsonError,
-    RelativePath,
-    Side,
-    Within,
-    check_version,
-    from_json,
-    json_field,
-    to_json,
-)
+from fgbg_data.dataset.json_files import check_version
+from fgbg_data.dataset.json_types import Count, FormatName, JsonError, RelativePath, Side, Within
+from fgbg_data.dataset.json_values import from_json, json_field, to_json
 from fgbg_data.key import Kind
 from fgbg_data.sample import canonical_json
 from fgbg_data.splits import Holdout

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fgbg_data.dataset.json_files import to_json
+from fgbg_data.dataset.json_values import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader

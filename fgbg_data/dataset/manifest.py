@@ -8,16 +8,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from fgbg_data.dataset.identity import Identity
-from fgbg_data.dataset.json_files import (
-    Count,
-    FormatName,
-    JsonError,
-    Side,
-    SplitName,
-    json_field,
-    load,
-    to_json,
-)
+from fgbg_data.dataset.json_files import load
+from fgbg_data.dataset.json_types import Count, FormatName, JsonError, Side, SplitName
+from fgbg_data.dataset.json_values import json_field, to_json
 from fgbg_data.dataset.record import FileEntry, ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError

@@ -4,17 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from fgbg_data.dataset.json_files import (
-    Count,
-    FileName,
-    FormatName,
-    JsonError,
-    SplitName,
-    json_field,
-    load,
-    read_fields,
-    write_fields,
-)
+from fgbg_data.dataset.json_files import load
+from fgbg_data.dataset.json_types import Count, FileName, FormatName, JsonError, SplitName
+from fgbg_data.dataset.json_values import json_field, read_fields, write_fields
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
-from fgbg_data.dataset.json_files import JsonError, Within, from_json, to_json
+from fgbg_data.dataset.json_types import JsonError, Within
+from fgbg_data.dataset.json_values import from_json, to_json
 from fgbg_data.errors import ManifestError
 from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Sample

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from fgbg_data.dataset.identity import Identity, RecordedConfig, SourceEntry, Sources, fingerprint
-from fgbg_data.dataset.json_files import JsonError, SplitName, from_json
+from fgbg_data.dataset.json_types import JsonError, SplitName
+from fgbg_data.dataset.json_values import from_json
 from fgbg_data.dataset.manifest import Manifest, SplitInfo, declared_fields
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.errors import ShardError

@@ -11,7 +11,7 @@ from typing import Any
 from fgbg_data.building.estimating import EstimatorAccess, estimate, start_estimator
 from fgbg_data.building.rendering import store_depth
 from fgbg_data.dataset.identity import EstimatorIdentity
-from fgbg_data.dataset.json_files import from_json
+from fgbg_data.dataset.json_values import from_json
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator

@@ -1,12 +1,11 @@
 """The meta of a sample: a JSON object, checked when it is read."""
 
 import json
-import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Meta
+from fgbg_data.sample import Meta, parse_json
 
 _HUGE = re.compile(r"\d{300}")
 """Digits of a number that no float can hold."""
@@ -25,7 +24,7 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
     """
     try:
         text = str(data, "utf-8").removeprefix("\ufeff")
-        meta = _DECODER.decode(text)
+        meta = parse_json(text)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(meta, ensure_ascii=False).encode()  # raises for half of a surrogate pair
         if _HUGE.search(text) and isinstance(meta, dict) and any(map(_is_huge, meta.values())):
@@ -39,22 +38,8 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
     return meta
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits:.40} is too large a number")
-    return value
-
-
 def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and abs(value) > 2**1000
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def meta_depth_bits(meta: Meta, where: str) -> int | None:

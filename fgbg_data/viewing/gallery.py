@@ -12,7 +12,7 @@ import numpy as np
 from fgbg_data.codecs.pictures import encode_image, image_format_of
 from fgbg_data.codecs.resize import resize_image
 from fgbg_data.dataset.info import info
-from fgbg_data.dataset.json_files import to_json
+from fgbg_data.dataset.json_values import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader

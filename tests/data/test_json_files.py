@@ -10,19 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgbg_data.dataset.json_files import (
-    Count,
-    FileName,
-    JsonError,
-    RelativePath,
-    SplitName,
-    from_json,
-    json_field,
-    load,
-    parse,
-    to_json,
-)
+from fgbg_data.dataset.json_files import load
+from fgbg_data.dataset.json_types import Count, FileName, JsonError, RelativePath, SplitName
+from fgbg_data.dataset.json_values import from_json, json_field, to_json
 from fgbg_data.errors import ManifestError
+from fgbg_data.sample import parse_json
 from fgbg_data.versions import RULES
 
 
@@ -133,7 +125,7 @@ def test_an_open_object_is_not_nested_without_end() -> None:
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "[1,]", "{'a': 1}", "1" * 5000])
 def test_what_json_does_not_know_is_no_json(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parse(text)
+        parse_json(text)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "a\\b", "a\0"])

@@ -17,7 +17,8 @@ from fgbg_data.checking.stats import stats
 from fgbg_data.checking.verify import verify
 from fgbg_data.dataset.identity import HistoryStep, RecordedConfig
 from fgbg_data.dataset.info import info
-from fgbg_data.dataset.json_files import JsonError, from_json, to_json
+from fgbg_data.dataset.json_types import JsonError
+from fgbg_data.dataset.json_values import from_json, to_json
 from fgbg_data.dataset.layout import UnfinishedWarning
 from fgbg_data.dataset.manifest import MANIFEST, Manifest, SourceName
 from fgbg_data.dataset.reading import open_dataset
