@@ -24,6 +24,11 @@ def config_for(pictures: Path, out: Path, **options: Any) -> BuildConfig:
     return BuildConfig(**(values | options))
 
 
+def config(**options: Any) -> BuildConfig:
+    """A configuration of folders that are not there; options replace the defaults of a build."""
+    return BuildConfig(**({"bg": Path("bg"), "fg": Path("fg"), "out": Path("out")} | options))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a dataset, or of any folder; what is no part of a dataset is left out."""
     return {

@@ -1,0 +1,189 @@
+"""Which options change a dataset: its fingerprint changes with these, and with no others."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.datasets import config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fgbg_data.config import BuildConfig
+from fgbg_data.dataset.identity import fingerprint
+
+
+def stamp(**options: Any) -> str:
+    return fingerprint(config(**options).described())
+
+
+OTHER_VALUES: dict[str, Any] = {
+    "positions": 21,
+    "mirror": False,
+    "scale": "0.4:0.8",
+    "truncate": 0.1,
+    "size": "225",
+    "fit": "stretch",
+    "samples": 100,
+    "seed": 1,
+    "depth": "none",
+    "depth_bits": 8,
+    "depth_size": "half",
+    "estimator_batch": 8,
+    "format": ("tar", "hdf5"),
+    "shard_size": 999,
+    "image_format": "png",
+    "quality": 94,
+    "val": 0.2,
+    "test": 0.2,
+    "holdout": "both",
+    "group_similar": True,
+}
+
+
+NO_CHANGE: dict[str, Any] = {
+    "bg": "elsewhere/bg",
+    "fg": "elsewhere/fg",
+    "out": "elsewhere/out",
+    "jobs": 3,
+    "device": "cpu",  # the estimator's identity says which it really was
+    "check": True,
+    "skip_bad": True,  # what was skipped counts
+    "overwrite": True,
+}
+
+
+IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.5}
+"""Have no effect without HDF5, or without composed depth."""
+
+
+APART = {"depth_mode", "extra_fields"}
+"""Cannot be combined with `depth = "none"`, or needs another package (tests/data/test_third_party.py)."""
+
+
+def test_every_field_is_listed_as_changing_the_dataset_or_not() -> None:
+    assert OTHER_VALUES.keys() | NO_CHANGE.keys() | IDLE.keys() | APART == {
+        field.name for field in dataclasses.fields(BuildConfig)
+    }
+
+
+@pytest.mark.parametrize("name", OTHER_VALUES)
+def test_options_that_change_the_dataset_change_the_fingerprint(name: str) -> None:
+    assert stamp(**{name: OTHER_VALUES[name]}) != stamp()
+
+
+def test_options_of_composed_depth_change_the_fingerprint_only_with_composed_depth() -> None:
+    composed = [
+        stamp(),
+        stamp(depth_mode="compose"),
+        stamp(depth_mode="both"),
+        stamp(depth_mode="both", stand="drawn"),
+        stamp(depth_mode="both", relief=0.5),
+    ]
+    assert len(set(composed)) == len(composed)
+    assert stamp(depth_mode="both", relief=0) == stamp(depth_mode="both", relief=0.0)
+
+
+def test_hdf5_layout_changes_the_fingerprint_only_with_hdf5() -> None:
+    assert stamp(format="hdf5", hdf5_layout="encoded") != stamp(format="hdf5")
+
+
+def effective(names: set[str]) -> set[str]:
+    """Leave out what is refused beside `depth = "none"` and `image_format = "png"`."""
+    idle = {"depth_bits", "depth_size", "estimator_batch"} if "depth" in names else set()
+    return names - idle - ({"quality"} if "image_format" in names else set())
+
+
+@settings(max_examples=60)
+@given(names=st.sets(st.sampled_from(sorted(NO_CHANGE))), others=st.sets(st.sampled_from(sorted(OTHER_VALUES))))
+def test_options_that_do_not_change_the_dataset_keep_the_fingerprint(names: set[str], others: set[str]) -> None:
+    changed = {name: OTHER_VALUES[name] for name in effective(others)}
+    assert stamp(**changed, **{name: NO_CHANGE[name] for name in names}) == stamp(**changed)
+
+
+@settings(max_examples=60)
+@given(first=st.sets(st.sampled_from(sorted(OTHER_VALUES))), second=st.sets(st.sampled_from(sorted(OTHER_VALUES))))
+def test_different_datasets_have_different_fingerprints(first: set[str], second: set[str]) -> None:
+    one, two = effective(first), effective(second)
+    stamps = (stamp(**{name: OTHER_VALUES[name] for name in names}) for names in (one, two))
+    assert (len(set(stamps)) == 1) == (one == two)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"size": "224"}, {"size": "224x224"}),
+        ({"size": "224"}, {"size": "224X0224"}),
+        ({"size": "224"}, {"size": 224}),
+        ({"format": "tar,hdf5"}, {"format": ("hdf5", "tar")}),
+        ({"scale": "0.4:0.7"}, {"scale": "0.40:7e-1"}),
+        ({"depth_size": "full"}, {"depth_size": "224"}),
+        ({"depth_size": "half"}, {"depth_size": "112x112"}),
+        ({"val": 0}, {"val": 0.0}),
+        ({"truncate": 0}, {"truncate": 0.0}),
+        ({"size": (240, 320)}, {"size": "320x240"}),
+        ({"depth_size": (100, 50)}, {"depth_size": "50x100"}),
+        ({"scale": (0.4, 0.6)}, {"scale": "0.4:0.6"}),
+        ({"format": ["tar"]}, {"format": "tar"}),
+        ({"positions": np.int64(20)}, {"positions": 20}),
+        ({"val": np.float32(0.25)}, {"val": 0.25}),
+    ],
+    ids=str,
+)
+def test_two_spellings_of_one_option_are_one_dataset(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert config(**one).described() == config(**other).described()
+    assert stamp(**one) == stamp(**other)
+
+
+def test_fingerprint_is_stable() -> None:
+    """Datasets built by an earlier version must go on: a change here needs a new format version."""
+    assert fingerprint({"b": 1, "a": ["é", 0.5, None]}) == "d52338e412975bab7fedc0c7410a7da7"
+    assert config().described() == {
+        "positions": 20,
+        "mirror": True,
+        "scale": "0.4:0.7",
+        "truncate": 0.0,
+        "size": "224x224",
+        "fit": "cover",
+        "samples": None,
+        "seed": 0,
+        "depth": "tiny",
+        "depth_bits": 12,
+        "depth_size": "224x224",
+        "estimator_batch": None,
+        "format": ["tar"],
+        "shard_size": 1000,
+        "image_format": "jpg",
+        "quality": 95,
+        "hdf5_layout": None,
+        "val": 0.1,
+        "test": 0.1,
+        "holdout": "background",
+    }
+
+
+@pytest.mark.slow
+def test_type_checkers_accept_the_examples(tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(
+        """
+from pathlib import Path
+
+from fgbg_data import BuildConfig, build, open_dataset, relabel, verify, write_demo
+
+config = BuildConfig(bg="bg/", fg=Path("fg"), out="shards/", size="320x240", depth="none")
+BuildConfig(bg="b", fg="f", out="o", size=(240, 320), scale=(0.4, 0.7), depth_size=64, format="tar", extra_fields=[])
+path: Path = config.bg
+names: tuple[str, ...] = config.format
+print(build(config).samples, verify("shards/").ok, open_dataset("shards", size=(48, 64))[0].image.shape)
+relabel("shards", "new", depth="tiny")
+write_demo("demo")
+BuildConfig(bg=3, fg="f", out="o")  # the one error
+"""
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "example.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    assert done.stdout.count("error:") == 1, done.stdout
+    assert "example.py:13: error:" in done.stdout
