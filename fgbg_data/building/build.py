@@ -1,4 +1,4 @@
-"""Build a dataset: `build`, and what a build does beyond what every making of a dataset does."""
+"""Build a dataset: `build`, and the steps that only a build has, besides those of every `DatasetMaker`."""
 
 import contextlib
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
         check_space(self.prepared, samples)
 
     def make_room(self) -> None:
-        """With `overwrite`: delete the files that the manifest and the records of another dataset name, no others."""
+        """With `overwrite`, delete the files that manifest and records of another dataset name, and no others."""
         if self.overwrite and (self.out / MANIFEST).is_file():
             found = Manifest.read(self.out)
             if found.fingerprint != self.manifest.fingerprint:
@@ -118,7 +118,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
 
 def _delete_dataset(out: Path, manifest: Manifest) -> None:
-    """Delete the files of a dataset, and its folders as far as they are empty then."""
+    """Delete the files of a dataset, and then those of its folders that are empty."""
     formats = installed_formats(manifest.identity.config.format)
     doomed = [out / "README.md", out / "preview.png", *(out / name for fmt in formats for name in fmt.root_files)]
     for split, about in manifest.splits.items():

@@ -1,4 +1,4 @@
-"""The dry run: what a build would make and take. Nothing is written."""
+"""The dry run: what a build would make, and the space and time that it would take. Nothing is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,10 @@ class PlannedSplit:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BuildPlan:
-    """What a build would make and take. `str(plan)` is the text that `fgbg-data build --dry-run` prints."""
+    """What a build would make, and the space and time that it would take.
+
+    `str(plan)` is the text that `fgbg-data build --dry-run` prints.
+    """
 
     config: BuildConfig
     """The configuration."""
@@ -42,7 +45,7 @@ class BuildPlan:
     foregrounds: int
     """Number of usable foregrounds."""
     possible_samples: int
-    """Samples that the sources, positions and mirroring give without `samples`."""
+    """Number of samples that the build would make without the option `samples`."""
     splits: dict[str, PlannedSplit]
     """Name -> split, in order."""
     finished_shards: int

@@ -32,7 +32,7 @@ def notes_of(
         config: the configuration of the build.
         backgrounds: the usable backgrounds.
         foregrounds: the usable foregrounds.
-        similar: of each kind the numbers of sources that look alike.
+        similar: for each kind, pairs of numbers of sources that look alike.
     """
     kinds: tuple[tuple[Kind, Sequence[SourceFile]], ...] = (("background", backgrounds), ("foreground", foregrounds))
     notes: list[str] = []

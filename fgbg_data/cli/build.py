@@ -138,7 +138,7 @@ SECTIONS = {
 @_option(
     "--holdout",
     type=Choice(["background", "foreground", "both", "sample"]),
-    help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
+    help="Keep these sources of val and test out of train; with sample, all splits share them (leaks).  [background]",
 )
 @_option(
     "--group-similar/--no-group-similar",

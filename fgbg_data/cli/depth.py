@@ -49,7 +49,7 @@ def depth(
 ) -> None:
     """Estimate the depth of pictures, or of folders of pictures, with any estimator.
 
-    Writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (the range of the depth, and the
+    It writes NAME.depth.png (16 bits, larger = nearer, as in a shard), NAME.depth.json (the range of the depth, and the
     estimator) and NAME.preview.png to look at.
 
     \b

@@ -79,7 +79,7 @@ def convert(shards: str, out: Path, **options: Any) -> None:
     metavar="TEXT",
     help="Put this text before the keys of a dataset; give it once for each dataset, in order.",
 )
-@click.option("--pool", is_flag=True, help="Put all samples into train; then assign them by `fgbg-data split`.")
+@click.option("--pool", is_flag=True, help="Put all samples into train; `fgbg-data split` can divide them again.")
 @JOBS
 @CHECK
 @user_errors
@@ -118,9 +118,9 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
     "--holdout",
     default="background",
     type=Choice(["background", "foreground", "both", "sample"]),
-    help="Keep these sources of val and test out of train; sample: random, all sources shared (leaks).  [background]",
+    help="Keep these sources of val and test out of train; with sample, all splits share them (leaks).  [background]",
 )
-@click.option("--seed", default=0, help="Hold other sources out.  [0]")
+@click.option("--seed", default=0, help="Set the seed of the choice of held-out sources.  [0]")
 @click.option("--keep-splits", is_flag=True, help="Leave every sample in its split.")
 @click.option(
     "--only-keys", type=click.Path(path_type=Path), help="Take only samples whose keys are in this file, one a line."

@@ -103,7 +103,7 @@ def stats(shards: str, split: str | None, as_json: bool, **options: Any) -> None
 )
 @click.option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder, for --rerender.")
 @click.option("--fg", type=click.Path(path_type=Path), help="Take cut-outs from this folder, for --rerender.")
-@click.option("--seed", default=0, help="Choose other random samples for --rerender.  [0]")
+@click.option("--seed", default=0, help="Set the seed of the choice of samples for --rerender.  [0]")
 @click.option(
     "--discard-bad", is_flag=True, help="Remove the records of bad shards, so that the same build makes them again."
 )
@@ -112,7 +112,7 @@ def stats(shards: str, split: str | None, as_json: bool, **options: Any) -> None
 def verify(shards: Path, **options: Any) -> None:
     """Check that a dataset is what it says it is; exit with status 1 if it is not.
 
-    Reads every sample and changes nothing. Only --discard-bad removes the records of bad shards, and never data.
+    It reads every sample and changes nothing. Only --discard-bad removes the records of bad shards, and never data.
 
     \b
       fgbg-data verify shards/

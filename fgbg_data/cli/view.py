@@ -17,7 +17,7 @@ from fgbg_data.command_line import Command
 @click.option("--key", "keys", multiple=True, help="Show the sample with this key instead; may be given again.")
 @click.option("--background", help="Show only samples on the background with this id.")
 @click.option("--foreground", help="Show only samples of the foreground with this id.")
-@click.option("--seed", default=0, help="Choose other random samples.  [0]")
+@click.option("--seed", default=0, help="Set the seed of the choice of samples.  [0]")
 @user_errors
 def preview(shards: str, out: Path, **options: Any) -> None:
     """Draw a contact sheet: image, outline of the mask over it, mask, and the fields of depth.
@@ -50,7 +50,7 @@ def preview(shards: str, out: Path, **options: Any) -> None:
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @click.option("--export", "-o", "out", type=click.Path(path_type=Path), help="Write one HTML file instead.")
 @click.option("--samples", "-n", default=200, help="Put this many random samples in the file.  [200]")
-@click.option("--seed", default=0, help="Choose other random samples for the file.  [0]")
+@click.option("--seed", default=0, help="Set the seed of the choice of samples for the file.  [0]")
 @user_errors
 def view(
     shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int, **sources: Path | None

@@ -26,10 +26,10 @@ def named_groups(sources: Sequence[SourceFile]) -> dict[str, list[str]]:
 
 
 def group_similar(sources: Sequence[SourceFile], pairs: Sequence[tuple[int, int]]) -> list[SourceFile]:
-    """Return sources of which those that look alike have one group.
+    """Return the sources, where all that look alike have one group.
 
-    A source that has a group already, or copies, brings these along. A group keeps its name; a new one is named after
-    the smallest digest in it.
+    Copies of such a source, and the other members of its group, get the same group. A group keeps its name; a new one
+    is named after the smallest digest in it.
 
     Args:
         sources: the sources.

@@ -96,7 +96,7 @@ class SourceCache:
         """Decode a source, which must be the file that it was when the sources were checked.
 
         Raises:
-            SourceError: it is another one, or it cannot be used.
+            SourceError: the file has changed since then, or it cannot be used.
         """
         path = (self._config.bg if kind == "background" else self._config.fg) / self._files[kind][name]
         data = read_picture(path)

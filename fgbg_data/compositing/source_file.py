@@ -17,7 +17,7 @@ class Source(NamedTuple):
     width: int
     """Width in pixels, measured in the same way."""
     marks: tuple[str, ...] = ()
-    """What it shares with the sources that no holdout may part it from: its digest, and its group if it has one."""
+    """Its digest, and its group if it has one. Sources that share a mark stay on one side of a holdout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +37,9 @@ class SourceFile:
     provenance: dict[str, str] = field(default_factory=dict)
     """Licence, author and URL, as far as `sources.csv` gives them."""
     group: str = ""
-    """Name of what it belongs to with other sources; empty if it stands alone."""
+    """Name of its group, such as a video or a room; empty if it belongs to none."""
     look: Look | None = None
-    """What it has in common with near copies; None if it was not looked at."""
+    """Its perceptual hashes and mean colour, by which near copies are found; None if they were not computed."""
     converted: bool = False
     """Whether its colours are converted to sRGB by its colour profile."""
     clear: bool = False

@@ -28,7 +28,6 @@ __all__ = ["BACKGROUNDS", "FOREGROUNDS", "DemoPaths", "write_demo"]
 BACKGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**INDOORS, **TOWN, **COUNTRY}.items()))
 FOREGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**CREATURES, **OBJECTS}.items()))
 
-
 MADE_FROM_IT = ("shards", "runs")
 """Folders in the demo's folder that `write_demo` tolerates: the README builds a dataset and trains there."""
 _PARTIAL_OF = re.compile(r"(.+)\.[0-9a-f]+" + re.escape(PARTIAL))
@@ -68,7 +67,7 @@ def write_demo(folder: str | Path) -> DemoPaths:
     except OSError as error:
         reason = (error.__cause__ if isinstance(error, StorageError) else error) or error
         why = getattr(reason, "strerror", None) or reason
-        raise StorageError(f"{why}. Make room or name another folder, and run it again.", where=folder) from error
+        raise StorageError(f"{why}. Make room, or name another folder", where=folder) from error
     return paths
 
 
@@ -84,7 +83,7 @@ def _refuse_strangers(folder: Path, paths: DemoPaths) -> None:
     for path in (folder, paths.backgrounds, paths.foregrounds):
         if path.exists() and not path.is_dir():
             raise StorageError(
-                "is a file, and the demo needs a folder there. Name a new or an empty folder.", where=path
+                "is a file, and the demo needs a folder there. Name a new or an empty folder", where=path
             )
     made = [folder / name for name in MADE_FROM_IT]
     found = [path for parent in (folder, *own) if parent.is_dir() for path in parent.iterdir()]
@@ -94,7 +93,7 @@ def _refuse_strangers(folder: Path, paths: DemoPaths) -> None:
         more = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         raise StorageError(
             f"holds {strangers[0].relative_to(folder)}{more}, which the demo did not write. "
-            "Name a new or an empty folder.",
+            "Name a new or an empty folder",
             where=folder,
         )
     for path in dead:  # an earlier run was killed while it wrote this file

@@ -1,4 +1,4 @@
-"""The manifest of shards that have none, as far as the shards themselves describe the dataset."""
+"""A manifest for shards that lie in a folder without `dataset.json`, made of what the shards themselves show."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from fgbg_data.versions import RULES
 
 
 def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Manifest:
-    """Return a manifest of bare shards: fields of the first sample, and sources that the keys name.
+    """Return a manifest of bare shards, with the fields of the first sample and the sources that the keys name.
 
     Args:
         splits: split -> its samples.

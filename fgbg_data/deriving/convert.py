@@ -33,13 +33,13 @@ def convert(
 
     Args:
         path: folder or URL of the dataset, with or without `dataset.json`.
-        out: folder that becomes the dataset.
+        out: folder that becomes the new dataset.
         format: names of one or more formats: `tar`, `hdf5`, `folder`.
-        image_format: jpg or png of the image files; None is that of the dataset.
-        reencode: allow JPEGs to be made of pixels or PNGs, which changes the pixels.
+        image_format: format of the image files, `jpg` or `png`; None keeps that of the dataset.
+        reencode: allow JPEGs to be made of pixels or of PNGs; this changes the pixels.
         quality: quality of those JPEGs, 1 to 100.
-        hdf5_layout: `pixels`, or the `encoded` files.
-        jobs: number of worker processes; 0 is one for each core.
+        hdf5_layout: what HDF5 files hold: decoded `pixels`, or the `encoded` files of a tar.
+        jobs: number of worker processes; 0 starts one for each core.
         check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.
 

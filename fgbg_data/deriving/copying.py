@@ -79,7 +79,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         inputs: where the samples come from.
         tasks: the shards to make, in order.
         reencode_quality: quality of the JPEGs that are made of pixels or PNGs; None refuses to make any.
-        jobs: number of worker processes; 0 is one for each core.
+        jobs: number of worker processes; 0 starts one for each core.
         check: compare the sha256 of finished shards, not only their size.
     """
 

@@ -19,6 +19,7 @@ class KeyChoice:
     name: ChoiceName
     """`only_keys` or `without_keys`."""
     keys: frozenset[str]
+    """The keys that are listed, at least one."""
 
     @classmethod
     def of(cls, only_keys: Iterable[str] | None, without_keys: Iterable[str] | None) -> Self | None:

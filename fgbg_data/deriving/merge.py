@@ -38,11 +38,11 @@ def merge(
 
     Args:
         paths: folders or URLs of two or more datasets, of the same fields, shapes and codecs.
-        out: folder that becomes the dataset.
+        out: folder that becomes the new dataset.
         prefixes: one for each dataset, set before its keys with `_`; an empty one changes no key. An id of a source
             that stands for another picture in another dataset gets the prefix too, with `-`.
         pool: put all samples into train; `resplit` then assigns them to splits.
-        jobs: number of worker processes; 0 is one for each core.
+        jobs: number of worker processes; 0 starts one for each core.
         check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.
 

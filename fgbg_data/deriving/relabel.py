@@ -51,15 +51,15 @@ def relabel(
         manifest = relabel("shards/", "relabelled/", depth="depth-anything-v2-small")
 
     Only the images in the shards are needed, not the pictures that they were made of. Keys, splits, masks and meta
-    stay; image files are carried over byte by byte. Depth gets the size and the bits that it has in the dataset; in a
-    dataset without depth, the size of the image and 12 bits.
+    stay; image files are carried over byte by byte. Depth keeps its size and its bits; if the dataset has no depth,
+    it gets the size of the image and 12 bits.
 
     Args:
         path: folder or URL of the dataset, with or without `dataset.json`.
         out: folder that becomes the new dataset.
         depth: name of the estimator, as for `build`.
         device: where it runs: `auto`, `cpu` or `cuda`.
-        estimator_batch: number of pictures in one call; None takes the default of the estimator.
+        estimator_batch: number of pictures in one call; None takes the estimator's own number.
         jobs: number of worker processes; 0 starts one for each core.
         check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.

@@ -45,7 +45,7 @@ class SplitRule:
 
 @dataclass
 class SampleTable:
-    """All samples of a dataset: where each one is, and of which sources it was made. All columns are equally long."""
+    """The samples of a dataset that are taken, with one entry in each list for each sample."""
 
     inputs: list[int] = field(default_factory=list)
     """Number of the split that holds the sample."""
@@ -84,8 +84,8 @@ def resplit(
     Two ids of one picture count as one source, so that a merged dataset does not leak either.
 
     Args:
-        path: folder or URL of the dataset.
-        out: folder that becomes the dataset.
+        path: folder or URL of the dataset, with or without `dataset.json`.
+        out: folder that becomes the new dataset.
         val: share of the held-out sources that go to val.
         test: share of the held-out sources that go to the test splits.
         holdout: what val and test never share with train: `background`, `foreground`, `both` or `sample`.
@@ -95,7 +95,7 @@ def resplit(
         keep_splits: leave every sample in its split; then `val`, `test`, `holdout` and `seed` have no effect, and
             other values than the defaults are refused.
         shard_size: samples in a shard; the last one of a split may hold fewer.
-        jobs: number of worker processes; 0 is one for each core.
+        jobs: number of worker processes; 0 starts one for each core.
         check: on resume, compare the sha256 of finished shards, not only their size.
         progress: see `build`.
 
@@ -150,7 +150,7 @@ def _refuse_rule(rule: SplitRule) -> None:
 
 
 def _read_table(dataset: InputDataset, choice: KeyChoice | None, *, need_sources: bool) -> SampleTable:
-    """Read from the meta of every sample that is taken which sources it has.
+    """Read the sources of every sample that is taken from its meta.
 
     Raises:
         UnknownKeyError: a listed key is not in the dataset.
@@ -234,7 +234,7 @@ def _split_info(table: SampleTable, rows: Array, shard_size: int) -> SplitInfo:
 
 
 def _tasks(table: SampleTable, rows: dict[str, Array], shard_size: int, seed: int | None) -> list[CopyTask]:
-    """Return the shards of all splits: each is a fair mixture of its split, or without a seed a part of it in order."""
+    """Return the shards of all splits, each a fair mixture of its split. Without a seed, samples keep their order."""
     inputs, numbers = np.array(table.inputs), np.array(table.numbers)
     tasks = []
     for split, chosen in rows.items():

@@ -69,7 +69,7 @@ class Gallery:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Numbers of a sample that `measure` gives, as far as the dataset has what they are made of."""
+        """Numbers of a sample that `measure` can compute from the fields of this dataset."""
         fields = self.about["fields"]
         contrast = ("contrast",) if "mask" in fields and depth_fields(fields) else ()
         return (*(("scale",) if "meta" in fields else ()), *contrast)
@@ -163,14 +163,14 @@ class Gallery:
         }
 
     def measure(self, name: str, number: int) -> float:
-        """Return a number of a sample, which its record does not hold, so that it takes reading or decoding the sample.
+        """Return a number of a sample that no record holds; to get it, the sample is read or decoded.
 
         Args:
             name: one of `measures`: `scale`, as meta gives it; or `contrast`, see `depth_edge_contrast`.
             number: number of the sample, from 0.
 
         Returns:
-            NaN if the sample is damaged, or lacks what the number is made of.
+            The number; NaN if the sample is damaged, or lacks a field that the number needs.
         """
         split, number_in_split = self._locate(number)
         try:

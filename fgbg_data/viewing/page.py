@@ -37,7 +37,7 @@ def export_page(
         path: folder or URL of the dataset.
         out: HTML file to write, in a folder that exists.
         samples: number of samples, chosen at random.
-        seed: another seed chooses other samples.
+        seed: seed of this choice.
         bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
         fg: folder of the pictures that became foregrounds, in the same way.
 

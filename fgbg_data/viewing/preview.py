@@ -41,7 +41,7 @@ def preview(
         split: split to take samples from.
         keys: keys of the samples, in order; without any, `count` samples are chosen at random.
         count: number of random samples, 1 to 200. `view` and `export_page` show more.
-        seed: another seed chooses other samples.
+        seed: seed of this choice.
         background: choose only samples on the background with this id.
         foreground: choose only samples of the foreground with this id.
 

@@ -31,12 +31,12 @@ def log_to(folder: Path) -> Iterator[None]:
     finally:
         log.setLevel(level)
         log.removeHandler(handler)
-        with contextlib.suppress(OSError):  # what it could not write is lost, and says nothing about the dataset
+        with contextlib.suppress(OSError):  # lines that cannot be written are lost; the dataset is not affected
             handler.close()
 
 
 class _Lines(logging.FileHandler):
-    """Writes lines, and does without them where the disk is full."""
+    """Writes lines, and drops those that cannot be written because the disk is full."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""The folder that a dataset is written to: whether it may be, and which shards in it are finished."""
+"""The folder that a dataset is written to: whether it may be used, and which of its shards are finished."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The making of one dataset, shard by shard: what build, convert, merge and split have in common."""
+"""The making of one dataset, shard by shard: what build, convert, merge, split and relabel have in common."""
 
 import abc
 import contextlib
@@ -178,9 +178,9 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         return records
 
     def _finish(self, records: list[ShardRecord]) -> Manifest:
-        """Write what is written last, from the records of all shards; the manifest, which says `complete`, at the end.
+        """Write preview, card and at the end the manifest, which says that the dataset is complete.
 
-        If all of it is there already, nothing is written.
+        If all of them are there already, nothing is written.
         """
         order = {split: number for number, split in enumerate(self.manifest.splits)}
         records = sorted(records, key=lambda record: (order[record.split], record.index))

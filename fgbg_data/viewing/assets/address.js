@@ -1,6 +1,6 @@
 // --- the address keeps filters, order, overlays and the open sample, so that it can be sent, reloaded and gone back to
 const OVERLAYS = { mask: 40, depth: 0, depth_composed: 0 }; // what they are at the start
-let reading = true; // while the page is brought to what the address says, nothing is written to it
+let reading = true; // while the page follows the address, the address is not changed
 
 function addressOf() {
   const parts = new URLSearchParams();
@@ -50,7 +50,7 @@ function openAddress() {
     const i = numberOf(key);
     if (i < 0) lost.push(`the sample ${key}`);
     else {
-      if (shown.indexOf(i) < 0) { // the sample does not pass the filters beside it: the sample is what was meant
+      if (shown.indexOf(i) < 0) { // the filters in the address exclude the sample: show it, and drop the filters
         state.text = $("search").value = ""; state.splits.clear();
         state.background = state.foreground = state.low = state.high = null; state.marked = false;
         changed();

@@ -76,8 +76,8 @@ function filter() {
   $("empty").style.display = total ? "none" : "grid";
 }
 
-// The filters or the order are others: show other samples from the top. `step` is false while a finger or a word moves on,
-// so that the back button goes back by whole steps.
+// The filters or the order have changed: show the samples from the top. `step` is false while the user is still dragging
+// or typing, so that the back button undoes a whole change.
 function changed(step = true) {
   filter(); state.chosen = -1; $("scroller").scrollTop = 0; layout();
   saveAddress(step);

@@ -72,7 +72,7 @@ function describe({ meta = {}, sources = {}, split, shard, index }) {
   if (mirrored !== undefined) rows.push(["mirrored", mirrored ? "yes" : "no"]);
   const position = take("position", "number"), attempt = take("attempt", "number");
   if (position !== undefined) rows.push(["placement", `number ${position} of this foreground on this background`]);
-  if (attempt) rows.push(["drawn again", `${attempt} times, because earlier places did not fit`]);
+  if (attempt) rows.push(["drawn again", `${attempt} times, because earlier placements had an empty mask`]);
   const bits = take("depth_bits", "number");
   if (bits !== undefined) rows.push(["depth is stored in", `${bits} bits`]);
   for (const layer of DEPTHS) {
