@@ -30,6 +30,9 @@ from fgbg_train.data.batches import Batch, BatchReader
 from fgbg_train.data.stream import Item, Segment
 from fgbg_train.errors import FgbgError, TrainError
 
+GUARD = 'put the call below `if __name__ == "__main__":`, because each worker imports the script'
+"""What a script must do, as errors say it."""
+
 
 class Loader:
     """Reads the batches of segments.
@@ -38,9 +41,16 @@ class Loader:
         reader: reads one batch.
         workers: number of worker processes, which are started when they are first needed; 0 reads all in this process.
         pin: put the batches of workers into pinned memory.
+
+    Raises:
+        TrainError: this process is a worker itself, which imports a script that calls this without a guard.
     """
 
     def __init__(self, reader: BatchReader, *, workers: int, pin: bool = False) -> None:
+        if workers and getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise TrainError(
+                f"a worker process cannot start workers of its own; {GUARD}. {option('workers', 0)} needs no such line"
+            )
         self._reader, self._workers, self._pin = reader, workers, pin
         self._requests = Requests()
         self._loader: DataLoader[Batch] | None = None
@@ -68,18 +78,21 @@ class Loader:
         Raises:
             TrainError: a worker cannot be started, or has ended.
         """
+        starting = self._loader is None
         try:
             if self._loader is None:
                 self._loader = self._start()
-            yield from self._loader
+            for batch in self._loader:
+                starting = False
+                yield batch
         except (ConnectionError, EOFError, FileNotFoundError) as error:  # it ended while a batch was handed over
-            raise _dead_worker_error("exited unexpectedly") from error
+            raise _dead_worker_error("exited unexpectedly", starting=starting) from error
         except OSError as error:
             raise _shared_memory_error(error.strerror or str(error)) from error
         except RuntimeError as error:  # torch has no class for it
             if "DataLoader worker" not in str(error):
                 raise
-            raise _dead_worker_error(str(error)) from error
+            raise _dead_worker_error(str(error), starting=starting) from error
 
     def close(self) -> None:
         """Stop the workers. They start again when they are needed."""
@@ -152,12 +165,22 @@ def _shared_memory_error(problem: str) -> TrainError:
     )
 
 
-def _dead_worker_error(text: str) -> TrainError:
-    """Return the error of a worker that has ended, from torch's text about it."""
+def _dead_worker_error(text: str, *, starting: bool) -> TrainError:
+    """Return the error of a worker that has ended.
+
+    Args:
+        text: torch's text about it.
+        starting: no worker has read a batch yet.
+    """
     found = re.search(r"(?:killed by signal|exit code|exited unexpectedly)[^.\n]*", text)
     why = f" ({found[0].strip()})" if found else ""
     if "Bus error" in text:
         return _shared_memory_error("a worker was ended by a bus error")
+    if starting:
+        return TrainError(
+            f"a worker that reads samples has ended before its first batch{why}. In a script, {GUARD}. "
+            f"{option('workers', 0)} reads without workers"
+        )
     return TrainError(
         f"a worker that reads samples has ended{why}. What was saved is whole; run the same command to go on, with "
         f"fewer {option('workers')} if it happens again. {option('workers', 0)} reads without workers"

@@ -97,6 +97,25 @@ def test_a_full_shared_memory_is_one_error(shards: Path, tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+def test_a_script_without_a_guard_gets_a_line_that_shows_the_guard(shards: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from fgbg_train.data.batches import BatchReader\n"
+        "from fgbg_train.data.loader import Loader\n"
+        "from fgbg_train.data.sample_reader import SampleReader\n"
+        "from fgbg_train.data.stream import Item, Segment\n"
+        'reader = BatchReader({"train": SampleReader(sys.argv[1], "train")}, skip_errors=False)\n'
+        'segment = Segment("train", frozenset({16}), [[Item("train", 0, 16, 16)]])\n'
+        "list(Loader(reader, workers=1).read([segment]))\n"
+    )
+    done = subprocess.run([sys.executable, str(program), str(shards)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("fgbg_train.errors.TrainError: ")]
+    assert len(errors) == 2  # of the worker, then of the script
+    assert all('below `if __name__ == "__main__":`, because' in line and "workers=0" in line for line in errors)
+
+
 def test_a_killed_worker_is_one_error(shards: Path) -> None:
     reader = BatchReader({"train": SampleReader(str(shards), "train")}, skip_errors=False)
     loader = Loader(reader, workers=1)
