@@ -118,11 +118,12 @@ class Rate:
         """Seconds that are left by the word of the caller; None goes by the units so far."""
 
     def left_s(self, done: int) -> float | None:
-        """Return the seconds that are left; None if that is not known."""
+        """Return the seconds that are left; None if that is not known, as after a single unit, which may be slow."""
         if self.expected_s is not None:
             return self.expected_s
-        per_s = (done - self._first) / max(time.monotonic() - self._started, 1e-9)
-        return (self.total - done) / per_s if per_s > 0 and self.total is not None else None
+        if self.total is None or done - self._first < 2:
+            return None
+        return (self.total - done) * (time.monotonic() - self._started) / (done - self._first)
 
     def text(self, done: int, note: str) -> str:
         """Return `40/100 samples, 12.3 samples/s, 9.8 MB, 2 min 03 s left`."""

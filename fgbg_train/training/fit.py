@@ -96,6 +96,7 @@ def fit(
         schedule, num_val=plan.num_val, num_tests=len(plan.test_splits), rows=read_rows(folder / LOG) if main else ()
     )
     saved = lap = time.monotonic()
+    first_step = state.step
 
     with StopSignal() as signal, shown:
         while state.step < schedule.total_steps:
@@ -115,7 +116,8 @@ def fit(
                 due = main and time.monotonic() - saved > 60 * config.save_minutes
                 flags = learner.take(step, batch, lr=lr, flags=Flags(stop=signal.received, save=due))
                 clock.samples += step.batch
-                left.add_step(step, time.monotonic() - lap)
+                if step.index > first_step:  # the first step of a process waits until its workers have started
+                    left.add_step(step, time.monotonic() - lap)
                 lap = time.monotonic()
                 shown.step(state.tally, left.after(state.step), **clock.speed())
                 if (flags.save or flags.stop) and state.step < end:

@@ -57,6 +57,17 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch)
     assert stream.getvalue().endswith(" left\n")
 
 
+def test_one_unit_is_too_little_to_tell_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    shown = LineProgress(stream := io.StringIO())
+    with activity(shown, "epoch 1/2", 1000, "steps", done=40):
+        shown.update(41)
+        shown.update(42)
+    first, second = stream.getvalue().splitlines()
+    assert "left" not in first
+    assert second.endswith(" left")
+
+
 def test_lines_do_not_come_faster_than_a_person_reads() -> None:
     shown = LineProgress(stream := io.StringIO())
     with activity(shown, "build", 100, "samples"):

@@ -36,17 +36,26 @@ class WithTimeLeft(Recorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.left: list[float] = []
+        self.left: list[tuple[int, float]] = []
 
     def expect(self, seconds: float) -> None:
-        self.left.append(seconds)
+        """Keep the time left, with the number of steps that were reported before."""
+        self.left.append((len(self.updates), seconds))
 
 
 def test_a_reporter_that_wants_it_gets_the_time_left_of_the_whole_run(shards: Path, tmp_path: Path) -> None:
     shown = WithTimeLeft()
     fit(shards, quick_config(schedule="1@16x6,1@24x6"), out=tmp_path / "run", progress=shown)
-    assert len(shown.left) >= 8  # after each step
-    assert all(left > 0 for left in shown.left)
+    assert len(shown.left) >= 8
+    assert all(left > 0 for _, left in shown.left)
+
+
+def test_the_first_step_which_waits_for_workers_to_start_is_no_measure_of_the_time_left(
+    shards: Path, tmp_path: Path
+) -> None:
+    shown = WithTimeLeft()
+    fit(shards, quick_config(schedule="1@16x6", workers=1), out=tmp_path / "run", progress=shown)
+    assert [steps for steps, _ in shown.left] == [1, 2, 3]  # with the second step and each later one
 
 
 def test_the_lines_of_a_command_without_a_terminal_begin_with_the_time_of_day() -> None:
