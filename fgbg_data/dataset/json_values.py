@@ -10,7 +10,7 @@ file may hold, and anything else is a `ManifestError` that names file and field:
         files: Mapping[FormatName, FileEntry]
 
     entry = from_json(ShardEntry, {"split": "train", "samples": -3, "files": {}})
-    # JsonError: samples: expected a whole number of at least 0, found -3
+    # JsonError: samples: expected a number of at least 0, found -3
 
 Type hints may be `str`, `int`, `float`, `bool`, `None`, a `Literal`, a dataclass, a class with `from_json` and
 `to_json`, `Any`, and `|`, `tuple[X, ...]`, `list[X]` and `Mapping[X, Y]` of these. `Annotated` adds a check.

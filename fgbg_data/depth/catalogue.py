@@ -62,7 +62,7 @@ def list_estimators() -> list[EstimatorInfo]:
 def measure_estimator(name: str, *, device: str = "auto", seconds: float = 5.0) -> EstimatorSpeed:
     """Measure how fast a depth estimator is on this machine.
 
-        print(measure_estimator("tiny", "cpu", seconds=5))
+        print(measure_estimator("tiny", device="cpu", seconds=5))
 
     The pictures are batches of noise that are ready in memory. The first batch, which warms up, is not counted.
 
