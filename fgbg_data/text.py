@@ -1,4 +1,4 @@
-"""Numbers, sizes, durations and tables as people read them."""
+"""Numbers, sizes, durations, tables and errors as people read them."""
 
 import re
 import textwrap
@@ -40,6 +40,15 @@ def format_seconds(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of the text of an error, or the name of its class if it has no text.
+
+    >>> first_line(ValueError("no such layer\nat 0x7f")), first_line(MemoryError())
+    ('no such layer', 'MemoryError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:

@@ -18,6 +18,7 @@ from fgbg_data.depth.preprocess import check_batch_size, check_images
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.sample import Array
+from fgbg_data.text import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -159,9 +160,8 @@ def _load(files: ModelFiles, name: str, dtype: str) -> tuple[Any, Any]:
             raise
         # Damaged files make transformers raise errors of many kinds.
         except Exception as error:
-            text = str(error).strip().splitlines() or [type(error).__name__]
             raise EstimatorError(
-                f"{files.folder} cannot be loaded ({text[0]}). Fetch the model again", where=name
+                f"{files.folder} cannot be loaded ({first_line(error)}). Fetch the model again", where=name
             ) from error
     odd = sorted(str(key) for kind in ("missing_keys", "mismatched_keys") for key in report[kind])
     if odd:

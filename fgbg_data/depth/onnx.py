@@ -16,6 +16,7 @@ from fgbg_data.errors import EstimatorError, option
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
+from fgbg_data.text import first_line
 
 LONGEST_PX = 896
 """Longest side of the network's input if no size is given. It bounds memory for panoramas, as in `tiny`."""
@@ -97,10 +98,10 @@ class OnnxEstimator:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            reason = str(error).strip().splitlines()[0]
             raise EstimatorError(
-                f"cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px ({reason}). Set "
-                f"size or multiple in its TOML file, or use another {option('estimator_batch')}",
+                f"cannot run on {len(images)} pictures of {images.shape[1]} x {images.shape[2]} px "
+                f"({first_line(error)}). Set size or multiple in its TOML file, or use another "
+                f"{option('estimator_batch')}",
                 where=self.name,
             ) from error
         depth = np.asarray(result, np.float32)
@@ -164,8 +165,7 @@ def _open_session(path: Path, name: str, device: str) -> Any:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EstimatorError(f"is damaged, or not an ONNX model ({reason})", where=path) from error
+        raise EstimatorError(f"is damaged, or not an ONNX model ({first_line(error)})", where=path) from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise EstimatorError(
             f"onnxruntime could not start CUDA; use {option('device', 'cpu')}, or install what it lacks", where=name

@@ -25,7 +25,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fgbg_data.errors import option
-from fgbg_data.text import format_bytes
+from fgbg_data.text import first_line, format_bytes
 from fgbg_train.data.batches import Batch, BatchReader
 from fgbg_train.data.stream import Item, Segment
 from fgbg_train.errors import FgbgError, TrainError
@@ -141,7 +141,7 @@ class InWorkers(Dataset[Batch]):
                 if isinstance(part, torch.Tensor):
                     part.share_memory_()  # type: ignore[no-untyped-call]
         except (RuntimeError, OSError) as error:
-            return _shared_memory_error(str(error).splitlines()[0])
+            return _shared_memory_error(first_line(error))
         return batch
 
 

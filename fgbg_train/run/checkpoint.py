@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from fgbg_data.runtime.files import write_whole
+from fgbg_data.text import first_line
 from fgbg_train.config import FitConfig
 from fgbg_train.errors import CheckpointError, ConfigError
 from fgbg_train.models.build import build_cascade
@@ -95,7 +96,7 @@ def load(path: Path) -> dict[str, Any]:
     except CheckpointError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
-        raise CheckpointError(f"is no checkpoint, or is damaged ({_first_line(error)})", where=path) from error
+        raise CheckpointError(f"is no checkpoint, or is damaged ({first_line(error)[:120]})", where=path) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise CheckpointError("is no checkpoint of fgbg-train", where=path)
     if state.get("version") != VERSION:
@@ -137,7 +138,9 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise CheckpointError("there is no such file", where=path) from error
     except Exception as error:  # a damaged header can raise anything
-        raise CheckpointError(f"is no safetensors file, or is damaged ({_first_line(error)})", where=path) from error
+        raise CheckpointError(
+            f"is no safetensors file, or is damaged ({first_line(error)[:120]})", where=path
+        ) from error
     if header.get("format") != FORMAT or header.get("version") != str(VERSION):
         raise CheckpointError("was not exported by this version of fgbg-train", where=path)
     if "digest" in header and header["digest"] != weights_digest(weights, header):
@@ -168,10 +171,6 @@ def _check_parts(path: Path, state: Mapping[str, Any]) -> None:
             raise CheckpointError(f"is damaged: its {name} is {type(state[name]).__name__}", where=path)
     if state.get("size_px", 1) < 1:
         raise CheckpointError(f"is damaged: its size_px is {state['size_px']}", where=path)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
 
 
 def load_config(path: Path, state: Mapping[str, Any]) -> FitConfig:

@@ -1,4 +1,4 @@
-"""Numbers, sizes, durations and tables as people read them."""
+"""Numbers, sizes, durations, tables and errors as people read them."""
 
 import pytest
 
