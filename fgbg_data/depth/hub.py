@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
-from fgbg_data.runtime.files import file_sha256
+from fgbg_data.runtime.files import file_sha256, joined_sha256
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
@@ -38,7 +38,7 @@ class ModelFiles:
         return [self.folder / Path(name).name for name in sorted(names)]
 
     def weights_sha256(self) -> str:
-        """Return the SHA-256 of the weights. For several files it is taken of their digests, one a line.
+        """Return the SHA-256 of the weights, which `joined_sha256` makes of several files.
 
         Raises:
             EstimatorError: a file in the hub's cache is not the one that the hub named.
@@ -54,9 +54,7 @@ class ModelFiles:
                     where=path,
                 )
             digests.append(digest)
-        if len(digests) == 1:
-            return digests[0]
-        return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+        return joined_sha256(digests)
 
     def preprocessing(self) -> str:
         """Return the kind of the processor and a digest of its settings."""

@@ -13,7 +13,7 @@ from fgbg_data.depth.onnx_recipe import Recipe, read_recipe
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
-from fgbg_data.runtime.files import file_sha256
+from fgbg_data.runtime.files import file_sha256, joined_sha256
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
 from fgbg_data.text import first_line
@@ -196,11 +196,6 @@ def _fit_to_input(session: Any, recipe: Recipe, name: str, *, is_preset: bool) -
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file, or of two digests if FILE.data or FILE_data beside it holds its weights."""
+    """Return the SHA-256 of a file, together with FILE.data or FILE_data beside it, which may hold its weights."""
     beside = [path.with_name(path.name + end) for end in (".data", "_data")]
-    digests = [file_sha256(each) for each in (path, *beside) if each.is_file()]
-    if len(digests) == 1:
-        return digests[0]
-    import hashlib
-
-    return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+    return joined_sha256([file_sha256(each) for each in (path, *beside) if each.is_file()])

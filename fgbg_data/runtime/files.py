@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fgbg_data.errors import StorageError
@@ -86,6 +86,13 @@ def file_sha256(path: Path) -> str:
     """Return the sha256 of a file, as `sha256sum` prints it."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def joined_sha256(digests: Sequence[str]) -> str:
+    """Return one sha256 for several files: that of their digests, one a line; of a single file its own digest."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
 def free_bytes(folder: Path) -> int:
