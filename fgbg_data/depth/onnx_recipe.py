@@ -1,6 +1,5 @@
 """How to prepare pictures for an ONNX file, and what it gives: by a TOML file beside it, or by its name."""
 
-import difflib
 import hashlib
 import re
 import tomllib
@@ -10,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from fgbg_data.depth.hf_presets import Output
 from fgbg_data.errors import EstimatorError
+from fgbg_data.options import nearest
 from fgbg_data.sample import canonical_json
 
 Layout = Literal["nchw", "nhwc"]
@@ -105,11 +105,10 @@ def read_recipe(model: Path) -> tuple[Recipe, bool]:
 
 def _recipe(values: dict[str, Any], toml: Path) -> Recipe:
     """Check the values of a TOML file."""
-    known = {field.name for field in fields(Recipe)}
-    for key in values.keys() - known - {"preset"}:
-        near = difflib.get_close_matches(key, [*known, "preset"], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise EstimatorError(f"{key!r} is not a key of a recipe{hint}", where=toml)
+    known = [*(field.name for field in fields(Recipe)), "preset"]
+    for key in values:
+        if key not in known:
+            raise EstimatorError(f"{key!r} is not a key of a recipe{nearest(key, known)}", where=toml)
     start: dict[str, Any] = {}
     if "preset" in values:
         _one_of(toml, "preset", values["preset"], tuple(RECIPES))
