@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,7 +254,7 @@ def _read_index(location: Location) -> FolderIndex:
     if not keys:
         raise ShardError("holds no samples", location)
     if len(set(keys)) < len(keys):
-        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
         raise ShardError("occurs twice; keys must be unique", location, twice)
     for row in rows[1:]:
         _check_row(row, header, pixels, location)
