@@ -8,7 +8,6 @@ import io
 import os
 import weakref
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import h5py
@@ -114,11 +113,6 @@ class NewFile(_Stream):
         if not self.closed:
             os.close(self._descriptor)
         super().close()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _fail(self, error: OSError) -> None:
         if self._error is None:

@@ -1,6 +1,7 @@
 """What an HDF5 shard holds and where it lies: taken from its record, or read from the file and checked."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +137,7 @@ def _index_of(file: Any, data: Bytes, location: Location) -> Hdf5Index:
     if variable and isinstance(location, Path):
         pixels = [(offsets[name], offsets[name] + file[name].nbytes) for name in shapes if name in offsets]
         check_heaps(data, location, pixels)
-    _check_named(file, fields, location)
+    _check_named(file, location)
     if file.userblock_size:
         offsets = {}
     offset = {name: start for name, start in offsets.items() if name in shapes or name in text_bytes}
@@ -167,8 +168,8 @@ def _check_datasets(file: Any, location: Location) -> tuple[str, ...]:
     return fields
 
 
-def _check_named(file: Any, fields: tuple[str, ...], location: Location) -> None:
-    """Check that the datasets are there that the attribute `fields` names."""
+def _check_named(file: Any, location: Location) -> None:
+    """Check that the file has every dataset that its attribute `fields` names."""
     for name in file.attrs.get("fields", []):
         text = str(name, "utf-8") if isinstance(name, bytes) else str(name)
         if text not in file:
@@ -189,8 +190,7 @@ def _keys(file: Any, location: Location) -> list[bytes]:
         except UnicodeDecodeError:
             raise ShardError(f"the key of sample {number} is no UTF-8 text; damaged?", location) from None
     if len(set(keys)) < len(keys):
-        seen: set[bytes] = set()
-        twice = next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
         raise ShardError("occurs twice; keys must be unique", location, twice.decode())
     return keys
 

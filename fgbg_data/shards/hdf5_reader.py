@@ -53,8 +53,7 @@ class Hdf5Reader(ShardReader):
         if field == "meta":
             return parse_meta(self._text(index, field), where, self.key(index))
         if field not in self._index.shapes:
-            data = np.asarray(self._stored(index, field)).tobytes()
-            return FIELDS[field].decode(data, where, self.shapes.get(field), size)
+            return FIELDS[field].decode(self._file(index, field), where, self.shapes.get(field), size)
         pixels = self._pixels(index, field)
         resize = FIELDS[field].resize
         if size is not None and resize is not None and pixels.shape[:2] != size:
@@ -67,18 +66,21 @@ class Hdf5Reader(ShardReader):
             return None
         if field == "meta":
             return self._text(index, field)
-        return np.asarray(self._stored(index, field)).tobytes()
+        return self._file(index, field)
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
         """Return (height, width) by the shape of the dataset, or by the header of the file."""
         if field in self._index.shapes:
             return self._index.shapes[field][1], self._index.shapes[field][2]
-        data = np.asarray(self._stored(index, field)).tobytes()
-        return FIELDS[field].picture_size(data, self.where(index))
+        return FIELDS[field].picture_size(self._file(index, field), self.where(index))
 
     def depth_bits(self, index: int) -> int | None:
         """Return the number of bits by the attribute of the shard, or by the meta of the sample."""
         return super().depth_bits(index) if self._index.depth_bits is None else self._index.depth_bits
+
+    def _file(self, index: int, field: str) -> bytes:
+        """Return the encoded file of a field."""
+        return np.asarray(self._stored(index, field)).tobytes()
 
     def _pixels(self, index: int, field: str) -> Array:
         """Return pixels; contiguous ones are a view of the memory map."""

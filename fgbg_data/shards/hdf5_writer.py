@@ -64,7 +64,6 @@ class Hdf5Writer(ShardWriter):
         """Close the file. The index says where everything is, so that readers need no h5py."""
         for name, texts in (("key", self._keys), ("meta", self._metas)):
             self._offsets[name] = self._file.create_dataset(name, data=_texts(texts)).id.get_offset()
-        bits = self._file.attrs.get("depth_bits")
         self._file.close()
         self._out.check()
         self._out.close()
@@ -74,7 +73,7 @@ class Hdf5Writer(ShardWriter):
             "offset": self._offsets,
             "shape": {field: list(shape) for field, shape in self._spec.shapes.items()},
             "text_bytes": {"key": max(map(len, self._keys)), "meta": max(map(len, self._metas))},
-            "depth_bits": None if bits is None else int(bits),
+            "depth_bits": self._spec.depth_bits or None,
         }
 
     def __exit__(

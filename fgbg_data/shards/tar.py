@@ -199,7 +199,7 @@ class TarReader(ShardReader):
         if start < BLOCK or size < 0 or len(data) < BLOCK + size:
             raise ShardError(f"the file ends before its {field}; truncated?", self.where(index))
         if self._index.from_record:
-            stem, _, suffix = bytes(data[:100]).rstrip(b"\0").decode("utf-8", "replace").partition(".")
+            stem, _, suffix = bytes(data[:_NAME_BYTES]).rstrip(b"\0").decode("utf-8", "replace").partition(".")
             if stem != self.key(index) or suffix not in FIELDS[field].file_suffixes:
                 raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
         elif self._index.from_cache:
