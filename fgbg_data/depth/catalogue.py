@@ -48,12 +48,12 @@ def list_estimators() -> list[EstimatorInfo]:
     """
     rows = [_estimator_row(name) for name in ESTIMATORS]
     for name, preset in PRESETS.items():
-        limit = " *" if is_non_commercial(preset.licence) else ""
         output = "inverse depth" if preset.output == "inverse" else "metres, inverted"
         size = f"{preset.params_m:g} M"
-        rows.append(EstimatorInfo(name, preset.licence + limit, size, output, _state(FAMILIES["hf"], preset.repo)))
+        state = _state(FAMILIES["hf"], preset.repo)
+        rows.append(EstimatorInfo(name, _licence(preset.licence), size, output, state))
     rows += [
-        EstimatorInfo(each.shown, each.licence, each.parameters, each.output, _state(each))
+        EstimatorInfo(each.shown, _licence(each.licence), each.parameters, each.output, _state(each))
         for each in FAMILIES.values()
     ]
     return [*rows, EstimatorInfo("none", "", "", "no depth", "")]
@@ -89,10 +89,12 @@ def measure_estimator(name: str, *, device: str = "auto", seconds: float = 5.0) 
 def _estimator_row(name: str) -> EstimatorInfo:
     about = ESTIMATORS[name]
     licence, parameters, output = (str(getattr(about, key, "")) for key in ("licence", "parameters", "output"))
-    limit = " *" if is_non_commercial(licence) else ""
-    return EstimatorInfo(
-        name, licence + limit, parameters, output, "in the package" if name in ESTIMATORS.own else "installed"
-    )
+    state = "in the package" if name in ESTIMATORS.own else "installed"
+    return EstimatorInfo(name, _licence(licence), parameters, output, state)
+
+
+def _licence(licence: str) -> str:
+    return f"{licence} *" if is_non_commercial(licence) else licence
 
 
 def _state(family: Family, repo: str | None = None) -> str:

@@ -32,10 +32,10 @@ PRESETS: dict[str, Preset] = {
         for size, licence, params in _ANYTHING_SIZES
     },
     **{
-        f"depth-anything-v2-metric-{place.lower()}-{size.lower()}": Preset(
-            repo=f"{_ANYTHING}-Metric-{place}-{size}-hf", licence=licence, params_m=params, output="metric"
+        f"depth-anything-v2-metric-{scene.lower()}-{size.lower()}": Preset(
+            repo=f"{_ANYTHING}-Metric-{scene}-{size}-hf", licence=licence, params_m=params, output="metric"
         )
-        for place in ("Indoor", "Outdoor")
+        for scene in ("Indoor", "Outdoor")
         for size, licence, params in _ANYTHING_SIZES
     },
     "dpt-large": Preset(repo="Intel/dpt-large", licence="Apache-2.0", params_m=343, output="inverse"),

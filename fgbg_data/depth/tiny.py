@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fgbg_data.depth.estimator import Identity
 from fgbg_data.depth.preprocess import check_batch_size, check_images, resize, size_within
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
@@ -88,7 +89,7 @@ class TinyEstimator:
         fold_batch_norm(net)
         self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def identity(self) -> dict[str, str | int]:
+    def identity(self) -> Identity:
         """Return what the output depends on, and the licence of the weights."""
         return {
             "name": self.name,
