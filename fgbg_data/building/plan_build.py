@@ -1,19 +1,16 @@
 """The dry run: what a build would make, and the space and time that it would take. Nothing is written."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fgbg_data.building.build import BuildMaker
 from fgbg_data.building.forecast import estimator_calls, forecast
 from fgbg_data.building.prepare import prepare
 from fgbg_data.config import BuildConfig
-from fgbg_data.key import KINDS
 from fgbg_data.runtime.files import free_bytes
 from fgbg_data.runtime.locks import check_not_held
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.shards.registry import format_options, load_format
-from fgbg_data.splits import POLICIES
 from fgbg_data.text import counted, format_bytes, format_seconds, text_table
 
 
@@ -93,7 +90,6 @@ class BuildPlan:
             f"{pairs} x {counted(config.positions, 'position')}{twins} = "
             f"{counted(self.possible_samples, 'sample')}{fewer}",
             text_table(["split", "samples", "shards", "backgrounds", "foregrounds"], rows),
-            *_rounded_shares(config, self.splits),
             f"expected: {format_bytes(self.bytes)} ({format_bytes(self.free_bytes)} free), about "
             f"{format_seconds(self.seconds)} with {counted(self.jobs, 'worker')}",
         ]
@@ -108,22 +104,6 @@ class BuildPlan:
             lines.append(f"{self.finished_shards} of {self.shards} shards are finished already")
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
-
-
-def _rounded_shares(config: BuildConfig, splits: Mapping[str, PlannedSplit]) -> list[str]:
-    """Say where a split has another share of the held-out sources than was asked for, because sources are few."""
-    lines = []
-    for kind in KINDS:
-        counts = {name: getattr(split, f"{kind}s") for name, split in splits.items()}
-        total = counts.get("train", 0) + counts.get("val", 0) + counts.get("test", 0)
-        for name in ("val", "test"):
-            asked, held_out = getattr(config, name), POLICIES[config.holdout].held_out(name)
-            if kind in held_out and name in counts and abs(counts[name] / total - asked) > 0.02:
-                share = counts[name] / total
-                lines.append(
-                    f"{name} has {share:.0%} of the {kind}s ({counts[name]} of {total}); {asked:.0%} was asked for"
-                )
-    return lines
 
 
 def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
