@@ -12,7 +12,6 @@ from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.bare_shards import describe_shards
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.fields import depth_fields
-from fgbg_data.key import Kind
 from fgbg_data.runtime import locations
 from fgbg_data.shards.registry import format_options
 from fgbg_data.shards.spec import ShardSpec
@@ -60,10 +59,6 @@ class InputDataset:
             depth_bits=self.depth_bits,
             options=format_options(self.config.values) if options is None else options,
         )
-
-    def pictures(self, kind: Kind) -> dict[str, str]:
-        """Return id of a source -> text that is equal for equal pictures."""
-        return {source.id: source.picture for source in self.manifest.identity.sources.of(kind)}
 
 
 def open_input(path: str | Path, *, out: Path, encoded_files: bool = True) -> InputDataset:

@@ -58,7 +58,7 @@ def find_renamings(inputs: Sequence[InputDataset], prefixes: Sequence[str]) -> l
                     f"Tell the datasets apart with one {option('prefix')} each"
                 )
         for dataset, prefix, renamed in zip(inputs, prefixes, ids, strict=True):
-            known = dataset.pictures(kind)
+            known = {source.id for source in dataset.manifest.identity.sources.of(kind)}
             renamed[kind] = {name: f"{prefix}-{name}" for name in clashes if name in known and prefix}
     return [Renaming(prefix, renamed) for prefix, renamed in zip(prefixes, ids, strict=True)]
 
