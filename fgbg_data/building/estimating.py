@@ -8,9 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fgbg_data.dataset.identity import EstimatorIdentity
+from fgbg_data.dataset.json_types import JsonError
+from fgbg_data.dataset.json_values import from_json
 from fgbg_data.depth.estimator import DepthEstimator
+from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import is_thread_invariant, load_estimator
 from fgbg_data.depth.server import Address, EstimatorServer, RemoteEstimator
+from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
@@ -47,6 +52,38 @@ class EstimatorAccess:
 
             torch.set_num_threads(self.threads)
         return load_estimator(self.name, self.device, self.batch_size)
+
+
+def load_for_workers(name: str, device: str, batch_size: int | None) -> tuple[DepthEstimator, EstimatorAccess]:
+    """Load an estimator, and warn if its licence restricts the use.
+
+    Args:
+        name: value of `--depth`.
+        device: `auto`, `cpu` or `cuda`.
+        batch_size: number of pictures in one call; None takes the estimator's own number.
+
+    Returns:
+        The estimator, and how workers reach it.
+
+    Raises:
+        EstimatorError: there is no such estimator, or it cannot run here.
+    """
+    estimator = load_estimator(name, device, batch_size)
+    identity = estimator.identity()
+    warn_of_licence(identity)
+    return estimator, EstimatorAccess(name=name, device=str(identity["device"]), batch_size=estimator.batch_size)
+
+
+def recorded_identity(estimator: DepthEstimator) -> EstimatorIdentity:
+    """Return the identity of an estimator as the manifest records it.
+
+    Raises:
+        EstimatorError: it does not have the entries that a manifest needs, or JSON cannot hold them.
+    """
+    try:
+        return from_json(EstimatorIdentity, dict(estimator.identity()))
+    except JsonError as error:
+        raise EstimatorError(f"its identity cannot be recorded ({error})", estimator.name) from error
 
 
 def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int) -> Array:

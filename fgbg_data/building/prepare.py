@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fgbg_data.building.estimating import EstimatorAccess
+from fgbg_data.building.estimating import load_for_workers, recorded_identity
 from fgbg_data.building.source_notes import notes_of, notes_of_folders, notes_of_shares
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.groups import group_similar
@@ -15,14 +15,11 @@ from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.identity import EstimatorIdentity, Identity, RecordedConfig, SkippedSource, Sources
-from fgbg_data.dataset.json_types import JsonError
-from fgbg_data.dataset.json_values import from_json
+from fgbg_data.dataset.identity import Identity, RecordedConfig, SkippedSource, Sources
 from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo, declared_fields
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.depth.licences import warn_of_licence
-from fgbg_data.depth.registry import check_estimator, load_estimator
-from fgbg_data.errors import ConfigError, EstimatorError, SourceError, StorageError, option
+from fgbg_data.depth.registry import check_estimator
+from fgbg_data.errors import ConfigError, SourceError, StorageError, option
 from fgbg_data.key import Kind, SampleKey, max_key_bytes
 from fgbg_data.pictures import FoundPictures
 from fgbg_data.runtime.parallel import num_cores
@@ -75,11 +72,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         foregrounds = group_similar(foregrounds, similar["foreground"])
     estimator, access = None, None
     if config.depth != "none":
-        estimator = load_estimator(config.depth, config.device, config.estimator_batch)
-        warn_of_licence(estimator.identity())
-        access = EstimatorAccess(
-            name=config.depth, device=str(estimator.identity()["device"]), batch_size=estimator.batch_size
-        )
+        estimator, access = load_for_workers(config.depth, config.device, config.estimator_batch)
     sources: dict[Kind, list[SourceFile]] = {"background": backgrounds, "foreground": foregrounds}
     identity = Identity(
         format_version=FORMAT_VERSION,
@@ -89,7 +82,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
             foregrounds=tuple(source.entry for source in foregrounds),
         ),
         skipped=tuple(skipped),
-        estimator=_estimator_identity(estimator) if estimator else None,
+        estimator=recorded_identity(estimator) if estimator else None,
     )
     work = BuildWork(
         config=config,
@@ -122,13 +115,6 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     manifest = replace(manifest, notes=notes)
     notes += notes_of_shares(config, backgrounds, foregrounds, list(work.plan.splits.values()))
     return PreparedBuild(work, manifest, estimator, (*notes_of_folders(folders), *notes))
-
-
-def _estimator_identity(estimator: DepthEstimator) -> EstimatorIdentity:
-    try:
-        return from_json(EstimatorIdentity, dict(estimator.identity()))
-    except JsonError as error:
-        raise EstimatorError(f"its identity cannot be recorded ({error})", estimator.name) from error
 
 
 def _check_folders(config: BuildConfig) -> dict[Path, FoundPictures]:

@@ -57,7 +57,8 @@ def convert(
     between("quality", quality, 1, 100)
     options = format_options({"hdf5_layout": hdf5_layout}, formats)
     holds_files = any(load_format(name).holds_files(options) for name in formats)
-    dataset = open_input(path, out=Path(out).expanduser(), encoded_files=holds_files)
+    out = Path(out).expanduser()
+    dataset = open_input(path, out=out, encoded_files=holds_files)
     image_format = image_format or dataset.image_format
     if not holds_files and image_format != dataset.image_format:
         raise ConfigError(f"{option('image_format', image_format)}: HDF5 of pixels holds no image files; leave it out")
@@ -67,7 +68,7 @@ def convert(
     recorded = {"format": list(formats), **manifest_options(options, formats)}
     input_splits = [InputSplit(reader=reader) for reader in dataset.splits.values()]
     return CopyMaker(
-        out=Path(out).expanduser(),
+        out=out,
         identity=derived_identity(
             [dataset],
             "convert",

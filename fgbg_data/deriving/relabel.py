@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from fgbg_data.building.estimating import EstimatorAccess, estimate, start_estimator
+from fgbg_data.building.estimating import (
+    EstimatorAccess,
+    estimate,
+    load_for_workers,
+    recorded_identity,
+    start_estimator,
+)
 from fgbg_data.building.rendering import store_depth
-from fgbg_data.dataset.identity import EstimatorIdentity
-from fgbg_data.dataset.json_values import from_json
+from fgbg_data.config import Device
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.depth.licences import warn_of_licence
-from fgbg_data.depth.registry import check_estimator, load_estimator, shown_name
+from fgbg_data.depth.registry import check_estimator, shown_name
 from fgbg_data.deriving.copying import CopyMaker, derived_identity, tasks_as_cut
 from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.shard_copier import CopyTask, CopyWork, InputSplit, ShardCopier
@@ -25,7 +29,7 @@ from fgbg_data.fields import FIELDS, depth_fields
 from fgbg_data.options import at_least, one_of
 from fgbg_data.runtime.progress import Progress, ProgressReporter
 from fgbg_data.runtime.tally import Tally
-from fgbg_data.sample import Sample, canonical_json
+from fgbg_data.sample import Array, Sample, canonical_json
 from fgbg_data.shards import ShardSpec
 from fgbg_data.writing.shard import write_shard
 
@@ -40,7 +44,7 @@ def relabel(
     out: str | Path,
     *,
     depth: str = "tiny",
-    device: str = "auto",
+    device: Device = "auto",
     estimator_batch: int | None = None,
     jobs: int = 0,
     check: bool = False,
@@ -73,14 +77,13 @@ def relabel(
     """
     if depth == "none":
         raise ConfigError(f"{option('depth', 'none')}: expected the name of an estimator")
-    one_of("device", device, ("auto", "cpu", "cuda"))
+    one_of("device", device, get_args(Device))
     if estimator_batch is not None:
         at_least("estimator_batch", estimator_batch, 1)
     check_estimator(depth)
-    dataset = _open(path, Path(out).expanduser())
-    estimator = load_estimator(depth, device, estimator_batch)
-    about = from_json(EstimatorIdentity, dict(estimator.identity()))
-    warn_of_licence(estimator.identity())
+    out = Path(out).expanduser()
+    dataset = _open(path, out)
+    estimator, access = load_for_workers(depth, device, estimator_batch)
     spec = _new_spec(dataset)
     height, width = spec.shapes[DEPTH]
     recorded = {
@@ -92,11 +95,15 @@ def relabel(
     inputs = [InputSplit(reader=reader) for reader in dataset.splits.values()]
     return RelabelMaker(
         estimator,
-        EstimatorAccess(name=depth, device=str(about.values["device"]), batch_size=estimator.batch_size),
+        access,
         dataset.spec(),
-        out=Path(out).expanduser(),
+        out=out,
         identity=derived_identity(
-            [dataset], "relabel", recorded, config=dataset.config.changed(**recorded), estimator=about
+            [dataset],
+            "relabel",
+            recorded,
+            config=dataset.config.changed(**recorded),
+            estimator=recorded_identity(estimator),
         ),
         splits={split: dataset.manifest.splits[split] for split in dataset.splits},
         provenance=dataset.manifest.provenance,
@@ -187,7 +194,7 @@ class Relabeller:
             for (sample, files), depth in zip(batch, depths, strict=True):
                 yield self._with_depth(sample, files, depth)
 
-    def _with_depth(self, sample: Sample, files: dict[str, bytes], depth: Any) -> tuple[Sample, dict[str, bytes]]:
+    def _with_depth(self, sample: Sample, files: dict[str, bytes], depth: Array) -> tuple[Sample, dict[str, bytes]]:
         """Return a sample with new depth instead of what it had."""
         spec = self.work.copy.spec
         bare = replace(

@@ -109,7 +109,8 @@ def resplit(
     choice = KeyChoice.of(only_keys, without_keys)
     rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
     at_least("shard_size", shard_size, 1)
-    dataset = open_input(path, out=Path(out).expanduser())
+    out = Path(out).expanduser()
+    dataset = open_input(path, out=out)
     if keep_splits:
         _refuse_rule(rule)
     table = _read_table(dataset, choice, need_sources=not keep_splits)
@@ -119,7 +120,7 @@ def resplit(
     if left_out:
         shown.message(f"{left_out:,} samples are in no split: they join a held-out source with one of another split")
     return CopyMaker(
-        out=Path(out).expanduser(),
+        out=out,
         identity=derived_identity(
             [dataset],
             "split",

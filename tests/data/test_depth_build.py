@@ -38,7 +38,6 @@ def test_an_only_worker_takes_the_estimator_that_is_loaded(
         loaded.append(name)
         return load_estimator(name, *more)
 
-    monkeypatch.setattr("fgbg_data.building.prepare.load_estimator", load)
     monkeypatch.setattr("fgbg_data.building.estimating.load_estimator", load)
     threads = torch.get_num_threads()
     build(config_for(pictures, tmp_path / "out", depth="tiny", jobs=1, **SMALL))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from helpers.datasets import config_for, contents
+from helpers.fake_estimator import FakeEstimator
 from helpers.one_process import convert, relabel, verify
 from helpers.tars import tar_members
 
@@ -99,6 +100,18 @@ def test_impossible_options_are_refused_before_anything_is_written(plain: Path, 
     with pytest.raises(ConfigError, match="overlaps"):
         relabel(plain, plain / "inside", depth="fake")
     assert not (tmp_path / "new").exists()
+
+
+def test_an_identity_that_no_manifest_can_hold_is_refused(
+    plain: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = FakeEstimator.identity
+    monkeypatch.setattr(FakeEstimator, "identity", lambda self: {**known(self), "licence": 5})
+    with pytest.raises(EstimatorError, match="its identity cannot be recorded"):
+        relabel(plain, tmp_path / "new", depth="fake")
+    with pytest.raises(EstimatorError, match="its identity cannot be recorded"):
+        build(config_for(pictures, tmp_path / "built", depth="fake", **SMALL))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command(plain: Path, tmp_path: Path) -> None:
