@@ -180,16 +180,16 @@ def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: flo
 
     keep_freed_memory()
     cv2.setNumThreads(1)
-    project = prepare(BuildConfig(bg=bg, fg=fg, out=folder / "none", depth="none"))
-    placements = [project.plan.placement("train", position) for position in range(samples)]
-    cache, sums = project.job.sources(), Sums()
+    prepared = prepare(BuildConfig(bg=bg, fg=fg, out=folder / "none", depth="none"), progress=False)
+    placements = [prepared.plan.placement("train", index) for index in range(samples)]
+    cache, sums = prepared.work.source_cache(), Sums()
     for placement in placements:  # this decodes all sources before the measurement
         compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         placement = placements[done % samples]
         composite = compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
-        sample = finish_sample(project.job.config, placement, composite)
+        sample = finish_sample(prepared.config, placement, composite)
         encode_files(sample)
         sample_digest(sample)
         sums.add_sample(sample, 0)
