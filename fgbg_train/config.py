@@ -35,7 +35,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which networks there are, and how they start.
+    """The networks, and how they start.
 
     Raises:
         ConfigError: a network has an unknown name, or two settings exclude each other.
@@ -102,7 +102,7 @@ class LossConfig:
     depth_log: float = 1.0
     """ln(|d - g| + 0.5) of the depth."""
     depth_gradient: float = 1.0
-    """The same of the Sobel gradients of the depth."""
+    """The same error of the Sobel gradients of the depth."""
     depth_normal: float = 1.0
     """1 - cosine between the surface normals."""
     depth_ssi: float = 0.0

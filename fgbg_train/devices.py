@@ -27,7 +27,7 @@ def make_fabric(config: FitConfig, *, single: bool = False) -> Fabric:
 
     Args:
         config: says which device, how many, and with which precision.
-        single: check all of it, but use one device and no other process.
+        single: check the whole configuration, but use one device and no other process.
 
     Raises:
         ConfigError: this machine has no such device, or too few of them.

@@ -24,7 +24,11 @@ def choices(of: Any) -> Choice:
     return Choice(list(get_args(of)))
 
 
-DEVICE = option("--device", type=choices(configuration.Device), help="Compute here; auto takes a GPU if any.  [auto]")
+DEVICE = option(
+    "--device",
+    type=choices(configuration.Device),
+    help="Compute on this device; auto takes a GPU if there is one.  [auto]",
+)
 WORKERS = option("--workers", "-j", type=int, help="Decode samples in this many processes for each device.  [2]")
 LIMIT = option("--limit", type=int, help="Use at most this many samples of each split.  [all]")
 ON_ERROR = option(

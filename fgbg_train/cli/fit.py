@@ -53,7 +53,10 @@ ALIASES = {
 @click.argument("data")
 @option("--preset", type=Choice(list(PRESETS)), help="Start from this preset.  [small]")
 @click.option(
-    "--config", "toml", type=click.Path(path_type=Path), help="Lay this TOML file over the preset; options win."
+    "--config",
+    "toml",
+    type=click.Path(path_type=Path),
+    help="Replace settings of the preset by those in this TOML file; options win.",
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change any setting, such as augment.cutout=0."
@@ -63,9 +66,10 @@ ALIASES = {
 @option(
     "--objective",
     type=choices(configuration.Objective),
-    help="Learn masks and depth of the dataset, or the smallest mask that keeps a depth.  [supervised]",
+    help="Learn masks and depth of the dataset, or (saliency) the smallest mask with which a trained depth network "
+    "still predicts the same.  [supervised]",
 )
-@option("--depth-weights", type=click.Path(), help="Take the depth that saliency keeps from this checkpoint.")
+@option("--depth-weights", type=click.Path(), help="Take the trained depth network of saliency from this checkpoint.")
 @option(
     "--mask-net",
     metavar="FAMILY[:ENCODER]",
@@ -83,12 +87,15 @@ ALIASES = {
     type=choices(configuration.Start),
     help="Start encoders at random, or with weights of the embedded estimator (tiny) or of timm.  [tiny]",
 )
-@click.option("--pretrained", is_flag=True, help="Start encoders with weights of timm from a hub: --start timm.")
+@click.option(
+    "--pretrained", is_flag=True, help="Start encoders with weights of timm from a hub, as --start timm does."
+)
 @option("--freeze-norm/--no-freeze-norm", help="Keep batch norm at the statistics with which it starts.  [off]")
 @option(
     "--freeze-encoder",
     type=choices(configuration.Freeze),
-    help="Keep the encoders of these networks as they start; depth suits labels by `tiny`.  [none]",
+    help="Train everything but the encoders of these networks; choose depth if `tiny` made the depth of the dataset.  "
+    "[none]",
 )
 @option(
     "--schedule",
@@ -98,10 +105,10 @@ ALIASES = {
 @option("--epochs", type=click.IntRange(min=1), help="Scale the schedule to this many epochs.  [as scheduled]")
 @option("--optimizer", type=choices(configuration.Optimizer), help="Step with this optimizer.  [adamw]")
 @option("--lr", type=float, help="Set the highest learning rate.  [0.001]")
-@option("--warmup", type=float, help="Raise the rate over this share of all steps, then lower it.  [0.05]")
+@option("--warmup", type=float, help="Raise the learning rate over this share of all steps, then lower it.  [0.05]")
 @option("--weight-decay", type=float, help="Decay weights, but not biases and batch norm.  [0.05]")
 @option("--clip", type=float, help="Clip the gradient to this norm; 0 does not clip.  [1]")
-@option("--ema", type=float, help="Average weights with this decay, and keep the average; 0 does not.  [0.99]")
+@option("--ema", type=float, help="Average weights with this decay, and keep the average; 0 does not average.  [0.99]")
 @option("--accumulate", type=int, help="Cut each batch into this many parts, to save memory.  [1]")
 @option(
     "--depth-field",
@@ -130,7 +137,9 @@ ALIASES = {
     metavar="METRIC",
     help="Choose best.ckpt by this metric on val; auto is mask_iou, or rmse for depth alone.  [auto]",
 )
-@option("--save-minutes", type=float, help="Save a checkpoint every this many minutes inside an epoch.  [5]")
+@option(
+    "--save-minutes", type=float, help="Inside an epoch, save a checkpoint whenever this many minutes have passed.  [5]"
+)
 @user_errors
 def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: bool, **options: Any) -> None:
     """Train on the dataset DATA, or resume a run that was stopped.
@@ -154,7 +163,7 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
         plan = plan_fit(data, config, out=out, resume=resume)  # type: ignore[arg-type]
         click.echo(plan)
         seconds = format_seconds(estimate_seconds(plan))
-        click.echo(f"time      {seconds}, by a few steps that this machine took just now")
+        click.echo(f"time      {seconds}, estimated from a few steps that this machine took just now")
         return
     from fgbg_train import fit as train
 

@@ -117,7 +117,7 @@ def export(checkpoint: str, out: Path, overwrite: bool) -> None:
     .pt2           a program of torch.export, for any batch and size
     .onnx          a program for ONNX Runtime and others; needs the extra `onnx`
 
-    A program is kept only if it gives the numbers of the model.
+    A program is kept only if it gives the same numbers as the model.
 
     \b
       fgbg-train export runs/NAME model.onnx
@@ -153,11 +153,20 @@ def plot(runs: tuple[Path, ...], out: Path) -> None:
 @click.command(short_help="List layers, parameters and multiply-adds of the networks.")
 @click.argument("checkpoint", required=False)
 @option("--preset", type=Choice(list(PRESETS)), help="Describe the networks of this preset.  [small]")
-@click.option("--config", "toml", type=click.Path(path_type=Path), help="Lay this TOML file over the preset.")
 @click.option(
-    "--size", "size_px", type=click.IntRange(min=1), default=64, help="Count costs for images of this many px.  [64]"
+    "--config",
+    "toml",
+    type=click.Path(path_type=Path),
+    help="Replace settings of the preset by those in this TOML file.",
 )
-@click.option("--levels", type=click.IntRange(min=0), default=1, help="List this many levels of parts.  [1]")
+@click.option(
+    "--size",
+    "size_px",
+    type=click.IntRange(min=1),
+    default=64,
+    help="Count multiply-adds for images of this many px.  [64]",
+)
+@click.option("--levels", type=click.IntRange(min=0), default=1, help="List this many levels of nested parts.  [1]")
 @user_errors
 def summary(checkpoint: str | None, preset: str | None, toml: Path | None, size_px: int, levels: int) -> None:
     """List the layers, parameters and multiply-adds of the networks of a run, a checkpoint, or a configuration.

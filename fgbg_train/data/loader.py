@@ -117,7 +117,7 @@ class Loader:
 
 
 class InWorkers(Dataset[Batch]):
-    """What the workers of a DataLoader ask for batches.
+    """The dataset that the workers of a DataLoader ask for batches.
 
     Args:
         reader: reads one batch.
@@ -136,7 +136,7 @@ class InWorkers(Dataset[Batch]):
         except FgbgError as error:
             return error
         try:
-            # torch would do it in a thread of the worker, where an error is printed and then waited for for ever.
+            # torch would do this in a thread of the worker. An error there is only printed, and the run waits for ever.
             for part in batch:
                 if isinstance(part, torch.Tensor):
                     part.share_memory_()  # type: ignore[no-untyped-call]
@@ -158,7 +158,7 @@ def _shared_memory_error(problem: str) -> TrainError:
     """Return the error of a machine on which workers cannot hand over batches."""
     free = ""
     with contextlib.suppress(OSError):
-        free = f", of which {format_bytes(shutil.disk_usage('/dev/shm').free)} are free"
+        free = f", {format_bytes(shutil.disk_usage('/dev/shm').free)} free"
     return TrainError(
         f"workers hand over batches in shared memory (/dev/shm{free}), and that failed: {problem}. Make it larger, "
         f"such as by `docker run --shm-size 1g`, or read without workers: {option('workers', 0)}"

@@ -15,8 +15,8 @@ from fgbg_train.data.stream import Item, cut
 from fgbg_train.measure.metrics import better
 
 MOST_SAMPLES = 2000
-"""Number of samples of a split that are used. The order of a split is a permutation, so its first samples are a fair
-subset."""
+"""Largest number of samples of a split that are used. The order of a split is a permutation, so its first samples are a
+fair subset."""
 BATCH = 64
 """Images in one batch."""
 PREFIX = "baseline_"

@@ -38,7 +38,7 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 def find_checkpoint(path: Path | str) -> Path:
     """Return the file that holds a model: `path` itself, or the best checkpoint in it if it is the folder of a run.
 
-    A run without val keeps no best.ckpt; there, it is last.ckpt.
+    A run without val has no best.ckpt, so its last.ckpt is taken.
 
     Raises:
         CheckpointError: it is a folder without a checkpoint.
@@ -49,11 +49,9 @@ def find_checkpoint(path: Path | str) -> Path:
     for name in (BEST, LAST):
         if (found / name).exists():
             return found / name
-    hint = (
-        "it is a dataset; were the arguments swapped?"
-        if (found / "dataset.json").exists()
-        else ("give a .ckpt or .safetensors file, or the folder of a run")
-    )
+    is_dataset = (found / "dataset.json").exists()
+    way_out = "give a .ckpt or .safetensors file, or the folder of a run"
+    hint = "it is a dataset; were the arguments swapped?" if is_dataset else way_out
     raise CheckpointError(f"is a folder without {BEST} and {LAST}; {hint}", where=found)
 
 

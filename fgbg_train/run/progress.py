@@ -54,7 +54,10 @@ class RunProgress:
         self._shown.begin(self._epoch, total, "steps", done)
 
     def expect(self, left_s: float | None) -> None:
-        """Let reporters that can do so show the seconds that are left of the whole run; None leaves it to them."""
+        """Let reporters that can do so show the seconds that are left of the whole run.
+
+        With None, they show their own estimate.
+        """
         if left_s is not None and isinstance(self._shown, TimeLeftReporter):
             self._shown.expect(left_s)
 

@@ -92,7 +92,7 @@ class FitPlan:
 def plan_fit(
     data: Path | str, config: FitConfig | None = None, *, out: Path | str | None = None, resume: Resume = "auto"
 ) -> FitPlan:
-    """Check what `fit` would be asked, and return the plan of the run; nothing is written.
+    """Check everything that `fit` checks, and return the plan of the run; nothing is written.
 
     >>> print(plan_fit("shards/", FitConfig(epochs=2)))  # doctest: +SKIP
 
@@ -118,7 +118,7 @@ def plan_fit(
     }
     notes = [] if VAL in splits else [f"{data} has no split 'val': no best.ckpt; the last weights are tested"]
     if readers[TRAIN].unfinished:
-        notes.append(f"{data}: its build is not finished; the samples that are there are used")
+        notes.append(f"{data}: its build is not finished; the finished samples are used")
     config, depth_weights = _with_depth_weights(config)
     config = _fit_to_fields(data, config, readers[TRAIN], notes)
     best_metric = _best_metric(config)

@@ -13,9 +13,9 @@ from fgbg_train.training.state import build_state
 from fgbg_train.training.step import Flags, Learner
 
 MOST_IMAGES = 16
-"""Images in a batch of the rehearsal; larger batches take as much longer as they have more images."""
+"""Largest batch of the rehearsal, in images. The time of larger batches is taken to grow with their images."""
 STEPS = 3
-"""Most steps of each size; the first one of a size is not counted if there are others."""
+"""Largest number of steps of each size; the first one of a size is not counted if there are others."""
 PATIENCE_S = 20.0
 """After this time, no further step is taken; smaller sizes than those that were measured are estimated."""
 

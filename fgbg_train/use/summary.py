@@ -41,7 +41,7 @@ def summary(
     Args:
         config: the configuration, or a run or checkpoint that holds it; None is that of the preset `small`.
         size_px: side of the square image for which multiply-adds are counted, in pixels.
-        levels: how many levels of the parts of parts are listed.
+        levels: how many levels of nested parts are listed.
 
     Returns:
         `mask` and `depth`, as far as they are trained -> the network itself, and then its parts.
@@ -77,7 +77,7 @@ def trace(network: nn.Module, channels: int, size_px: int, *, name: str, levels:
         channels: number of channels that it reads.
         size_px: side of the image.
         name: name of the network in the rows.
-        levels: how many levels of the parts of parts are listed.
+        levels: how many levels of nested parts are listed.
     """
     outputs: dict[str, Tensor] = {}
     costs: dict[str, int] = {}

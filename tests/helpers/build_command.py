@@ -34,7 +34,7 @@ def snapshot(folder: Path) -> dict[str, Any]:
 
 
 def message_of(result: Result, *, lines: int = 1) -> str:
-    """Check that a command refused in so many lines on standard error, and return its message."""
+    """Check that a command refused in this number of lines on standard error, and return its message."""
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output

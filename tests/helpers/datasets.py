@@ -25,7 +25,7 @@ def config_for(pictures: Path, out: Path, **options: Any) -> BuildConfig:
 
 
 def config(**options: Any) -> BuildConfig:
-    """A configuration of folders that are not there; options replace the defaults of a build."""
+    """A configuration of folders that do not exist; options replace the defaults of a build."""
     return BuildConfig(**({"bg": Path("bg"), "fg": Path("fg"), "out": Path("out")} | options))
 
 

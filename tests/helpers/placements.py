@@ -4,7 +4,7 @@ from fgbg_data.compositing.plan import Placement
 
 
 def placement_at(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> Placement:
-    """A placement of which only the box matters."""
+    """A placement for tests that look only at its box."""
     return Placement(
         key="k",
         background="b",

@@ -2,7 +2,7 @@
 
 
 class Recorder:
-    """A reporter of somebody else, which keeps what it gets."""
+    """A reporter that keeps everything it gets."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, int | None, str, int]] = []

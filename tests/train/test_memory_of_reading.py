@@ -68,7 +68,7 @@ def peak_bytes(data: Path, folder: Path, *, cached: bool, leak: bool = False) ->
 
 
 LINUX = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="only Linux tells which memory is a process's own"
+    not Path("/proc/self/status").exists(), reason="only Linux shows the memory that belongs to a process alone"
 )
 
 

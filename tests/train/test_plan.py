@@ -49,7 +49,7 @@ def test_an_unfinished_dataset_is_used_and_the_plan_says_so(shards: Path, tmp_pa
     manifest = tmp_path / "shards" / "dataset.json"
     manifest.write_text(manifest.read_text().replace('"complete": true', '"complete": false'))
     plan = plan_fit(tmp_path / "shards", quick_config(), out=tmp_path / "run")
-    assert plan.notes == [f"{tmp_path / 'shards'}: its build is not finished; the samples that are there are used"]
+    assert plan.notes == [f"{tmp_path / 'shards'}: its build is not finished; the finished samples are used"]
 
 
 def test_starting_afresh_takes_a_new_folder(shards: Path, finished_run: Path) -> None:
