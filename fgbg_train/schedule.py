@@ -4,6 +4,7 @@ A schedule is written `EPOCHS@SIZExBATCH,...`, for example `2@38x512,6@64x128`: 
 38 px images in batches of 512, then six on 64 px images in batches of 128.
 """
 
+import bisect
 import math
 import re
 from dataclasses import dataclass
@@ -206,15 +207,12 @@ class Schedule:
 
     def step(self, index: int) -> Step:
         """Return the step with an index, 0 <= index < total_steps."""
-        low, high = 0, self.epochs
-        while high - low > 1:  # find the last epoch that begins at or before the step
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._first_step[middle] <= index else (low, middle)
-        stage = self._stage_of_epoch[low]
+        epoch = bisect.bisect_right(self._first_step, index) - 1
+        stage = self._stage_of_epoch[epoch]
         return Step(
             index=index,
-            epoch=low,
-            step_in_epoch=index - self._first_step[low],
+            epoch=epoch,
+            step_in_epoch=index - self._first_step[epoch],
             size_px=stage.size_px,
             batch=min(stage.batch, self._largest_batch),
         )
