@@ -35,7 +35,7 @@ def test_a_reader_gives_the_field_asked_for(both: Path) -> None:
     assert not np.array_equal(sample.depth, sample.depth_composed)  # type: ignore[arg-type]
 
 
-def test_what_is_learned_is_the_field_asked_for(both: Path, composed: Path, shards: Path, finished_run: Path) -> None:
+def test_what_is_learned_is_the_field_asked_for(both: Path, composed: Path, finished_run: Path) -> None:
     assert 'depth_field = "depth_composed"' in (composed / "config.toml").read_text()
     changed = differing_weights(composed / "last.ckpt", finished_run / "last.ckpt")
     assert any(name.startswith("depth_net.") for name in changed)
@@ -53,7 +53,7 @@ def test_a_run_on_composed_depth_that_is_killed_ends_as_if_never_killed(
     assert differing_weights(tmp_path / "run" / "last.ckpt", composed / "last.ckpt") == []
 
 
-def test_a_missing_field_is_named(both: Path, shards: Path, shards_without_depth: Path, composed: Path) -> None:
+def test_a_missing_field_is_named(shards: Path, shards_without_depth: Path, composed: Path) -> None:
     for data, fields in ((shards, "depth, image, mask, meta"), (shards_without_depth, "image, mask, meta")):
         with pytest.raises(DataError, match=f"holds no depth_composed, only {fields}. Choose another `depth_field`"):
             plan_fit(data, quick_config(depth_field="depth_composed"))

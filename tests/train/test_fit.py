@@ -10,6 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 import torch
+from helpers.progress import Recorder
 from helpers.training import differing_weights, quick_config, trained_weights
 from PIL import Image
 
@@ -120,24 +121,16 @@ def test_a_batch_that_does_not_fit_into_memory_is_an_error_that_says_what_to_cha
         fit(shards, quick_config(**ONE_EPOCH), out=tmp_path / "run")
 
 
-class PressesCtrlC:
+class PressesCtrlC(Recorder):
     """A progress reporter that raises SIGINT after a number of steps, as a person may."""
 
     def __init__(self, after: int) -> None:
+        super().__init__()
         self.after = after
 
-    def begin(self, activity: str, total: int | None, unit: str, done: int = 0) -> None:
-        self.activity = activity
-
     def update(self, done: int, note: str = "") -> None:
-        if self.activity.startswith("epoch 1/") and done == self.after:
+        if self.begun[-1][0].startswith("epoch 1/") and done == self.after:
             signal.raise_signal(signal.SIGINT)
-
-    def end(self) -> None:
-        pass
-
-    def message(self, text: str) -> None:
-        pass
 
 
 @pytest.mark.parametrize(("after", "stops_after"), [(1, 2), (4, 5)])
