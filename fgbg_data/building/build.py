@@ -148,5 +148,5 @@ def _varied(keys: list[str], count: int) -> list[int]:
         if not seen & sources:
             new.append(index)
             seen |= sources
-    others = [index for index in range(len(keys)) if index not in set(new)]
+    others = sorted(set(range(len(keys))) - set(new))
     return (new + others)[:count]

@@ -185,14 +185,13 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         order = {split: number for number, split in enumerate(self.manifest.splits)}
         records = sorted(records, key=lambda record: (order[record.split], record.index))
         manifest = self.manifest.finished(records)
-        text = card(manifest)
         written = (self.out / MANIFEST).is_file() and (self.out / "preview.png").is_file()
         if written and Manifest.read(self.out) == manifest:
             return manifest
         self.write_preview(records)
         for name in self.formats:
             load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in records))
-        write_text(self.out / "README.md", text)
+        write_text(self.out / "README.md", card(manifest))
         manifest.write(self.out)
         log.info("complete: %d samples", manifest.samples)
         return manifest
