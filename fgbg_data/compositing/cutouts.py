@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from fgbg_data.errors import SourceError
-from fgbg_data.pictures import decode_file, read_picture
+from fgbg_data.pictures import decode_file
 from fgbg_data.pictures.decode import UNMARKED
 from fgbg_data.sample import Array
 from fgbg_data.versions import FORMAT_VERSION, rules_of
@@ -25,13 +25,18 @@ SEARCHED_PX = 512
 _CUBES = np.arange(256.0) ** 3
 
 
-def load_foreground(path: Path, version: int = FORMAT_VERSION) -> Image.Image:
-    """Load a cut-out as 8-bit RGBA, the right way up, cropped to what is visible; see `crop_cutout`.
+def decode_foreground(data: bytes, path: Path, version: int = FORMAT_VERSION) -> Image.Image:
+    """Decode a cut-out to 8-bit RGBA, the right way up, cropped to what is visible; see `crop_cutout`.
+
+    Args:
+        data: the bytes of the file.
+        path: the file, for error texts.
+        version: the format version by whose rules it is decoded and cropped.
 
     Raises:
         SourceError: the file cannot be used; the text says why.
     """
-    picture = decode_file(read_picture(path), path, true_colours=rules_of(version).true_colours)
+    picture = decode_file(data, path, true_colours=rules_of(version).true_colours)
     check_cutout(picture, path)
     return crop_cutout(picture, version)
 

@@ -3,11 +3,10 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from fgbg_data.compositing.cutouts import check_cutout, crop_cutout
+from fgbg_data.compositing.cutouts import decode_foreground
 from fgbg_data.compositing.resize import cutout_sizes, fit_background
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import SourceError, option
@@ -77,14 +76,16 @@ class SourceCache:
             self._kept.move_to_end((kind, name))
             return self._kept[kind, name][0]
         config = self._config
+        path = (config.bg if kind == "background" else config.fg) / self._files[kind][name]
+        data = self._read(kind, name, path)
         value: Any
         with quiet():
-            picture = self._read(kind, name)
             if kind == "background":
+                picture = decode_file(data, path, true_colours=rules_of(self._version).true_colours)
                 value = fit_background(on_white(picture), config.canvas, config.fit)
                 num_bytes = value.nbytes
             else:
-                value = cutout_sizes(crop_cutout(picture, self._version), config)
+                value = cutout_sizes(decode_foreground(data, path, self._version), config)
                 num_bytes = sum(pixels.nbytes for pixels in value)
         self._kept[kind, name] = value, num_bytes
         self._bytes += num_bytes
@@ -92,13 +93,12 @@ class SourceCache:
             self._bytes -= self._kept.popitem(last=False)[1][1]
         return value
 
-    def _read(self, kind: Kind, name: str) -> Image.Image:
-        """Decode a source, which must be the file that it was when the sources were checked.
+    def _read(self, kind: Kind, name: str, path: Path) -> bytes:
+        """Return the bytes of a source, which must be the file that it was when the sources were checked.
 
         Raises:
-            SourceError: the file has changed since then, or it cannot be used.
+            SourceError: the file has changed since then, or it cannot be read.
         """
-        path = (self._config.bg if kind == "background" else self._config.fg) / self._files[kind][name]
         data = read_picture(path)
         expected = self._digests.get((kind, name))
         if expected and hashlib.sha256(data).hexdigest() != expected:
@@ -107,7 +107,4 @@ class SourceCache:
                 f"and run the same command again, or build into a new folder with {option('out')}",
                 where=path,
             )
-        picture = decode_file(data, path, true_colours=rules_of(self._version).true_colours)
-        if kind == "foreground":
-            check_cutout(picture, path)
-        return picture
+        return data

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.picture_files import ORIENTATION, chunk, cutout, grey, photo, rgb, wide
+from helpers.picture_files import ORIENTATION, chunk, cutout, grey, load_foreground, photo, rgb, wide
 from helpers.tiff_files import tiff
 from PIL import Image, ImageCms
 
-from fgbg_data.compositing.cutouts import load_foreground
 from fgbg_data.errors import SourceError
 from fgbg_data.pictures import load_rgb
 

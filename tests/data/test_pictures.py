@@ -9,13 +9,25 @@ import numpy as np
 import PIL
 import pytest
 from helpers.datasets import config_for
-from helpers.picture_files import ORIENTATION, animated, cutout, grey, opencv, photo, png, posterised, rgb, saved, wide
+from helpers.picture_files import (
+    ORIENTATION,
+    animated,
+    cutout,
+    grey,
+    load_foreground,
+    opencv,
+    photo,
+    png,
+    posterised,
+    rgb,
+    saved,
+    wide,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from fgbg_data.compositing.compose import paste
-from fgbg_data.compositing.cutouts import load_foreground
 from fgbg_data.compositing.plan import box_size
 from fgbg_data.compositing.resize import cutout_sizes, fit_background, resize_premultiplied
 from fgbg_data.compositing.source_file import Source

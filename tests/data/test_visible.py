@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.datasets import config_for
-from helpers.picture_files import photo, saved
+from helpers.picture_files import load_foreground, photo, saved
 from PIL import Image
 
 from fgbg_data.building.plan_build import plan_build
 from fgbg_data.building.prepare import prepare
-from fgbg_data.compositing.cutouts import crop_cutout, filled_share, load_foreground
+from fgbg_data.compositing.cutouts import crop_cutout, filled_share
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from fgbg_data.compositing.cutouts import decode_foreground
+from fgbg_data.pictures import read_picture
+from fgbg_data.versions import FORMAT_VERSION
+
 ORIENTATION = 0x0112
+
+
+def load_foreground(path: Path, version: int = FORMAT_VERSION) -> Image.Image:
+    """Read a file and decode it as a foreground."""
+    return decode_foreground(read_picture(path), path, version)
 
 
 def photo(height: int = 16, width: int = 24) -> np.ndarray:
