@@ -2,13 +2,16 @@
 
 import functools
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
 from fgbg_data.codecs.pictures import encode_image
+from fgbg_data.compositing.cutouts import crop_cutout
 from fgbg_data.dataset.manifest import Manifest, SourceName
 from fgbg_data.errors import SourceError, UnknownKeyError, option
 from fgbg_data.key import KINDS, Kind
+from fgbg_data.versions import FORMAT_VERSION
 
 QUALITY = 88
 """Quality of JPEGs that are made for the page."""
@@ -40,6 +43,7 @@ class SourcePictures:
             for source in (manifest.identity.sources.of(kind) if manifest else ())
         }
         self._provenance = manifest.provenance if manifest else {}
+        self._version = manifest.identity.format_version if manifest else FORMAT_VERSION
         self._problem = functools.lru_cache(maxsize=4096)(self._find_problem)
 
     def describe(self, kind: Kind, id: str) -> dict[str, Any]:
@@ -59,7 +63,7 @@ class SourcePictures:
         """Return the picture of a source as a file, and its media type.
 
         Args:
-            kind: `background` or `foreground`; a foreground keeps its transparency.
+            kind: `background` or `foreground`; a foreground is cropped as in samples, and keeps its transparency.
             id: id of the source.
             side_px: shrink the picture to fit a square of this side; it is never enlarged.
 
@@ -81,13 +85,11 @@ class SourcePictures:
         path = self._path(known, id)
         picture = load_rgb(path) if known == "background" else open_picture(path)
         if known == "foreground" and picture.mode == "RGBA":
-            picture = picture.crop(picture.getchannel("A").getbbox())
+            picture = crop_cutout(picture, self._version)
         if side_px:
             picture.thumbnail((side_px, side_px))
         if picture.mode == "RGB":
             return encode_image(np.asarray(picture), "jpg", QUALITY), "image/jpeg"
-        import io
-
         stream = io.BytesIO()
         picture.save(stream, "PNG", compress_level=2)
         return stream.getvalue(), "image/png"

@@ -1,5 +1,6 @@
 """What is visible decides the box of a cut-out: not haze, specks, watermarks, or what format version 2 took for it."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ from helpers.datasets import config_for
 from helpers.picture_files import load_foreground, photo, saved
 from PIL import Image
 
+from fgbg_data.building.build import build
 from fgbg_data.building.plan_build import plan_build
 from fgbg_data.building.prepare import prepare
 from fgbg_data.compositing.cutouts import crop_cutout, filled_share
+from fgbg_data.viewing.gallery import Gallery
 
 RNG = np.random.default_rng(0)
 
@@ -86,6 +89,19 @@ def test_masks_of_hazy_cutouts_are_as_large_as_without_haze(tmp_path: Path) -> N
         areas.append(found.work.foregrounds[0].filled)
         assert not any("cut-out" in note and "hard to see" in note for note in found.notes)
     assert areas[0] == pytest.approx(areas[1], rel=0.05)
+
+
+def test_the_page_shows_a_cutout_as_samples_have_it(tmp_path: Path) -> None:
+    for folder in ("bg", "fg"):
+        (tmp_path / folder).mkdir()
+    for number in range(3):
+        saved(photo(96 + number, 96))(tmp_path / "bg" / f"b{number}.png")
+    saved(hazy(disc()))(tmp_path / "fg" / "a.png")
+    manifest = build(config_for(tmp_path, tmp_path / "out", samples=6))
+    sources = Gallery(tmp_path / "out", fg=tmp_path / "fg").sources
+    (entry,) = manifest.identity.sources.foregrounds
+    data, _ = sources.picture("foreground", entry.id, None)
+    assert Image.open(io.BytesIO(data)).size == (entry.width, entry.height) == (53, 53)
 
 
 def test_faint_and_enlarged_pictures_are_named(tmp_path: Path) -> None:
