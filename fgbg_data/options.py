@@ -12,7 +12,7 @@ from fgbg_data.errors import ConfigError, option
 MIN_SIDE_PX = 8
 """Shortest side of a picture that an option may ask for, in pixels."""
 MAX_SIDE_PX = 8192
-"""Longest side of a picture that an option may ask for, in pixels."""
+"""Longest side of a picture that an option may ask for, in pixels. A larger picture in a shard is refused as a bomb."""
 
 
 Given = TypeVar("Given")

@@ -4,15 +4,12 @@ import struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fgbg_data.codecs import jpeg, png
 from fgbg_data.errors import ShardError
+from fgbg_data.options import MAX_SIDE_PX
+from fgbg_data.sample import Array
 
-Array = NDArray[Any]
-
-MAX_SIDE_PX = 8192
-"""A picture whose size nobody declares is refused as a decompression bomb if a side is longer than this."""
 MAX_SCANS = 50
 """A JPEG with more scans is refused: each goes over all pixels again, and encoders make up to about 20."""
 DEPTH_LEVEL = 3

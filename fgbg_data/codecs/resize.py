@@ -1,11 +1,8 @@
 """Pixels to another size: by area where they shrink, linearly where they grow."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fgbg_data.sample import Array
 
 
 def resize_image(image: Array, size: tuple[int, int]) -> Array:

@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fgbg_data.codecs.pictures import MAX_SIDE_PX
 from fgbg_data.errors import ShardError
 from fgbg_data.fields import FIELDS, fields_in_order
+from fgbg_data.options import MAX_SIDE_PX
 from fgbg_data.runtime.locations import Bytes, Location, open_bytes
 from fgbg_data.sample import Array
 from fgbg_data.shards.hdf5_file import OpenHdf5
