@@ -253,19 +253,19 @@ def divide_sources(
         ConfigError: there are too few sources.
     """
     shares = POLICIES[options.holdout].shares(kind)
+    if shares == {"train"}:
+        return {"train": tuple(range(len(ids))), "val": (), "test": ()}
     units = range(len(ids)) if units is None else units
     firsts = sorted(set(units))
     num_val = math.ceil(options.val * len(firsts)) if "val" in shares else 0
     num_test = math.ceil(options.test * len(firsts)) if "test" in shares else 0
-    if shares == {"train"}:
-        return {"train": tuple(range(len(ids))), "val": (), "test": ()}
     if num_val + num_test >= len(firsts):
-        there = "" if len(firsts) == len(ids) else f", which are {len(firsts)} without copies and within groups"
-        needed = (num_val > 0) + (num_test > 0) + 1
+        needed = max((num_val > 0) + (num_test > 0), len(firsts)) + 1
+        pictures = f" in {len(ids)} pictures (copies, and pictures of one group, count as one)"
         raise ConfigError(
             f"{option('holdout', options.holdout)} with {option('val', options.val)} and "
-            f"{option('test', options.test)} needs more {kind}s than the {len(ids)} there are{there} (at least "
-            f"{needed}). "
+            f"{option('test', options.test)} needs at least {needed} {kind}s, found {len(firsts)}"
+            f"{'' if len(firsts) == len(ids) else pictures}. "
             f"Add {kind}s, set {option('val', 0)} or {option('test', 0)}, or use {option('holdout', 'sample')}, "
             "which leaks sources between the splits"
         )

@@ -139,7 +139,7 @@ def test_too_few_sources_are_refused_with_the_options_that_help(folder: Path) ->
     for path in sorted((folder / "bg").iterdir())[2:]:
         path.unlink()
     message = refused_build(folder, "--val", "0.1", "--test", "0.1")
-    assert "needs more backgrounds than the 2 there are (at least 3)" in message
+    assert "needs at least 3 backgrounds, found 2. " in message
     assert "Add backgrounds, set --val 0 or --test 0, or use --holdout sample" in message
     assert "--samples 2: fewer than the 3 splits" in refused_build(
         folder, "--holdout", "foreground", "--val", "0.1", "--test", "0.1", "--samples", "2"

@@ -173,7 +173,7 @@ def test_splitting_depends_on_nothing_but_dataset_and_options(one: Path, tmp_pat
 
 
 def test_too_few_sources_for_a_split_are_refused(one: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="needs more foregrounds than the 3 there are"):
+    with pytest.raises(ConfigError, match=r"needs at least 4 foregrounds, found 3\."):
         resplit(one, tmp_path / "out", holdout="foreground", val=0.5, test=0.4)
 
 

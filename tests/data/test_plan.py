@@ -185,7 +185,7 @@ def test_fewer_samples_than_splits_are_refused() -> None:
 
 @pytest.mark.parametrize("holdout", ["background", "foreground", "both"])
 def test_fewer_sources_than_splits_need_are_refused(holdout: str) -> None:
-    with pytest.raises(ConfigError, match=r"needs more (back|fore)grounds than the 2 there are \(at least 3\).*val=0"):
+    with pytest.raises(ConfigError, match=r"needs at least 3 (back|fore)grounds, found 2\. .*val=0"):
         make_plan(2, 2, holdout=holdout, val=0.1, test=0.1)
 
 
