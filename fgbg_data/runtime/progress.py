@@ -123,19 +123,21 @@ class Rate:
             return self.expected_s
         if self.total is None or done - self._first < 2:
             return None
-        return (self.total - done) * (time.monotonic() - self._started) / (done - self._first)
+        return (self.total - done) / self._per_s(done)
 
     def text(self, done: int, note: str) -> str:
         """Return `40/100 samples, 12.3 samples/s, 9.8 MB, 2 min 03 s left`."""
-        per_s = (done - self._first) / max(time.monotonic() - self._started, 1e-9)
         parts = [f"{done}/{self.total} {self.unit}" if self.total is not None else f"{done} {self.unit}"]
-        if per_s > 0:
+        if (per_s := self._per_s(done)) > 0:
             parts.append(f"{per_s:.1f} {self.unit}/s")
         if note:
             parts.append(note)
         if (left_s := self.left_s(done)) is not None:
             parts.append(f"{format_seconds(left_s)} left")
         return ", ".join(parts)
+
+    def _per_s(self, done: int) -> float:
+        return (done - self._first) / max(time.monotonic() - self._started, 1e-9)
 
 
 class LineProgress:
@@ -219,7 +221,7 @@ class TerminalProgress:
                 TextColumn("{task.fields[left]}"),
             )
         self._bar = WithNote(*columns, console=self._console, expand=total is not None, transient=True)
-        self._unit, self._total, self._rate = unit, total, Rate(total, unit, done)
+        self._rate = Rate(total, unit, done)
         fields = {"note": "", "counts": self._counts(done, ""), "left": ""}
         self._task = self._bar.add_task(activity, total=total, completed=done, **fields)
         self._bar.start()
@@ -247,7 +249,7 @@ class TerminalProgress:
 
     def _counts(self, done: int, note: str) -> str:
         speed = self._bar.tasks[0].speed if self._bar.tasks else None
-        parts = [f"{done}/{self._total} {self._unit}", f"{speed:.1f}/s" if speed else ""]
+        parts = [f"{done}/{self._rate.total} {self._rate.unit}", f"{speed:.1f}/s" if speed else ""]
         if len(note) <= LONGEST_NOTE:
             parts.append(note)
         return "  ".join(part for part in parts if part)

@@ -70,17 +70,16 @@ def serve(descriptor: int) -> None:
 
     try:
         say("hello")
-        do = _begin(pickle.loads(connection.recv_bytes()), Counts(say))
+        counts = Counts(say)
+        do = _begin(pickle.loads(connection.recv_bytes()), counts)
         say("ready")
         while True:
             number, task = pickle.loads(connection.recv_bytes())
             with warnings.catch_warnings(record=True) as caught:
                 result = do(task, number)
-            Counts.of_worker.flush()
+            counts.flush()
             say("result", (number, result, [_warning(each.message) for each in caught]))
-    except EOFError:  # the parent hung up
-        os._exit(0)
-    except BrokenPipeError:
+    except (EOFError, BrokenPipeError):  # the parent closed the socket
         os._exit(0)
     except BaseException as error:
         say("error", Failure.of(error))
@@ -94,13 +93,10 @@ class Counts:
         say: sends a message to the parent.
     """
 
-    of_worker: "Counts"
-
     def __init__(self, say: Callable[[str, Any], None]) -> None:
         self._say = say
         self._new: dict[int, tuple[int, float]] = {}
         self._said = 0.0
-        Counts.of_worker = self
 
     def add(self, slot: int, samples: int, estimating_s: float) -> None:
         """Take a count, and report all of them if the last report is old enough."""
