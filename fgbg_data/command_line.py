@@ -23,7 +23,7 @@ class Choice(click.Choice[str]):
 
 
 class Group(click.Group):
-    """A program with commands, which shows a mistake in its words in one line and exits with status 2."""
+    """A program with commands. It shows a mistake on the command line in one line, and exits with status 2."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **named: Any) -> Any:
         """Run a command; see `click.Command.main`."""
@@ -59,8 +59,8 @@ class Command(click.Command):
     """A command whose help shows its options in sections, and whose options have other spellings.
 
     Args:
-        sections: title -> names of the parameters in it, in the order in which the help shows them; options of no
-            section come last.
+        sections: title -> names of the parameters in it, in the order in which the help shows them; options
+            without a section come last.
         aliases: other spelling -> option, such as `{"--clip-grad": "--clip"}`. The help does not list them.
         others: what `click.Command` takes.
     """
@@ -121,7 +121,7 @@ def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., An
                     return result
                 except FgbgError as error:
                     problem = error.for_command_line()
-                except BrokenPipeError:  # whoever read the output, such as `head`, has enough
+                except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
                     discard_output()
                     sys.exit(0)
                 except MemoryError:

@@ -101,7 +101,7 @@ class BuildConfig:
     samples: int | None = None
     """Number of samples over all splits, a fair subset of the whole plan. None makes all of them."""
     seed: int = 0
-    """Seed of all random choices."""
+    """Seed of all random choices, 0 or more."""
     depth: str = "tiny"
     """Name of the depth estimator, or `none`."""
     device: Device = "auto"
@@ -199,7 +199,7 @@ class BuildConfig:
         return dataclasses.replace(self, depth="none", **{name: defaults[name] for name in names})
 
     def _refuse_idle_options(self) -> None:
-        """Refuse values that were given and would change nothing, for who gives them expects that they do.
+        """Refuse values that were given but change nothing, because whoever gives a value expects an effect.
 
         Raises:
             ConfigError: the text names the option and what it needs.

@@ -5,9 +5,9 @@ FgbgError
 +-- SourceError          a picture or a source folder cannot be used
 +-- PlacementError       a foreground cannot be placed on the canvas
 +-- EstimatorError       a depth estimator is missing, unknown or broken
-+-- StorageError         the disk is full, or the folder is in use or not ours
++-- StorageError         the disk is full, or a file or folder cannot be used
 +-- BuildError           a worker process died
-+-- ShortageError        too many files are open, or memory is full, for now
++-- ShortageError        too many files are open, or memory is full, at the moment
 +-- ShardError           a shard is damaged or not a shard
 +-- UnknownKeyError      a dataset has no sample with that key
 +-- ManifestError        dataset.json or a record is damaged or missing
@@ -35,13 +35,13 @@ def option(name: str, value: object = _UNSET) -> str:
     >>> str(error), error.for_command_line()
     ('shard_size=0: expected at least 1', '--shard-size 0: expected at least 1')
 
-    A switch is typed without a value, and a name alone is set in backticks for Python:
+    A switch is typed without a value. A name that is given alone stands in backticks in Python:
 
     >>> error = ConfigError(f"use {option('check', True)}, or fewer {option('jobs')}")
     >>> str(error), error.for_command_line()
     ('use check=True, or fewer `jobs`', 'use --check, or fewer --jobs')
 
-    A setting in a table has a dotted name, and no option but `--set`:
+    A setting in a table has a dotted name, and the command line takes it by `--set`:
 
     >>> error = ConfigError(f"{option('augment.cutout', 2.0)}: expected 0 to 1")
     >>> str(error), error.for_command_line()
@@ -139,7 +139,7 @@ class EstimatorError(FgbgError, RuntimeError):
 
 
 class StorageError(FgbgError, OSError):
-    """The disk is full, or the folder is in use or not ours."""
+    """The disk is full, or a file or folder cannot be used: it is in use, holds other data, or cannot be accessed."""
 
 
 class ShardError(FgbgError, ValueError):
@@ -147,7 +147,7 @@ class ShardError(FgbgError, ValueError):
 
 
 class ShortageError(FgbgError, RuntimeError):
-    """Too many files are open, or memory is full. It says nothing about the file that could not be opened."""
+    """Too many files are open, or memory is full. The file that could not be opened need not be damaged."""
 
 
 class UnknownKeyError(FgbgError, KeyError):

@@ -34,7 +34,7 @@ class SampleKey(NamedTuple):
     mirrored: bool = False
     """Whether the cut-out is flipped."""
     prefix: str = ""
-    """What `fgbg-data merge` has put before the key; empty in a dataset that was never merged."""
+    """The prefix that `fgbg-data merge` put before the key; empty in a dataset that was never merged."""
 
     def __str__(self) -> str:
         before = f"{self.prefix}_" if self.prefix else ""
@@ -73,7 +73,7 @@ def rename_key(key: str, *, prefix: str = "", ids: Mapping[Kind, Mapping[str, st
     """Return the key that a sample gets in a merged dataset.
 
     Args:
-        key: the key in the dataset that it comes from; of a key that another program made only the prefix changes.
+        key: the key in the dataset that it comes from; if another program made the key, only its prefix changes.
         prefix: set before the key with an underscore; an empty one changes nothing.
         ids: for each kind of source, old id -> new id of the sources that are renamed.
 
@@ -90,7 +90,7 @@ def rename_key(key: str, *, prefix: str = "", ids: Mapping[Kind, Mapping[str, st
 
 
 def max_key_bytes(suffixes: Iterable[str]) -> int:
-    """Return the largest length of a key in bytes: with a suffix it must stay under 100, which is what ustar holds.
+    """Return the greatest length of a key in bytes: ustar holds a key with a dot and a suffix in under 100 bytes.
 
     >>> max_key_bytes(["jpg", "mask.png"])
     90

@@ -1,4 +1,4 @@
-"""Depth of any pictures, by any estimator, as files: to use it, and to judge estimators by eye."""
+"""Writes the depth of any pictures as files, and draws the depth of several estimators side by side."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ def label_pictures(
         depth: name of the estimator.
         device: `auto`, `cpu` or `cuda`.
         estimator_batch: pictures of one size in one call of the estimator; None is the estimator's own number.
-        depth_bits: the depth has 2 to this power levels; 1 to 16.
+        depth_bits: bits of the stored depth, 1 to 16: it has 2 to this power levels.
         overwrite: replace files that exist.
         progress: see `fgbg_data.runtime.progress`.
 

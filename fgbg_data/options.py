@@ -25,8 +25,8 @@ class Converted(Generic[Given, Kept]):
     Type checkers read from `__set__` what the constructor takes, and from `__get__` what the attribute is.
 
     Args:
-        convert: (name of the field, value that was given) -> value to keep; it raises a ConfigError.
-        default: value without which the constructor may be called; left out, the field must be given.
+        convert: (name of the field, value that was given) -> value to keep. It raises a ConfigError for a bad value.
+        default: value of the field if the constructor gets none; without a default, the field must be given.
     """
 
     def __init__(self, convert: Callable[[str, Given], Kept], *default: Kept) -> None:
@@ -120,7 +120,7 @@ def check_type(name: str, value: object, kind: Any) -> Any:
     Args:
         name: name of the option.
         value: value of the option; numbers of NumPy become numbers of Python.
-        kind: `int`, `int | None`, `float`, `bool` or `str`; every other type is not checked.
+        kind: `int`, `int | None`, `float`, `bool` or `str`; values of other types are not checked.
     """
     if value is None and kind == int | None:
         return None
@@ -144,7 +144,7 @@ def nearest(value: str, known: Collection[str]) -> str:
     >>> nearest("tarr", ["tar", "hdf5"]), nearest("zip", ["tar", "hdf5"])
     ("; did you mean 'tar'?", '')
     """
-    import difflib  # only for mistakes: every `--help` pays for what stands at the top
+    import difflib  # here, and not at the top, because only mistakes need it, and each import delays every `--help`
 
     near = difflib.get_close_matches(value, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -210,7 +210,7 @@ def load_toml(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -50,7 +50,7 @@ class Registry(MutableMapping[str, Row], Generic[Row]):
         self.group = group
         self._rows = dict(rows)
         self._loaded: dict[str, Row] = {}
-        """Rows of this package that were used: lookups of these are the fast ones."""
+        """Rows of this package that were used before, so that looking them up again is fast."""
 
     def __getitem__(self, name: str) -> Row:
         try:

@@ -1,4 +1,4 @@
-"""`Sample`: a key, the pixels of each field, and meta; and JSON: the one text of a value, and strict reading of one."""
+"""`Sample`: a key, the pixels of each field, and meta. Also the canonical JSON text of meta, and its strict reading."""
 
 import json
 import math
@@ -13,7 +13,7 @@ Meta = dict[str, Any]
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(digits: str) -> float:
@@ -45,7 +45,7 @@ class Sample:
     arrays: Mapping[str, Array]
     """Field -> its pixels, exactly as a reader decodes them. `image` and `mask` are always there."""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Field -> its encoded file, of the fields whose pixels were decoded from one."""
+    """Field -> its encoded file, for the fields whose pixels were decoded from a file."""
 
     @property
     def image(self) -> Array:
@@ -67,7 +67,7 @@ class Sample:
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of `value`: sorted keys, no spaces, no escapes for other alphabets.
+    """Return the canonical JSON text of `value`: sorted keys, no spaces, and other alphabets without escapes.
 
     >>> canonical_json({"b": 1, "a": [1.5, "é"]})
     '{"a":[1.5,"é"],"b":1}'
@@ -85,7 +85,7 @@ def parse_json(text: str) -> Any:
     {'box': [1, 2]}
 
     Raises:
-        ValueError: it is not JSON, which knows neither NaN nor Infinity, or holds a number too large for a float.
+        ValueError: it is not JSON, in which NaN and Infinity do not exist, or a number is too large for a float.
         RecursionError: it is nested too deep.
     """
     return _STRICT.decode(text)

@@ -32,7 +32,7 @@ class Policy:
     products: Mapping[str, Product]
     """Split -> its sources, in the order of the splits. With the holdout `sample`, all splits share all sources."""
     sentence: str
-    """The sentence about it on the card of a dataset."""
+    """The sentence that the card of a dataset has about this holdout."""
 
     def held_out(self, split: str) -> tuple[Kind, ...]:
         """Return the kinds of sources that a split must not share with train or val; none for an unknown split.
@@ -134,7 +134,7 @@ def draw(seed: int, key: str, name: str, n: int) -> int:
     """Return the integer in [0, n) that `seed` and `key` assign to the choice `name`.
 
     A plan is made of named draws rather than of the next numbers of a stream, so a sample depends neither on
-    order and workers, nor on other sources, nor on choices added later. BLAKE2b, because NumPy does not
+    order and workers, nor on other sources, nor on choices added later. It uses BLAKE2b, because NumPy does not
     promise a stable stream across its versions (NEP 19).
 
     >>> draw(0, "bg07_fg42_013", "left", 100)
@@ -147,8 +147,8 @@ def draw(seed: int, key: str, name: str, n: int) -> int:
 def permute(index: int, n: int, seed: int, name: str) -> int:
     """Return where a seeded permutation of [0, n) sends `index`; O(1) in memory and time.
 
-    Source: a four-round Feistel network over the smallest square of bits that holds n, walked until it lands
-    inside (Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+    Source: a four-round Feistel network over the smallest even number of bits that holds n, applied again until the
+    result is below n (Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
 
     >>> sorted(permute(i, 10, 0, "train") for i in range(10)) == list(range(10))
     True
@@ -167,10 +167,10 @@ def permute(index: int, n: int, seed: int, name: str) -> int:
 def join_units(marks: Sequence[Sequence[str]]) -> list[int]:
     """Return for each source the number of the first source of its unit. No holdout tears a unit apart.
 
-    Sources that share a mark are one unit, and so are those that other sources join.
+    Sources that share a mark are in one unit, directly or through other sources.
 
     Args:
-        marks: of each source what it shares with others: the digest of its file, and the group that it belongs to.
+        marks: for each source, texts that others may share: the digest of its file, and the group that it belongs to.
 
     >>> join_units([["a"], ["b"], ["a", "room"], ["c"], ["room"]])
     [0, 1, 0, 3, 0]
@@ -207,7 +207,7 @@ def plan_splits(
         per_pair: samples of one foreground on one background.
         options: how sources are shared out.
         samples: total over all splits; None takes all.
-        units: of each kind the units of its sources, as `join_units` returns them; without it each is one.
+        units: for each kind, the units of its sources, as `join_units` returns them; None: each source is a unit.
 
     Raises:
         ConfigError: there are too few sources or samples for the splits.
@@ -244,7 +244,7 @@ def divide_sources(
         kind: the kind of the sources.
         ids: their ids.
         options: how they are shared out.
-        units: of each source the number of the first source of its unit; without it each source is a unit.
+        units: for each source, the number of the first source of its unit; None: each source is a unit.
 
     Returns:
         Share -> sorted numbers of sources in `ids`. Val and test get at least one each if their share is above 0.

@@ -57,7 +57,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int 
     Args:
         header: the names of the columns.
         rows: the cells of each row.
-        width: columns of the terminal; a wider table becomes one paragraph for each row. None never does that.
+        width: columns of the terminal; a wider table becomes one paragraph for each row. With None, it stays a table.
 
     >>> print(text_table(["split", "samples"], [["train", "1,200"], ["val", "40"]]))
     split  samples
@@ -118,7 +118,7 @@ def wrapped(text: str, width: int, indent: int = 0) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return text that a user wrote so that Markdown and HTML show it as it is: in one line, and also in a table.
+    """Return text of a user, escaped so that Markdown and HTML show it as it is, in one line, and also in a table.
 
     >>> markdown("CC-BY <b>4.0</b> & more")
     'CC-BY &lt;b&gt;4.0&lt;/b&gt; &amp; more'

@@ -21,10 +21,10 @@ class FormatRules:
     id_length: int
     """Longest id of a source, in characters."""
     visible_alpha: int
-    """Least alpha, of 255, that belongs to a cut-out: what is fainter does not decide its box, nor do specks. With 1
-    the box holds every pixel that is not clear."""
+    """Smallest alpha, of 255, of a pixel that belongs to a cut-out: fainter pixels do not decide its box, and neither
+    do specks. With 1, the box holds every pixel that is not fully transparent."""
     true_colours: bool
-    """Whether sources are converted to sRGB by their colour profiles, and grey TIFFs read by what their tags say."""
+    """Whether sources are converted to sRGB by their colour profiles, and grey TIFFs are read as their tags say."""
     tight_box: bool
     """Whether meta holds `bbox_xywh`, the smallest box around the mask."""
     fixed_length_text: bool

@@ -18,7 +18,7 @@ _TABLES = b"\xff\xdb"
 
 
 def is_plain(data: Any) -> bool:
-    """Tell whether a file, given as bytes or a view of them, begins like a JPEG of the package."""
+    """Return whether a file, given as bytes or a view of them, begins like a JPEG of the package."""
     return bytes(data[:11]) == _JFIF and bytes(data[20:22]) == _TABLES
 
 

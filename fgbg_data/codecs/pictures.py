@@ -13,8 +13,8 @@ from fgbg_data.sample import Array
 MAX_SCANS = 50
 """A JPEG with more scans is refused: each goes over all pixels again, and encoders make up to about 20."""
 DEPTH_LEVEL = 3
-"""Level of zlib-ng for depth PNGs. It and the options of other PNGs are a compromise of the size of the file and the
-times to encode and decode it; `benchmarks/png.py` measures them."""
+"""Level of zlib-ng for depth PNGs. It and the options of other PNGs are a compromise between the size of the file and
+the times to encode and decode it; `benchmarks/png.py` measures them."""
 _PNG_CHANNELS = {png.GREY: 0, png.RGB: 3}
 """Colour type of a PNG -> number of channels, 0 for (H, W); pictures with a palette or alpha are refused."""
 
@@ -154,7 +154,7 @@ def decode_picture(
     header = read_header(data, wanted, where)
     found = header.size
     if shape is not None and found != tuple(shape[:2]):
-        raise ShardError(f"the {wanted.noun} is {_by(found)} px, the dataset declares {_by(shape)}; refused", where)
+        raise ShardError(f"the {wanted.noun} is {_by(found)} px, but the dataset declares {_by(shape)}; refused", where)
     if max(found) > MAX_SIDE_PX:
         text = f"the {wanted.noun} is {_by(found)} px, more than {MAX_SIDE_PX} a side; refused as a bomb"
         raise ShardError(text, where)
@@ -246,7 +246,7 @@ def _checked_size(size: tuple[int, int], wanted: PictureType, where: str) -> tup
 
 
 def _jpeg_frame(data: Any) -> tuple[tuple[int, int], bool] | None:
-    """Return (height, width) by the frame header (SOFn) of a JPEG, and whether it has one scan by that; or None."""
+    """Return (height, width) and whether there is one scan, by the frame header (SOFn) of a JPEG; None without one."""
     offset, components = 2, -1
     size: tuple[int, int] | None = None
     while offset + 9 < len(data) and data[offset] == 0xFF:

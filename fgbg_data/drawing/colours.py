@@ -25,14 +25,14 @@ def field_picture(field: str, array: Array) -> Array:
 
 
 def colour_depth(depth: Array, low: float = 0.0, high: float = 1.0) -> Array:
-    """Show depth in the perceptual colour map inferno, near is bright: (h, w) -> (h, w, 3) uint8 RGB.
+    """Show depth in the perceptual colour map inferno; near is bright: (h, w) -> (h, w, 3) uint8 RGB.
 
     This is the only function that colours depth, so that it looks alike on every sheet and page.
 
     Args:
         depth: (h, w) uint16 codes, or floating point, larger is nearer.
-        low: of floating point, the value that becomes darkest; smaller ones do too.
-        high: of floating point, the value that becomes brightest; larger ones do too.
+        low: for floating point, the value that is shown darkest, as all smaller ones are.
+        high: for floating point, the value that is shown brightest, as all larger ones are.
     """
     import cv2
 

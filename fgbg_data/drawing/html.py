@@ -14,11 +14,12 @@ from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Array
 
 MAX_SAMPLES = 8
-"""Samples of a dataset that are shown."""
+"""Number of samples of a dataset that are shown."""
 SAMPLE_PX = 224
 DATASET_PX = 80
 """Longer side of a picture, of one sample and of several."""
 QUALITY = 85
+"""Quality of the pictures that are JPEGs."""
 
 
 def sample_html(sample: Mapping[str, Any]) -> str:

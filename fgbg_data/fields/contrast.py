@@ -1,4 +1,4 @@
-"""How much the depth changes at the edge of the mask: near zero where an estimator did not see the pasted thing."""
+"""How much the depth changes at the edge of the mask: near zero where an estimator did not see the foreground."""
 
 import numpy as np
 
@@ -14,10 +14,10 @@ def depth_edge_contrast(depth: Array, mask: Array) -> float:
     Args:
         depth: (H, W), larger is nearer: uint16 codes, which stand for [0, 1], or floating point, which is scaled to
             [0, 1] by its own range.
-        mask: (H, W) uint8, of which 128 and more is the thing.
+        mask: (H, W) uint8; values of 128 and more are the foreground.
 
     Returns:
-        A number in [-1, 1], above 0 where the thing is nearer than what surrounds it; NaN if the mask is empty or
+        A number in [-1, 1], above 0 where the foreground is nearer than what surrounds it; NaN if the mask is empty or
         fills the picture.
     """
     import cv2

@@ -61,7 +61,7 @@ class Field:
     sums: Callable[[Array, int], PixelSums | None] = sum_values
     """(array, bits of depth codes) -> its sums, for mean and standard deviation; None if they say nothing."""
     digested: Callable[[Array], Array] = np.ascontiguousarray
-    """Array -> the contiguous array of which the digest of a sample is taken."""
+    """Array -> the contiguous array that enters the digest of a sample."""
     meta_types: MetaTypes = field(default_factory=dict)
     """Entries that meta must have in a dataset with this field -> their type."""
     problems: Callable[[str, Array, Meta], Iterator[str]] = no_problems
@@ -133,8 +133,8 @@ class Field:
             raise ShardError(f"the {self.name} cannot be decoded ({error})", where) from error
         if array.dtype != np.dtype(self.dtype) or (shape is not None and array.shape != tuple(shape)):
             raise ShardError(
-                f"the {self.name} decodes to {array.dtype} of shape {array.shape}, the dataset declares {self.dtype} "
-                f"of shape {shape or 'any'}",
+                f"the {self.name} decodes to {array.dtype} of shape {array.shape}, but the dataset declares "
+                f"{self.dtype} of shape {shape or 'any'}",
                 where,
             )
         return array

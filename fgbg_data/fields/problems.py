@@ -10,17 +10,17 @@ from fgbg_data.sample import Array, Meta
 
 
 def mask_problems(name: str, mask: Array, meta: Meta) -> Iterator[str]:
-    """Check that a mask is binary, not empty, and where its meta says."""
+    """Check that a mask is binary and not empty, and that its area and its box are those of its meta."""
     area = int(np.count_nonzero(mask))
     if int(np.count_nonzero(mask == 255)) != area:
         yield f"its mask is not binary: it holds {', '.join(str(value) for value in np.unique(mask)[:5])}"
     if area != meta["mask_area_px"]:
-        yield f"its mask covers {area} px, its meta says {meta['mask_area_px']}"
+        yield f"its mask covers {area} px, but its meta says {meta['mask_area_px']}"
     if not area:
         yield "its mask is empty"
         return
     if "bbox_xywh" in meta and meta["bbox_xywh"] != (tight := tight_box(mask)):
-        yield f"its meta has the bbox_xywh {meta['bbox_xywh']}, that of its mask is {tight}"
+        yield f"its meta has the bbox_xywh {meta['bbox_xywh']}, but its mask has {tight}"
     if len(meta["box"]) != 4 or not all(isinstance(side, int) for side in meta["box"]):
         yield f"its meta has the box {meta['box']}, expected [top, left, height, width]"
         return

@@ -31,7 +31,7 @@ def sample_digest(sample: Sample, version: int = FORMAT_VERSION) -> str:
     Args:
         sample: the sample.
         version: format version of the record that holds the digest: 2 takes BLAKE2b, 3 takes XXH3, which is many times
-            faster. It finds damage; whether a file is the one that was published is what the sha256 of a shard says.
+            faster. Both find damage; only the sha256 of a shard says whether it is the file that was published.
     """
     digest = _HASHES[rules_of(version).digest]()
     digest.update(f"{sample.key}\n{canonical_json(sample.meta)}".encode())

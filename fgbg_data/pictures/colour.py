@@ -1,4 +1,4 @@
-"""Colour profiles: the colours of a picture as sRGB, in which every other picture and every screen is."""
+"""Colour profiles: the colours of a picture are converted to sRGB, which most pictures and screens use."""
 
 import functools
 import io
@@ -16,9 +16,9 @@ _SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     """Return a picture with its colours converted to sRGB by its ICC profile; alpha stays as it is.
 
-    A profile that is damaged, of another colour space than the picture, or that changes no colour by more than one
-    level, as the many variants of sRGB, changes nothing. The conversion is relative colorimetric, so that colours
-    that both spaces have keep their look.
+    The picture stays as it is if the profile is damaged, belongs to another colour space than the picture, or changes
+    no colour by more than one level, as the many variants of sRGB do. The conversion is relative colorimetric, so that
+    colours that both spaces have keep their look.
 
     Args:
         picture: of a mode with 8 bits a channel.

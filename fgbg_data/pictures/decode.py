@@ -16,7 +16,7 @@ from fgbg_data.pictures.png_chunks import SIGNATURE, plain_png
 from fgbg_data.text import counted
 
 MAX_PIXELS = 178_956_970
-"""A picture with more is taken for a decompression bomb. It is twice the level at which Pillow warns."""
+"""A picture with more pixels is taken for a decompression bomb. It is twice the level at which Pillow warns."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,7 +27,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""Orientation of EXIF -> what brings the picture upright."""
+"""Orientation of EXIF -> the operation that turns the picture upright."""
 
 UNMARKED = "fgbg_unmarked_channel"
 """Entry of `Image.info` that says that a TIFF has a channel which it does not call alpha."""
@@ -155,7 +155,7 @@ def _turn(file: Image.Image) -> Image.Transpose | None:
 
 
 def _with_end_of_jpeg(data: bytes) -> bytes:
-    """Return a JPEG that lacks only its end marker with that marker; empty if there is more amiss.
+    """Return a JPEG that lacks only its end marker with that marker; empty if more is wrong with it.
 
     libjpeg warns where pixels are missing, and `strict` makes an error of that.
     """
@@ -178,7 +178,7 @@ def _to_8_bit(picture: Image.Image, data: bytes, path: Path, true_colours: bool)
     """
     if picture.mode == "F":
         raise SourceError("holds floating-point pixels; save it with 8 or 16 bits a channel", where=path)
-    if picture.mode == "La":  # grey and premultiplied alpha, which becomes no other mode directly
+    if picture.mode == "La":  # grey and premultiplied alpha, which Pillow converts to no other mode
         return picture.convert("LA")
     clear = picture.info.get("transparency")
     if not picture.mode.startswith("I"):

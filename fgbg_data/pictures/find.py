@@ -97,7 +97,7 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
 
 
 def _found_in(folder: Path, report: Callable[[str], None]) -> list[str]:
-    """Return the pictures in a folder, of which there must be some."""
+    """Return the pictures in a folder, and refuse a folder without any."""
     try:
         found = search_folder(folder, besides=("sources.csv",))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""PNG files without what holds no pixels: text, and chunks that are damaged, must not decide whether one is read."""
+"""PNG files without their metadata: damaged or oversized metadata must not decide whether a picture can be read."""
 
 import struct
 import zlib
@@ -24,9 +24,9 @@ class PlainPng(NamedTuple):
 
 
 def plain_png(data: bytes) -> PlainPng:
-    """Return a PNG without text, colour profile, animation, and chunks without pixels that are damaged.
+    """Return a PNG without its metadata, except EXIF and XMP that are whole; its colour profile is returned beside it.
 
-    A picture that is animated keeps its first frame. A chunk with pixels that is cut off stays as it is.
+    An animated picture keeps its first frame. A chunk with pixels that is cut off stays as it is.
 
     Raises:
         ValueError: a chunk that holds pixels is damaged.
@@ -39,7 +39,7 @@ def plain_png(data: bytes) -> PlainPng:
         end = position + 12 + length
         chunk = data[position:end]
         is_whole = len(chunk) == 12 + length and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
-        if kind in _WITH_PIXELS or not kind[0] & 32:  # a capital first letter: needed to decode
+        if kind in _WITH_PIXELS or not kind[0] & 32:  # a capital first letter marks a chunk that decoding needs
             if len(chunk) == 12 + length and not is_whole and kind != b"IEND":
                 raise ValueError(f"the checksum of its part {kind.decode('latin-1')} is wrong, so it is damaged")
             kept.append(chunk)

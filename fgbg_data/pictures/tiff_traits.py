@@ -36,7 +36,7 @@ def problem_of(tags: Any) -> str:
 
 
 def has_unmarked_channel(picture: Image.Image, tags: Any) -> bool:
-    """Return whether a TIFF has one more channel than its colours, of which it does not say that it is alpha."""
+    """Return whether a TIFF has one channel more than its colours, and does not say that this is alpha."""
     return tags.get(_SAMPLES, 1) == len(picture.getbands()) + 1 and tuple(tags.get(_EXTRA, ()))[:1] == (0,)
 
 

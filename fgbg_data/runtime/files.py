@@ -16,7 +16,7 @@ from fgbg_data.errors import StorageError
 PARTIAL = ".partial"
 """The end of the name of a file that is still being written."""
 LACKING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, 524}
-"""Numbers of errors that say that a file system does not have a call; 524 is ENOTSUPP, which Linux lets through."""
+"""Error numbers by which a file system says that it does not have a call; 524 is ENOTSUPP, which Linux lets through."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -24,8 +24,8 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def write_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; at the end, the file that was written there replaces `path`.
 
-    The file is synced before. So `path` is whole at any time, even after a kill or a power cut: the old file or the new
-    one. An exception in the context removes the temporary file.
+    The file is synced first. So `path` is whole at any time, even after a kill or a power cut: it is the old file or
+    the new one. An exception in the context removes the temporary file.
 
     Raises:
         StorageError: the disk is full, or the file cannot be written.
@@ -37,7 +37,7 @@ def write_whole(path: Path) -> Iterator[Path]:
         _sync(temporary)
         _replace(temporary, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):  # there is none, or its folder is no folder
+        with contextlib.suppress(OSError):  # it does not exist, or its parent is not a folder
             temporary.unlink()
         if is_full(error):
             raise StorageError(
@@ -47,7 +47,7 @@ def write_whole(path: Path) -> Iterator[Path]:
             ) from error
         if isinstance(error, OSError) and not isinstance(error, StorageError):
             raise StorageError(
-                f"cannot be written ({error.strerror or error}). Finished files are whole; mend that, and run the "
+                f"cannot be written ({error.strerror or error}). Finished files are whole; fix that, and run the "
                 "same command to go on",
                 where=path,
             ) from error
@@ -66,7 +66,7 @@ def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
-        number = re.search(r"errno = (\d+)", str(error))  # h5py reports it in the text alone
+        number = re.search(r"errno = (\d+)", str(error))  # h5py gives the number only in the text
         if number and int(number[1]) in _FULL:
             return True
         error = error.__cause__ or error.__context__
@@ -77,7 +77,7 @@ def clear_partials(folder: Path) -> int:
     """Remove the half-written files that a killed process left in a folder; return their number."""
     dead = list(folder.rglob(f"*{PARTIAL}"))
     for path in dead:
-        with contextlib.suppress(OSError):  # it is gone, or stays and does no harm
+        with contextlib.suppress(OSError):  # it is gone, or it stays and does no harm
             path.unlink()
     return len(dead)
 
@@ -103,7 +103,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def _sync(path: Path) -> None:
-    """Let the disk hold a file before it gets its name, if the file system can do that."""
+    """Bring a file onto the disk before it gets its name, if the file system can do that."""
     with path.open("rb+") as stream:
         try:
             os.fsync(stream.fileno())

@@ -19,7 +19,7 @@ _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Bytes(Protocol):
-    """The bytes of a file, of which only the slices are read: a memory map, or ranges of a remote file."""
+    """The bytes of a file, read only in the slices asked for: a memory map, or ranges of a remote file."""
 
     def __len__(self) -> int: ...
 
@@ -36,7 +36,7 @@ class RemoteBytes:
     """The bytes of a remote file; each slice is one range request.
 
     Args:
-        url: of the file.
+        url: URL of the file.
     """
 
     def __init__(self, url: str) -> None:
@@ -169,7 +169,7 @@ def open_stream(location: Location) -> BinaryIO:
 
 @contextlib.contextmanager
 def shortages(location: Location) -> Iterator[None]:
-    """Tell a want of file descriptors or memory, which passes, from a file that cannot be opened.
+    """Raise a lack of file descriptors or memory as an error of its own, because it passes and the file is not damaged.
 
     Raises:
         ShortageError: too many files are open, or memory is full.

@@ -1,8 +1,8 @@
 """Locks on the folder of a dataset: one process makes it at a time, and a new one waits for workers of a killed one.
 
-A lock is flock(2) on a file, which the system releases however its holder ends. Some file systems have no flock, as on
-some mounts of FUSE, SMB, NFS and Lustre. There, the holder writes its name and a count into the file every `BEAT_S`;
-a file whose count stands still for `STALE_S` holds nothing any more.
+A lock is flock(2) on a file, which the system releases however its holder ends. Some mounts of FUSE, SMB, NFS and
+Lustre have no flock. There, the holder writes its name and a count into the file every `BEAT_S`; if the count stands
+still for `STALE_S`, the lock is free.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ from pathlib import Path
 from fgbg_data.errors import StorageError, option
 
 LOCK = ".lock"
-"""The file that the process which makes a dataset holds."""
+"""The process that makes a dataset holds this file."""
 WORKERS_LOCK = ".workers.lock"
-"""The file that its workers hold together, as long as they live."""
+"""The workers of that process hold this file together, as long as they live."""
 BEAT_S = 1.0
 """Seconds between two counts where the file system has no locks."""
 STALE_S = 10.0
 """Seconds without a new count after which a lock is taken over."""
 HOLDER_BYTES = 200
-"""Length of what a holder writes, so that one text overwrites another in one call."""
+"""Length of the text that a holder writes. It is fixed, so that each text overwrites the last one in one call."""
 _HELD = {errno.EWOULDBLOCK, errno.EACCES}
 
 
@@ -71,7 +71,7 @@ def check_not_held(folder: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        return  # there is no lock, or it cannot be read; the build itself will tell
+        return  # there is no lock, or it cannot be read; the build itself will report that
     try:
         _lock(descriptor, path)
     finally:
@@ -87,7 +87,7 @@ def hold_as_worker(folder: Path) -> None:
 
 
 def _wait_for_workers(folder: Path, wait_s: float) -> None:
-    """Wait until no worker holds the folder. A file that is only left there holds nothing.
+    """Wait until no worker holds the folder. A lock file that an earlier build left there does not count by itself.
 
     Raises:
         StorageError: workers hold it after `wait_s`.
@@ -110,7 +110,7 @@ def _wait_for_workers(folder: Path, wait_s: float) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """Open a lock file, and close it.
+    """Open a lock file, and close it at the end.
 
     Raises:
         StorageError: it cannot be made, or opened.
@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _open(path: Path) -> int:
-    """Open a lock file. One of another user is opened for reading, which is enough for flock."""
+    """Open a lock file. The file of another user is opened for reading, which is enough for flock."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:
@@ -136,7 +136,7 @@ def _open(path: Path) -> int:
 
 
 def _lock(descriptor: int, path: Path) -> str | None:
-    """Lock a file for this process alone; return None, or why the file system cannot.
+    """Lock a file for this process alone; return None, or the reason why the file system cannot do that.
 
     Raises:
         StorageError: another process holds it.
@@ -173,7 +173,7 @@ def _beating(path: Path, descriptor: int) -> Iterator[None]:
     """Hold a lock by counting in its file, once nobody else counts there.
 
     Raises:
-        StorageError: somebody does.
+        StorageError: another process counts there.
     """
     before = _content(path)
     waiting_until = time.monotonic() + (STALE_S if before and not _is_dead(before) else 0)

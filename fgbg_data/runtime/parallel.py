@@ -1,4 +1,4 @@
-"""Tasks in parallel, in worker processes; a worker that ends before its time becomes one error that tells why."""
+"""Tasks in parallel, in worker processes; a worker that ends before its time becomes one error that says why."""
 
 import os
 import pickle
@@ -71,7 +71,7 @@ def in_parallel(
 
     Raises:
         FgbgError: as a worker raised it.
-        BuildError: a worker ended before its time; the text tells why, as far as that is known.
+        BuildError: a worker ended before its time; the text says why, as far as that is known.
     """
     if jobs == 1:
         do = work.open()
@@ -98,7 +98,7 @@ def in_parallel(
         for worker in workers:
             worker.end()
         if folder is not None:
-            clear_partials(folder)  # of workers that were stopped in the middle of a file
+            clear_partials(folder)  # left by workers that were stopped in the middle of a file
 
 
 class _Dead(Exception):

@@ -115,7 +115,7 @@ class Rate:
         self.total, self.unit, self._first = total, unit, done
         self._started = time.monotonic()
         self.expected_s: float | None = None
-        """Seconds that are left by the word of the caller; None goes by the units so far."""
+        """Seconds that are left, if the caller gave them; with None they are computed from the units so far."""
 
     def left_s(self, done: int) -> float | None:
         """Return the seconds that are left; None if that is not known, as after a single unit, which may be slow."""
@@ -179,7 +179,7 @@ class LineProgress:
 
 
 class TerminalProgress:
-    """Shows a bar on a terminal that fits into 80 columns. A long note has a line of its own below the bar.
+    """Shows a bar on a terminal; it fits into 80 columns. A long note has a line of its own below the bar.
 
     Args:
         console: a rich console; standard error by default.

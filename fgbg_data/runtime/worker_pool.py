@@ -1,4 +1,4 @@
-"""Worker processes as their parent sees them: how they start, what they say, why they ended.
+"""Worker processes as their parent sees them: how they start, what they send, why they ended.
 
 Each worker is a Python of its own that talks to its parent through one socket. There is no queue, no thread, no
 semaphore and no file of shared memory, so nothing is left behind by a kill, and every error arrives where it is shown.
@@ -19,9 +19,9 @@ from typing import Any
 from fgbg_data.runtime.streams import open_closed_streams
 
 LAST_WORDS = 4000
-"""Bytes of a worker's standard error that are kept, to tell why it ended."""
+"""Bytes of a worker's standard error that are kept, to say why it ended."""
 LOOK_EVERY_S = 0.5
-"""Seconds between two looks at whether workers live, beside what their sockets tell."""
+"""Seconds between two looks at whether workers live, in addition to their messages."""
 THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")
 """Libraries whose threads are limited in workers, by the variable `<name>_NUM_THREADS`."""
 
@@ -66,11 +66,11 @@ class Worker:
         self.task: int | None = None
         """Number of the task that it does now."""
         self.ready = False
-        """Whether it has begun its work. What it writes before that is kept back."""
+        """Whether it has begun its work. What it writes to standard error before that is not shown."""
         self._words = b""
 
     def messages(self) -> Iterator[tuple[str, Any]]:
-        """Yield what the worker has said since the last call.
+        """Yield the messages that the worker has sent since the last call.
 
         Raises:
             EOFError: it has ended.
@@ -82,12 +82,12 @@ class Worker:
             raise EOFError from error
 
     def send(self, message: bytes) -> None:
-        """Send a message. A worker that has just ended does not get it, which `messages` tells."""
+        """Send a message. A worker that has just ended does not get it; `messages` reports that end."""
         with contextlib.suppress(OSError):
             self.connection.send_bytes(message)
 
     def forward(self) -> None:
-        """Write to standard error what the worker has written there, and keep its end."""
+        """Write to standard error what the worker has written there, and keep the last bytes of it."""
         with contextlib.suppress(OSError):
             while text := os.read(self.stderr, 65536):
                 self._words = (self._words + text)[-LAST_WORDS:]
@@ -106,7 +106,7 @@ class Worker:
         """Return why a worker has ended, as the end of a sentence that begins with `a worker`.
 
         Args:
-            kills_before: what `memory_kills` said before the worker was started.
+            kills_before: what `memory_kills` returned before the worker was started.
         """
         try:
             status = self.process.wait(timeout=10)
@@ -114,14 +114,14 @@ class Worker:
             return "closed its socket and did not end"
         self.forward()
         words = self._words.decode(errors="replace").strip().splitlines()
-        last = f"; its last words: {words[-1][:300]}" if words else ""
+        last = f"; the last line that it wrote: {words[-1][:300]}" if words else ""
         if status == -signal.SIGKILL:
             kills = memory_kills()
             if kills is not None and kills_before is not None and kills > kills_before:
-                return "was killed, most likely because memory ran out: the kernel killed a process for that meanwhile"
+                return "was killed, most likely because memory ran out: the kernel killed a process to free memory"
             return (
-                "was killed by another process (SIGKILL): by a person, by a limit of the job, or by a guard of memory; "
-                "the kernel itself recorded no lack of memory"
+                "was killed by another process (SIGKILL): by a person, by a limit of the job, or by a program that "
+                "frees memory; the kernel itself recorded no lack of memory"
                 if kills is not None
                 else "was killed (SIGKILL) by another process, or by the kernel because memory ran out"
             )
@@ -155,9 +155,9 @@ def start_workers(count: int, cores: int) -> list[Worker]:
 
 
 def listen(workers: list[Worker]) -> Iterator[tuple[Worker, str, Any]]:
-    """Wait until workers say something, at most half a second; yield each message with its worker.
+    """Wait for messages of workers, at most half a second; yield each message with its worker.
 
-    A worker that has ended says `ended`, once all that it said before is yielded.
+    For a worker that has ended, the message `ended` follows after all those that it sent.
     """
     sources = [source for worker in workers for source in (worker.connection, worker.stderr)]
     started = time.monotonic()

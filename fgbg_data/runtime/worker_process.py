@@ -28,7 +28,7 @@ SAY_EVERY_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a worker learns first."""
+    """The first message that a worker gets."""
 
     path: list[str]
     """Folders in which its parent finds modules. It searches them after those of Python itself."""
@@ -37,7 +37,7 @@ class Setup:
     folder: Path | None
     """Folder that it writes to, and holds while it lives; None if it writes nothing."""
     work: bytes
-    """A pickled pair: what the parent registered of formats and estimators, and a `Work`."""
+    """A pickled pair: the rows that the parent registered (formats, estimators and fields), and a `Work`."""
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def one_opencv_thread() -> Iterator[None]:
 
 
 def serve(descriptor: int) -> None:
-    """Make this process a worker: do one task after another, until the parent hangs up.
+    """Make this process a worker: do one task after another, until the parent closes the socket.
 
     Args:
         descriptor: number of the socket to the parent.
@@ -122,7 +122,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Return the failure that an error is."""
+        """Return an error as a failure, with its traceback."""
         text = "".join(traceback.format_exception(error))
         try:
             pickled = _pickled(error)
@@ -169,7 +169,7 @@ def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
 
 
 def _warning(message: Warning | str) -> Warning | str:
-    """Return a warning for the parent; of other classes than our own the text, because they need not be picklable."""
+    """Return a warning for the parent; for classes of others the text, because they need not be picklable."""
     return message if isinstance(message, FgbgWarning) else str(message)
 
 

@@ -39,7 +39,7 @@ class Hdf5Reader(ShardReader):
         for field, shape in found.shapes.items():
             declared = self.shapes.get(field)
             if declared is not None and tuple(shape[1:]) != tuple(declared):
-                raise ShardError(f"its {field} is {shape[1:]}, the dataset declares {tuple(declared)}", location)
+                raise ShardError(f"its {field} is {shape[1:]}, but the dataset declares {tuple(declared)}", location)
         try:
             self._bytes = open_bytes(location)
         except (OSError, ValueError) as error:

@@ -176,7 +176,7 @@ def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: b
         raise
     except OSError as error:  # such as a full disk, or a folder that is gone
         raise TrainError(
-            f"{error}. Everything that was saved before is whole; mend that, and run the same command to go on"
+            f"{error}. Everything that was saved before is whole; fix that, and run the same command to go on"
         ) from error
     click.echo(f"see {folder}")
 

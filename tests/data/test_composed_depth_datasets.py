@@ -332,7 +332,7 @@ def test_verify_passes_healthy_composed_depth(both: Path, pictures: Path) -> Non
         (lambda codes: codes | 3, "its depth_composed holds codes that do not fit into 12 bits"),
         (lambda codes: codes // 32 * 16, "its depth_composed spans levels 0 to"),
         (lambda codes: codes[::-1].copy(), "its digest is not the record's"),
-        (lambda codes: codes[:40], "the depth_composed is 48x40 px, the dataset declares 48x48"),
+        (lambda codes: codes[:40], "the depth_composed is 48x40 px, but the dataset declares 48x48"),
     ],
 )
 def test_verify_finds_damaged_composed_depth(both: Path, tmp_path: Path, change: Any, message: str) -> None:

@@ -171,9 +171,9 @@ def test_a_manifest_cannot_lead_out_of_the_folder(copy: Path) -> None:
 
 def test_a_picture_of_another_size_than_declared_is_not_decoded(copy: Path) -> None:
     edit_manifest(copy, lambda m: m["fields"]["mask"].update(shape=[48, 49]))
-    with pytest.raises(ShardError, match=r"the mask is 48x48 px, the dataset declares 49x48"):
+    with pytest.raises(ShardError, match=r"the mask is 48x48 px, but the dataset declares 49x48"):
         open_dataset(copy, format="tar")[0]
-    with pytest.raises(ShardError, match=r"its mask is \(48, 48\), the dataset declares \(48, 49\)"):
+    with pytest.raises(ShardError, match=r"its mask is \(48, 48\), but the dataset declares \(48, 49\)"):
         open_dataset(copy, format="hdf5")[0]
 
 

@@ -161,7 +161,7 @@ def test_names_of_files_and_splits_that_are_fine() -> None:
         (b"", "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
         (b"[" * 100_000, r"is not JSON \(nested too deep\)"),
-        (b'{"a": NaN}', r"is not JSON \(NaN is no number of JSON\)"),
+        (b'{"a": NaN}', r"is not JSON \(NaN is not a JSON number\)"),
         (b"[]", "has format_version null, this fgbg reads 1, 2"),
         (b'{"format_version": true}', "has format_version true"),
         (b'{"format_version": 2.0}', "has format_version 2.0"),

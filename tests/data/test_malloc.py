@@ -24,7 +24,7 @@ def page_faults(how: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc's allocator is told")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only the allocator of glibc has these settings")
 def test_large_blocks_that_are_reused_cost_no_page_faults() -> None:
     pages = (MEGABYTES << 20) // 4096
     assert page_faults("kept") < 2 * pages

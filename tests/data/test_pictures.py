@@ -218,12 +218,12 @@ def test_grey_with_a_transparent_value(
 @pytest.mark.parametrize("bits", [8, 16])
 def test_colour_with_a_transparent_value(bits: int, tmp_path: Path) -> None:
     values = [(9, 20, 30), (200, 100, 50), (9, 20, 31)]
-    form = ">9H" if bits == 16 else ">9B"
+    layout = ">9H" if bits == 16 else ">9B"
 
     def deep(value: int) -> int:
         return value * 256 + 200 if bits == 16 else value
 
-    pixels = struct.pack(form, *(deep(value) for pixel in values for value in pixel))
+    pixels = struct.pack(layout, *(deep(value) for pixel in values for value in pixel))
     clear = tuple(deep(value) for value in values[0])
     (tmp_path / "a.png").write_bytes(png(3, 1, bits, 2, pixels, clear))
     found = np.asarray(load_foreground(tmp_path / "a.png"))

@@ -30,17 +30,17 @@ def test_four_thousand_samples_of_real_pictures_are_built_and_read(tmp_path: Pat
         with tarfile.open(path) as tar:
             assert {Path(member.name).name for member in tar} == {member.name for member in tar}
         with h5py.File(path.with_suffix(".h5")) as shard:
-            for place, sample in enumerate(webdataset.WebDataset(str(path), shardshuffle=False)):
+            for index, sample in enumerate(webdataset.WebDataset(str(path), shardshuffle=False)):
                 image, mask, depth = (
                     np.asarray(Image.open(io.BytesIO(sample[suffix]))) for suffix in ("jpg", "mask.png", "depth.png")
                 )
                 assert (image.shape, mask.shape, depth.shape) == ((224, 224, 3), (224, 224), (224, 224))
                 assert set(np.unique(mask)) == {0, 255}
                 assert depth.max() == 4095 << 4
-                assert shard["key"].asstr()[place] == sample["__key__"]
-                np.testing.assert_array_equal(shard["image"][place], image)
-                np.testing.assert_array_equal(shard["mask"][place], mask)
-                np.testing.assert_array_equal(shard["depth"][place], depth)
+                assert shard["key"].asstr()[index] == sample["__key__"]
+                np.testing.assert_array_equal(shard["image"][index], image)
+                np.testing.assert_array_equal(shard["mask"][index], mask)
+                np.testing.assert_array_equal(shard["depth"][index], depth)
                 keys.add(sample["__key__"])
     assert len(keys) == SAMPLES
     assert tar_bytes / SAMPLES < 75_000

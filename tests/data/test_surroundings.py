@@ -171,7 +171,8 @@ def test_a_worker_that_ends_tells_why() -> None:
             list(map_with_progress(function, range(6), jobs=2, progress=False, verb="do"))  # type: ignore[type-var]
         return caught.value.problem
 
-    assert error_of(exit_at).startswith("a worker ended with exit status 7; its last words: the library says why. ")
+    ended = "a worker ended with exit status 7; the last line that it wrote: the library says why. "
+    assert error_of(exit_at).startswith(ended)
     assert error_of(crash_at).startswith("a worker ended by the signal SIGSEGV. Run the same command again")
     assert error_of(want_memory).startswith("memory ran out in a worker. ")
 

@@ -213,7 +213,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "mask empty": (in_tar(lambda f, n: set_mask(f, n, np.zeros_like)), "its mask is empty"),
     "mask moved": (in_tar(lambda f, n: set_mask(f, n, lambda m: m[::-1].copy())), "outside of the box|digest is not"),
-    "mask grown": (in_tar(lambda f, n: set_mask(f, n, lambda m: m | 255)), r"covers 2304 px, its meta says \d+"),
+    "mask grown": (in_tar(lambda f, n: set_mask(f, n, lambda m: m | 255)), r"covers 2304 px, but its meta says \d+"),
     "mask of another size": (in_tar(lambda f, n: set_mask(f, n, lambda m: m[:40])), "the mask is 48x40 px"),
     "depth out of its bits": (
         in_tar(lambda f, n: set_depth(f, n, lambda d: d | 3)),
@@ -231,7 +231,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "meta with another tight box": (
         in_tar(lambda f, n: set_meta(f, n, bbox_xywh=[1, 2, 3, 4])),
-        r"its meta has the bbox_xywh \[1, 2, 3, 4\], that of its mask is \[",
+        r"its meta has the bbox_xywh \[1, 2, 3, 4\], but its mask has \[",
     ),
     "meta without tight box": (
         in_tar(lambda f, n: set_meta(f, n, bbox_xywh=None)),

@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert run(["fit", str(shards), "--out", str(tmp_path / "file" / "run"), "--device", "cpu"]) == 2
     assert capsys.readouterr().err == (
         f"fgbg-train: {tmp_path}/file/run/config.toml: cannot be written (Not a directory). Finished files are whole; "
-        "mend that, and run the same command to go on\n"
+        "fix that, and run the same command to go on\n"
     )
 
 
