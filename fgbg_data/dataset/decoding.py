@@ -40,10 +40,10 @@ class ReadOptions:
     def check(
         cls, *, fields: Fields | None, size: Size | None, on_error: OnError, depth_as: DepthAs, mask_as: MaskAs
     ) -> "ReadOptions":
-        """Check what a user gave.
+        """Return the options that a user gave, checked.
 
         Raises:
-            ConfigError: a value is not one of those that exist.
+            ConfigError: a value is not one that exists.
         """
         one_of("on_error", on_error, get_args(OnError))
         one_of("depth_as", depth_as, get_args(DepthAs))
@@ -81,7 +81,7 @@ def parse_height_width(size: Size | None) -> tuple[int, int] | None:
     ((240, 320), (240, 320), (64, 64))
 
     Raises:
-        ConfigError: it is no size, or too small or too large.
+        ConfigError: it is not a size, or it is too small or too large.
     """
     if size is None:
         return None
@@ -96,7 +96,7 @@ def read_sample(split: SplitReader, number: int, options: ReadOptions) -> Loaded
 
     Args:
         split: the shards of the split.
-        number: of the sample in the split, from 0.
+        number: the number of the sample in the split, from 0.
         options: which fields are read, and how they are decoded.
 
     Raises:

@@ -31,14 +31,14 @@ def differences(found: Identity, wanted: Identity) -> list[str]:
     old, new = _steps(found), _steps(wanted)
     if old != new:
         clauses.append(f"the commands were {old} and are {new} now")
-    return clauses or ["a part of it that has no name"]
+    return clauses or ["something that fgbg cannot name"]
 
 
 def _options(found: RecordedConfig, wanted: RecordedConfig) -> list[str]:
     old, new = ({"depth_mode": "infer"} | dict(config.values) for config in (found, wanted))
 
     def differs(name: str) -> bool:
-        # None stands for an option without effect, because of another option that differs too; or for all samples.
+        # An option that has no effect is None; the option that disables it differs too. For `samples`, None is all.
         values = old.get(name), new.get(name)
         return values[0] != values[1] and (name == "samples" or None not in values)
 

@@ -48,16 +48,16 @@ class SourceEntry:
     width: Side | None = json_field(default=None)
     """Width after EXIF rotation, and for a foreground after cropping to what is visible, in pixels."""
     group: str = json_field(default="")
-    """Name of what it belongs to with other sources, such as a video or a room; empty if it stands alone."""
+    """Name of the group that it belongs to, such as a video or a room; empty if it belongs to none."""
 
     @property
     def picture(self) -> str:
-        """What is equal for equal pictures: the digest, or the id if there is no digest."""
+        """The digest, which equal pictures share, or the id if there is no digest."""
         return self.sha256 or self.id
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What it shares with the sources that no holdout may part it from; see `fgbg_data.splits.join_units`."""
+        """Texts that keep sources together: no holdout parts two that share one; see `fgbg_data.splits.join_units`."""
         return (self.picture, f"group {self.group}") if self.group else (self.picture,)
 
 
@@ -86,7 +86,7 @@ class SkippedSource:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedConfig:
-    """The options of a build as `dataset.json` holds them; of a merged dataset, `mixed` where the options differed.
+    """The options of a build as `dataset.json` holds them. In a merged dataset, an option that differed is `mixed`.
 
     The fields are the options that readers ask for; `values` holds all of them.
     """
@@ -134,13 +134,13 @@ class RecordedConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EstimatorIdentity:
-    """What the output of a depth estimator depends on, as the estimator says it."""
+    """What the output of a depth estimator depends on: the result of its method `identity`."""
 
     name: str
     licence: str | None = None
     weights_sha256: str | None = None
     values: Mapping[str, Any] = json_field(whole=True)
-    """All that the estimator says: also device, dtype, batch size, preprocessing."""
+    """The whole result of the method: also device, dtype, batch size, preprocessing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,12 +35,12 @@ def info(path: str | Path) -> dict[str, Any]:
 
 
 def describe(store: SplitReader, stores: Mapping[str, SplitReader] | None = None) -> dict[str, Any]:
-    """Return what the dataset of an open store is; where a manifest is missing, as far as its shards tell.
+    """Return what the dataset of an open store is; without a manifest, as far as its shards show it.
 
     Args:
         store: any split of the dataset.
-        stores: name -> every split that is open; None is the one above. Unfinished datasets, and those without a
-            manifest, are described by what these hold.
+        stores: name -> every split that is open; None is `store` alone. An unfinished dataset, or one without a
+            manifest, is described by the content of these.
     """
     about, stores = _by_manifest(store), stores or {store.layout.split: store}
     if about["complete"]:
@@ -94,7 +94,7 @@ def _by_manifest(store: SplitReader) -> dict[str, Any]:
 
 
 def _fields_declared(manifest: Manifest) -> dict[str, Any]:
-    """Return the fields of a manifest; of those of depth also how they are made, `inferred` or `composed`."""
+    """Return the fields of a manifest; for fields of depth also how they are made, `inferred` or `composed`."""
     labels = manifest.identity.config.labels
     return {
         name: {"dtype": about.dtype, "shape": list(about.shape)} | ({"label": labels[name]} if name in labels else {})

@@ -23,7 +23,7 @@ def load(kind: type[T], location: Location, how_to_mend: str = HOW_TO_MEND) -> T
         how_to_mend: advice at the end of the text of an error.
 
     Raises:
-        ManifestError: the file cannot be read, is not JSON, has another format version, or holds what it cannot hold;
+        ManifestError: the file cannot be read, is not JSON, has another format version, or holds a wrong value;
             the text names the file and the field.
     """
     try:
@@ -45,7 +45,7 @@ def check_version(version: Any) -> None:
     """Refuse a format version that this package cannot read.
 
     Raises:
-        JsonError: it is another one, or there is none.
+        JsonError: the version is unknown or missing.
     """
     if type(version) is not int or version not in RULES:
         raise JsonError(

@@ -1,4 +1,4 @@
-"""Types of fields in JSON files beyond plain text and numbers, and the error of a value that a field cannot hold."""
+"""Types of fields in JSON files beyond plain text and numbers, and the error for a wrong value of a field."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from fgbg_data.splits import SPLIT_NAME
 
 
 class JsonError(ValueError):
-    """A field of a JSON file holds what it cannot hold."""
+    """A field of a JSON file has a wrong value."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)

@@ -1,7 +1,7 @@
 """JSON values as dataclasses: read by type hints, checked on the way, and written again as they were.
 
-Whoever hands out a dataset also wrote its JSON, so nothing in it is believed. A dataclass says by its type hints what a
-file may hold, and anything else is a `ManifestError` that names file and field:
+The JSON of a dataset may come from anyone, so all of it is checked. The type hints of a dataclass say what a file may
+hold, and anything else is a `ManifestError` that names file and field:
 
     @dataclass(frozen=True)
     class ShardEntry:
@@ -37,7 +37,7 @@ def from_json(kind: type[T], value: Any) -> T:
     """Return a JSON value as `kind`.
 
     Raises:
-        JsonError: it is something else; the error names the field.
+        JsonError: the value does not fit `kind`; the error names the field.
     """
     return cast(T, _reader(kind)(value))
 
@@ -63,7 +63,7 @@ def read_fields(kind: type[T], value: Any) -> T:
     """Return a JSON object as a dataclass, without its own `from_json`.
 
     Raises:
-        JsonError: it lacks a field, has one too many, or one that is wrong.
+        JsonError: a field is missing, unknown or wrong.
     """
     return cast(T, _dataclass_reader(kind)(value))
 
@@ -82,7 +82,7 @@ def write_fields(value: Any) -> dict[str, Any]:
 
 
 def json_field(*, name: str | None = None, whole: bool = False, **options: Any) -> Any:
-    """Return a dataclass field with what JSON needs to know of it.
+    """Return a dataclass field with its settings for JSON.
 
     Args:
         name: name in JSON, if that is another one.
@@ -143,7 +143,7 @@ def _read_any(value: Any, depth: int = 0) -> Any:
     if type(value) is str:
         _check_text(value)
     elif type(value) is list:
-        if not set(map(type, value)) <= {int, bool, type(None)}:  # long lists of numbers need no look at each
+        if not set(map(type, value)) <= {int, bool, type(None)}:  # each entry of a long list of numbers needs no check
             for number, entry in enumerate(value):
                 _inside(number, _read_any, entry, depth + 1)
     elif type(value) is dict:
@@ -206,7 +206,7 @@ def _read_mapping(read_name: Reader, read: Reader, value: Any) -> Any:
     if type(value) is not dict:
         refuse("an object", value)
     return {
-        _inside(name, read_name, name): _inside(name, read, entry)  # a name that is none is shown where it stands
+        _inside(name, read_name, name): _inside(name, read, entry)  # an error shows a wrong name as the field
         for name, entry in value.items()
     }
 

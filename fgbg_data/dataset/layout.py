@@ -19,14 +19,14 @@ from fgbg_data.splits import SPLIT_NAME, ordered
 SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
 NOT_DATA = {LOCK, WORKERS_LOCK, SOURCE_DEPTH, "build.log"}
-"""Names in the folder of a dataset that are no part of it."""
+"""Names of files and folders that lie in the folder of a dataset and do not belong to it."""
 _OUR_NAME = re.compile(rf"fgbg-(?P<split>{SPLIT_NAME})-(?P<index>[0-9]{{6,18}})")
 Listing = dict[str, int | None]
 """Names in a folder -> size in bytes, or None for a folder."""
 
 
 class UnfinishedWarning(UserWarning):
-    """A dataset is opened whose build has not finished."""
+    """The build of the dataset that is opened has not finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class ShardLocation:
     stem: str
     """Name of its files, without suffix."""
     files: dict[str, str]
-    """Format -> name of the file, for files that are there and have the size that manifest or record states."""
+    """Format -> name of the file, for files that exist and have the size that manifest or record states."""
     samples: int | None
     """Number of its samples, or None if neither manifest nor record states it."""
     has_record: bool
@@ -128,7 +128,7 @@ def find_splits(root: Location) -> tuple[str, ...]:
 
 
 def found_shards(root: Location) -> dict[str, FoundSplit]:
-    """Return split -> its shards, without a look at the manifest.
+    """Return split -> its shards, without reading the manifest.
 
     The shards of a folder are split by their names; if it holds none, its subfolders are the splits.
 
@@ -275,7 +275,7 @@ def _by_names(root: Location, split: str) -> Layout:
             _add_recorded(folder, stem, names, record, layout)
             continue
         files = {name: stem + suffix for suffix, name in format_suffixes().items() if stem + suffix in names}
-        if files:  # else there is an unreadable record and nothing beside it
+        if files:  # else an unreadable record lies there alone
             layout.shards.append(
                 ShardLocation(folder=folder, split=split, stem=stem, files=files, samples=None, has_record=False)
             )

@@ -14,7 +14,7 @@ class LoadedSample(Mapping[str, Any]):
     """One sample as it was read: `sample["image"]` and `sample.image` are the same array.
 
     It holds `key` and the fields that were read, in the order asked for. A field that the dataset does not have is
-    absent: `"depth" in sample` tells, and to ask for it is an error that names the fields there are.
+    absent: `"depth" in sample` is False, and `sample.depth` raises an error that lists the fields of the sample.
 
         image, mask = sample.image, sample["mask"]
         arrays = dict(sample)
@@ -104,7 +104,7 @@ class LoadedSample(Mapping[str, Any]):
         return sample_html(self)
 
     def _why_absent(self, name: str) -> str:
-        """Return the text of the error for a field that is not here."""
+        """Return the text of the error for a field that the sample does not have."""
         holds = f"it holds {', '.join(map(str, self))}"
         if name not in FIELDS:
             return f"a sample has no {name!r}, {holds}{nearest(name, self._fields)}"

@@ -41,7 +41,7 @@ class FieldInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitInfo:
-    """One split: what it holds when the dataset is complete, and of which sources."""
+    """One split: how much it holds when the dataset is complete, and its sources."""
 
     samples: Count
     shards: Count
@@ -111,7 +111,7 @@ class Manifest:
     fingerprint: str
     """32 hex digits of everything that changes the dataset."""
     identity: Identity
-    """What the fingerprint was taken of: options, sources, estimator, history."""
+    """Everything that the fingerprint is computed from: options, sources, estimator, history."""
     fields: Mapping[str, FieldInfo]
     splits: Mapping[SplitName, SplitInfo]
     shards: tuple[ShardEntry, ...] = ()
@@ -229,7 +229,7 @@ class Manifest:
 
 
 def declared_fields(spec: ShardSpec) -> dict[str, FieldInfo]:
-    """Return the fields of a dataset whose shards all have what `spec` says."""
+    """Return the declarations of the fields of a dataset whose shards follow `spec`."""
     return {
         name: FieldInfo(dtype=FIELDS[name].dtype, shape=tuple(spec.shapes.get(name, ())), suffix=suffix)
         for name, suffix in spec.suffixes.items()
@@ -237,16 +237,16 @@ def declared_fields(spec: ShardSpec) -> dict[str, FieldInfo]:
 
 
 def _check_field(name: str, found: FieldInfo) -> None:
-    """Refuse a field that another program made, or that was edited.
+    """Check that the declaration of a field fits the table of fields.
 
     Raises:
-        JsonError: it is another one.
+        JsonError: its dtype, suffix or shape is another one.
     """
     known = FIELDS[name]
     if found.dtype != known.dtype:
         raise JsonError(f"expected {known.dtype}, found {found.dtype}").inside("dtype")
     if found.suffix not in known.file_suffixes:
-        raise JsonError(f"expected another suffix than {found.suffix!r}").inside("suffix")
+        raise JsonError(f"expected {' or '.join(known.file_suffixes)}, found {found.suffix!r}").inside("suffix")
     if name != "meta" and known.decode_file is None:
         channels = (known.channels,) if known.channels else ()
         if len(found.shape) != 2 + len(channels) or found.shape[2:] != channels:

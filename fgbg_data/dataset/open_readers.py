@@ -19,7 +19,7 @@ _numbers = count()
 
 
 class OpenReaders:
-    """Keeps readers open, and closes them where they are too many or the system has no descriptors left.
+    """Keeps readers open, and closes them when they are too many or the system has no descriptors left.
 
     A reader that is dropped here lives on while a thread still reads from it. Forked processes begin with none.
     """
@@ -57,10 +57,10 @@ class OpenReaders:
                 self._readers.pop(key, None)
 
     def with_descriptors(self, work: Callable[[], T]) -> T:
-        """Run something that opens files; where descriptors run out, drop half of the readers and try again.
+        """Run a function that opens files; when descriptors run out, drop half of the readers and try again.
 
         Raises:
-            ShortageError: none are left to drop, and there is still no descriptor.
+            ShortageError: all readers are dropped, and there is still no descriptor.
         """
         while True:
             try:

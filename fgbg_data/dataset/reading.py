@@ -96,8 +96,8 @@ class Dataset(Sequence[LoadedSample]):
         some = dataset[100:200]         # a Dataset of the same open files
         for sample in dataset: ...      # in the order of the files
 
-    It opens files when samples are read, and none travels in a pickle, so that threads, forked and spawned processes
-    may share it.
+    It opens files when samples are read, and a pickle of it holds no open file, so that threads, forked and spawned
+    processes may share it.
     """
 
     def __init__(self, reader: SplitReader, numbers: range, options: ReadOptions) -> None:
@@ -117,7 +117,7 @@ class Dataset(Sequence[LoadedSample]):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names of the fields that are read, of those that the dataset has."""
+        """Names of the fields that are read: those that were asked for and that the dataset has."""
         there, asked = self._fields_there(), self._options.fields
         if asked is None:
             return there or ()
@@ -135,7 +135,7 @@ class Dataset(Sequence[LoadedSample]):
 
     @property
     def fingerprint(self) -> str:
-        """Digest that tells this dataset from others: that of its build, or one of its shards' names and counts."""
+        """Digest that identifies this dataset: that of its build, or else one of the names and counts of its shards."""
         return self._reader.fingerprint
 
     @property
@@ -231,7 +231,7 @@ class Dataset(Sequence[LoadedSample]):
         return [self._reader.key(number) for number in self._numbers]
 
     def resized(self, size: Size | None) -> Self:
-        """Return the same samples at another size; both share open files and what is known of the shards."""
+        """Return the same samples at another size; both share open files and the indexes of the shards."""
         return type(self)(self._reader, self._numbers, replace(self._options, size=parse_height_width(size)))
 
     def __repr__(self) -> str:

@@ -42,7 +42,7 @@ class ShardFile(FileEntry):
 
 @dataclass(kw_only=True)
 class ShardRecord:
-    """Says that a shard is finished. It is filled while the shard is written, and written after the shard's files.
+    """The record that says that a shard is finished. It is written after the shard's files.
 
     Raises:
         JsonError: `keys`, `digests` and `mask_area_px` differ in length.
@@ -69,7 +69,7 @@ class ShardRecord:
 
     def __post_init__(self) -> None:
         if not len(self.keys) == len(self.digests) == len(self.mask_area_px):
-            raise JsonError("keys, digests and areas differ in length; it was edited")
+            raise JsonError("keys, digests and areas differ in length; the record was edited")
 
     @property
     def samples(self) -> int:
@@ -93,7 +93,7 @@ class ShardRecord:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """Return the record that a file holds; beside the fields it states the number of samples."""
+        """Return the record that a file holds; the file also states the number of samples."""
         samples = value.pop("samples", None) if isinstance(value, dict) else None
         record = read_fields(cls, value)
         if type(samples) is not int or samples != record.samples:

@@ -1,7 +1,7 @@
 """`SplitReader`: the shards of one split as one row of samples; it opens a file when a sample of it is first read.
 
 Four numbers and names occur here: the *number* of a sample counts through the split, its *index* counts inside its
-shard, a *shard* is meant by its number in the split, and a *location* is the path or URL of a file.
+shard, a *shard* is given by its number in the split, and a *location* is the path or URL of a file.
 """
 
 import bisect
@@ -126,7 +126,7 @@ class SplitReader:
         return int(numbers[found])
 
     def unknown_key(self, key: str, samples: int) -> UnknownKeyError:
-        """Return the error for a key that none of so many samples has."""
+        """Return the error for a key that none of `samples` samples has."""
         return UnknownKeyError(f"no key {key!r} in {self.layout.split} ({counted(samples, 'sample')})")
 
     @property
@@ -145,7 +145,7 @@ class SplitReader:
         """Return where the samples of a shard are in its file; it is read once.
 
         Raises:
-            ShardError: the file is damaged, or holds another number of samples than its record tells.
+            ShardError: the file is damaged, or holds another number of samples than its record states.
         """
         self._after_fork()
         if shard not in self._indexes:
@@ -254,7 +254,7 @@ class SplitReader:
         return fmt.open_reader(self.location(shard), self.shard_index(shard), shapes)
 
     def _read_index(self, shard: int) -> ShardIndex:
-        """Return the index of a shard, whatever descriptors are left."""
+        """Return the index of a shard; readers are closed if no descriptor is left to open it."""
         return OPEN_READERS.with_descriptors(lambda: self._find_index(shard))
 
     def _find_index(self, shard: int) -> ShardIndex:

@@ -63,7 +63,7 @@ class Sums:
         """Add the sums of other samples.
 
         Raises:
-            ManifestError: a field has another number of channels there.
+            ManifestError: a field has another number of channels in `other`.
         """
         for name, sums in other.fields.items():
             self._add(name, sums)

@@ -20,9 +20,9 @@ def webdataset_decoder(name: str, data: bytes) -> Any:
         data: content of the file.
 
     Returns:
-        Of an image (H, W, 3) uint8 RGB. Of a mask (H, W) uint8, 0 or 255. Of depth (h, w) uint16 codes, which
-        `dequantise_depth(codes, meta["depth_bits"])` maps to [0, 1]. Of meta a dictionary. Of any other file None,
-        which leaves it to webdataset.
+        For an image, (H, W, 3) uint8 RGB; for a mask, (H, W) uint8, 0 or 255; for depth, (h, w) uint16 codes, which
+        `dequantise_depth(codes, meta["depth_bits"])` maps to [0, 1]; for meta, a dictionary; for any other file,
+        None, which leaves it to webdataset.
 
     Raises:
         ShardError: the file is damaged.
