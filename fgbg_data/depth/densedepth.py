@@ -33,7 +33,7 @@ Weights = dict[str, dict[str, Array]]
 
 
 class DenseDepthEstimator:
-    """Guesses inverse depth with the weights of DenseDepth, whose network itself gives inverse depth.
+    """Guesses inverse depth with the weights of DenseDepth. The output of its network already is inverse depth.
 
     Args:
         source: path of `nyu.h5` or `kitti.h5`, or of another model with the same layers.

@@ -15,7 +15,7 @@ ENCODER_WIDTH = 1664
 SKIP_WIDTHS = (256, 128, 64, 64)
 """Channels of the encoder's maps at 1/16, 1/8, 1/4 and 1/2 of the size of the input."""
 BATCH_NORM_EPSILON = 1.001e-5
-"""That of DenseNet in Keras; the default of torch is 1e-5."""
+"""Epsilon of batch norm in the DenseNet of Keras; the default of torch is 1e-5."""
 LEAK = 0.2
 """Slope of every LeakyReLU below 0."""
 
@@ -24,9 +24,9 @@ class Up(nn.Module):
     """Doubles the size of a map, joins it with a map of the encoder, and applies two 3 x 3 convolutions.
 
     Args:
-        width_in: channels that come from below.
+        width_in: channels of the small map.
         width_skip: channels of the encoder's map.
-        width: channels that go on.
+        width: channels of the result.
         leak_between: put a LeakyReLU between the convolutions too. The published code does so, but the published
             weights were trained without it.
     """

@@ -43,7 +43,7 @@ class DepthEstimator(Protocol):
     """
 
     name: str
-    """How the user calls it, without folders of this machine."""
+    """The name that the user gives with `--depth`, without folders of this machine."""
     batch_size: int
     """The number of pictures in one call during a build: floats depend on it, so it enters the fingerprint."""
 

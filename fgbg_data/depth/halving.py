@@ -49,7 +49,7 @@ class Halving:
                     return self._estimator.estimate(images)
                 parts = (images[start : start + size] for start in range(0, len(images), size))
                 return np.concatenate([self._estimator.estimate(part) for part in parts])
-            # The errors of onnxruntime share no class of their own.
+            # The errors of onnxruntime have no common class.
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

@@ -1,4 +1,4 @@
-"""Published depth models by name: where each is, what it gives, and under which licence."""
+"""Published depth models by name: the repository, output and licence of each."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,13 +12,13 @@ class Preset:
     """One published model."""
 
     repo: str
-    """On the Hugging Face hub."""
+    """Its repository on the Hugging Face hub."""
     licence: str
-    """As its card states it, in SPDX's words where there are some."""
+    """Its licence, as the card of the model states it; an SPDX identifier if there is one."""
     params_m: float
-    """Parameters, in millions."""
+    """Number of its parameters, in millions."""
     output: Output
-    """Of the network itself, before any post-processing."""
+    """What the network itself gives, before any post-processing."""
 
 
 _ANYTHING = "depth-anything/Depth-Anything-V2"

@@ -94,7 +94,7 @@ class OnnxEstimator:
         entry = self._session.get_inputs()[0]
         try:
             (result,) = self._session.run([self._session.get_outputs()[0].name], {entry.name: self._prepared(images)})
-        # onnxruntime's errors share no class of their own
+        # The errors of onnxruntime have no common class.
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -160,7 +160,7 @@ def _open_session(path: Path, name: str, device: str) -> Any:
             where=name,
         )
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # only what is fatal, because errors are raised
+    options.log_severity_level = 4  # fatal messages only, because errors are raised
     options.intra_op_num_threads = torch.get_num_threads()  # a worker of a build has its share of the cores
     try:
         session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])

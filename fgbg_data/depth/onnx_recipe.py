@@ -29,9 +29,9 @@ class Recipe:
     """
 
     mean: tuple[float, float, float]
-    """What is subtracted from the pixels in [0, `range`], for each channel in the order of `colour`."""
+    """Number that is subtracted from the pixels in [0, `range`], for each channel in the order of `colour`."""
     std: tuple[float, float, float]
-    """What the difference is divided by, for each channel."""
+    """Number by which the difference is divided, for each channel."""
     output: Output
     """What the network gives: `inverse` depth, larger = nearer, or `metric` depth, larger = farther."""
     range: float = 1.0

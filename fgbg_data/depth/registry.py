@@ -1,7 +1,7 @@
-"""Which estimators there are: one module and one row each.
+"""The table of estimators: each is one module and one row.
 
-The heavy imports of an estimator (torch, transformers, onnxruntime) sit inside the functions of its module: listing the
-estimators, and checking a name, must load none of them.
+The heavy imports of an estimator (torch, transformers, onnxruntime) sit inside the functions of its module, so that
+estimators can be listed, and a name checked, without them.
 """
 
 import difflib

@@ -87,7 +87,11 @@ class RemoteEstimator:
         return {"name": self.name, "batch_size": self.batch_size}
 
     def estimate(self, images: Array) -> Array:
-        """Estimate depth: (N, H, W, 3) uint8 RGB -> (N, H, W) float32, computed by the server's estimator."""
+        """Estimate depth: (N, H, W, 3) uint8 RGB -> (N, H, W) float32, computed by the server's estimator.
+
+        Raises:
+            EstimatorError: the server's estimator raised an error, or the process of the server has ended.
+        """
         try:
             self._connection.send(images.shape)
             self._connection.send_bytes(_bytes(images))

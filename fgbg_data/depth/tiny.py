@@ -1,4 +1,4 @@
-"""The embedded depth estimator: its weights are inside the package, it needs no network, and it is fast on a CPU.
+"""The embedded depth estimator: its weights are inside the package, so nothing is downloaded, and it is fast on a CPU.
 
 `docs/tiny.md` says how it was made and how good it is. `tools/train_tiny/` holds the recipe.
 """

@@ -15,7 +15,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 class Separable(Normed):
-    """Depthwise convolution, pointwise convolution, ReLU6; added to its input where the widths agree."""
+    """Depthwise convolution, pointwise convolution, ReLU6; added to its input if the widths agree."""
 
     pairs = (("pointwise", "norm"),)
 

@@ -1,4 +1,4 @@
-"""Loose files, for tools that want them: `image/KEY.jpg`, `mask/KEY.png`, `depth/KEY.png`, listed in a CSV."""
+"""Loose files, for tools that need them: `image/KEY.jpg`, `mask/KEY.png`, `depth/KEY.png`, listed in a CSV."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from fgbg_data.shards.spec import Index, Shapes, ShardSpec
 TABLE = "index.csv"
 """The table of all loose files of a dataset."""
 METADATA = "metadata.csv"
-"""The table of the loose files of a split, under the name and with the columns that `imagefolder` wants."""
+"""The table of the loose files of a split, under the name and with the columns that `imagefolder` expects."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """A key that may become the name of a file."""
 
@@ -54,7 +54,7 @@ class FolderFormat(Format):
     def read_index(
         self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
     ) -> "FolderIndex":
-        """Read the CSV, which says everything."""
+        """Read the CSV, which is the whole index."""
         return _read_index(location)
 
     def open_reader(self, location: Location, found: "FolderIndex", shapes: Shapes | None = None) -> "FolderReader":
@@ -132,7 +132,7 @@ class FolderWriter(ShardWriter):
 
 @dataclass(frozen=True)
 class FolderIndex:
-    """What the CSV of a shard says."""
+    """The content of the CSV of a shard."""
 
     keys: Array
     """(N,) keys as UTF-8 bytes."""
@@ -147,7 +147,7 @@ class FolderIndex:
         return (*self.paths, "meta")
 
     def stored_bytes(self) -> dict[str, int]:
-        """Return the size of the meta; the CSV does not say the sizes of the pictures."""
+        """Return the size of the meta; the CSV does not hold the sizes of the pictures."""
         return {"meta": sum(len(meta.encode()) for meta in self.metas)}
 
 
@@ -178,7 +178,7 @@ class FolderReader(ShardReader):
             raise ShardError(f"{name} cannot be read ({error.strerror or error})", self.where(index)) from error
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
-        """Return (height, width) by the header of the file."""
+        """Return (height, width) from the header of the file."""
         return FIELDS[field].picture_size(self.read_file(index, field), self.where(index))
 
 
@@ -237,7 +237,7 @@ def _flat_row(location: Path, found: FolderIndex, index: int, split: str) -> Met
 
 
 def _read_index(location: Location) -> FolderIndex:
-    """Read and check a CSV. Its paths are taken only if they are those that its keys give.
+    """Read and check a CSV. A path is accepted only if it is the one that its key gives.
 
     Raises:
         ShardError: it is not the CSV of a shard.

@@ -74,7 +74,7 @@ class ShardReader(ABC):
     def __init__(self, location: Location, found: ShardIndex, shapes: Shapes | None = None) -> None:
         self.location, self.shapes = location, shapes or {}
         self._found = found
-        self._name = str(location)  # to make text of a path is slow, and every sample may need it
+        self._name = str(location)  # it is slow to make text of a path, and every sample may need it
 
     @abstractmethod
     def read(self, index: int, field: str, size: tuple[int, int] | None = None) -> Any:
@@ -103,7 +103,7 @@ class ShardReader(ABC):
         return height, width
 
     def depth_bits(self, index: int) -> int | None:
-        """Return the number of bits of the depth codes of a sample; None if the shard does not say."""
+        """Return the number of bits of the depth codes of a sample; None if the shard does not state it."""
         if "meta" not in self._found.fields:
             return None
         return meta_depth_bits(self.read(index, "meta"), self.where(index))
@@ -217,7 +217,7 @@ class Format(ABC):
         return None
 
     def index_from_arrays(self, arrays: Mapping[str, Array]) -> Any:
-        """Return the index that `index_to_arrays` took apart; any other arrays raise ValueError or KeyError."""
+        """Return the index that `index_to_arrays` made arrays of; any other arrays raise ValueError or KeyError."""
         raise ValueError(f"indexes of *{self.suffix} are not kept")
 
     # --- files beside the shards --------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Hdf5Format(Format):
     def read_index(
         self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
     ) -> "Hdf5Index":
-        """Take it from the record; or read it from the file itself, which says everything, and at once."""
+        """Take the index from the record, or read it from the file itself, which needs no scan."""
         from fgbg_data.shards.hdf5_index import index_of_file, index_of_record
 
         recorded = None if keys is None or index is None else index_of_record(keys, index)

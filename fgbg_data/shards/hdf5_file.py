@@ -1,7 +1,7 @@
-"""HDF5 files as h5py sees them: Python objects that never fail while HDF5 writes, and that lock nothing.
+"""HDF5 files as Python objects for h5py, which never fail while HDF5 writes, and which lock nothing.
 
-HDF5 keeps data that it could not write, tries again when the program ends, and crashes if that fails too. And it
-refuses a file that the same program has open with another setting of locks. Through a Python object it meets neither.
+HDF5 keeps data that it could not write, tries again when the program ends, and crashes if that fails too. It also
+refuses a file that the same program has open with another setting of locks. With a Python object neither happens.
 """
 
 import io
@@ -17,7 +17,7 @@ from fgbg_data.runtime.locations import Bytes, Location, open_stream
 
 
 class _Stream(io.RawIOBase):
-    """What HDF5 reads or writes: it sets the position, and everything begins there."""
+    """A stream that HDF5 reads or writes. HDF5 sets the position, at which the next read or write begins."""
 
     _position = 0
 
@@ -36,7 +36,7 @@ class _Stream(io.RawIOBase):
 
 
 class NewFile(_Stream):
-    """A file that HDF5 writes. The first error is kept, and everything after it is only counted and thrown away.
+    """A file that HDF5 writes. The first error is kept, and all later data is counted and not written.
 
     Args:
         path: the file, which is made anew.
@@ -53,11 +53,11 @@ class NewFile(_Stream):
             raise self._error
 
     def abandon(self) -> None:
-        """Write nothing more, so that HDF5 can close the file whatever the disk says; give its space back."""
+        """Write nothing more, so that HDF5 can close the file even if the disk fails; empty the file."""
         self._fail(OSError("abandoned"))
 
     def put(self, data: Any, offset: int) -> None:
-        """Write a C-contiguous array at an offset, past HDF5, which has kept this space for it.
+        """Write a C-contiguous array at an offset, without HDF5, which has reserved this space for it.
 
         Raises:
             OSError: the disk is full, or fails.
@@ -74,7 +74,7 @@ class NewFile(_Stream):
         return self._end
 
     def readinto(self, buffer: Any) -> int:
-        """Read back what was written; zeros where nothing was."""
+        """Read back what was written; all other bytes are zeros."""
         view = memoryview(buffer).cast("B")
         count = 0
         if self._error is None:
@@ -137,7 +137,7 @@ class ReadFile(_Stream):
         return len(self._data)
 
     def readinto(self, buffer: Any) -> int:
-        """Read at the position; what lies past the end is zeros."""
+        """Read at the position; bytes past the end are zeros."""
         view = memoryview(buffer).cast("B")
         found = self._data[self._position : self._position + len(view)]
         view[: len(found)] = found
@@ -149,7 +149,7 @@ class ReadFile(_Stream):
 class OpenHdf5:
     """An open HDF5 file, as a context manager. It is closed with this object, or when the program ends.
 
-    HDF5 closes files after Python has ended, and would then call a Python object that is gone.
+    Otherwise HDF5 would close it after Python has ended, and call a Python object that no longer exists.
 
     Args:
         location: the file, for the texts of errors.

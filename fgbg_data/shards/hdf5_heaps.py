@@ -1,7 +1,7 @@
 """The global heaps of an HDF5 file, where text and files of variable length lie, checked before HDF5 reads them.
 
-A heap is a row of objects, each behind its size. HDF5 goes through them without a look at these sizes: where a crash or
-a bad sector left zeros, it goes on for ever.
+A heap is a row of objects, and the size of each stands before it. HDF5 does not check these sizes: if a crash or a bad
+sector left zeros there, it loops for ever.
 
 Source: HDF5 File Format Specification Version 3.0, III.E "Disk Format: Level 1E - Global Heap".
 """
@@ -28,7 +28,7 @@ def check_heaps(data: Bytes, location: Location, besides: Iterable[tuple[int, in
     Args:
         data: the bytes of the file.
         location: the file, for the text of an error.
-        besides: (start, end) of parts that hold something else, such as pixels; they are not looked at.
+        besides: (start, end) of parts that hold something else, such as pixels; they are not checked.
 
     Raises:
         ShardError: a heap is damaged.
@@ -52,7 +52,7 @@ def _check_part(data: Bytes, location: Location, start: int, stop: int) -> None:
 
 
 def _heap_size(data: Bytes, location: Location, start: int) -> int:
-    """Return the size of a heap, after a look at each of its objects."""
+    """Return the size of a heap, after checking the sizes of all its objects."""
     size = _HEADER.unpack(_part(data, location, start, _HEADER.size))[0]
     if not _HEADER.size <= size <= len(data) - start:
         raise _damage(location, start)

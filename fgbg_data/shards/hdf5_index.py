@@ -20,7 +20,7 @@ from fgbg_data.shards.hdf5_heaps import check_heaps
 from fgbg_data.shards.spec import Index
 
 _MAX_RATIO = 1100
-"""Bytes that one compressed byte can become at most, by the worst that zlib can do."""
+"""Upper bound of the bytes that one byte can become when zlib decompresses it."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Hdf5Index:
     shapes: dict[str, tuple[int, ...]]
     """Field of pixels -> (N, H, W, ...); fields of encoded files are not listed."""
     offset: dict[str, int]
-    """Field of contiguous pixels, or `key` or `meta` of fixed length -> offset of the first byte. All else is read
-    through h5py."""
+    """Field of contiguous pixels, or `key` or `meta` of fixed length -> offset of the first byte. Everything else is
+    read through h5py."""
     depth_bits: int | None
     """The number of bits of the depth codes of the whole shard, or None."""
     text_bytes: dict[str, int] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class Hdf5Index:
     may belong to another file."""
 
     def stored_bytes(self) -> dict[str, int]:
-        """Return field -> bytes of its pixels; HDF5 does not say the size of encoded fields at once."""
+        """Return field -> bytes of its pixels; the size of encoded fields is not known without reading them."""
         sizes = {name: math.prod(shape) * np.dtype(FIELDS[name].dtype).itemsize for name, shape in self.shapes.items()}
         return sizes | {name: len(self.keys) * size for name, size in self.text_bytes.items() if name != "key"}
 
     def of_record(self) -> Index:
-        """Return what the record keeps: all that a reader needs, if it needs no h5py; else the offsets of pixels."""
+        """Return what the record keeps: all that a reader without h5py needs, or only the offsets of pixels."""
         if not {"key", *self.fields} <= self.offset.keys():
             return {"offset": {name: start for name, start in self.offset.items() if name in self.shapes}}
         return {
@@ -62,7 +62,7 @@ class Hdf5Index:
 
 
 def index_of_record(keys: Sequence[str], index: Index) -> Hdf5Index | None:
-    """Return the index that a record holds, or None if it holds too little and the file must be looked at.
+    """Return the index that a record holds, or None if it holds too little and the file must be read.
 
     Raises:
         ValueError: the record does not hold the index of an HDF5 file.

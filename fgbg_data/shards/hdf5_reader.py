@@ -21,7 +21,7 @@ _opening = threading.Lock()
 
 
 def _renew_lock() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
+    """Make a new lock in a forked child, because a thread of the parent may have held the old one."""
     global _opening
     _opening = threading.Lock()
 
@@ -122,7 +122,7 @@ class Hdf5Reader(ShardReader):
         """Return an element through h5py. Its own lock makes that safe in threads; after a fork it is opened again."""
         opened = self._opened
         if opened is None or self._pid != os.getpid():
-            with _opening:  # a file that two threads open would be closed for one of them
+            with _opening:  # two threads would open the file twice, and close it for one of them
                 if self._opened is None or self._pid != os.getpid():
                     self._opened, self._pid = OpenHdf5(self.location, self._bytes), os.getpid()
                 opened = self._opened

@@ -90,7 +90,8 @@ class Hdf5Writer(ShardWriter):
 def _texts(texts: list[bytes]) -> Any:
     """Return UTF-8 texts as an array of strings of one fixed length, that of the longest.
 
-    Strings of variable length would lie in heaps, which a program cannot map and a damaged file can make endless.
+    HDF5 puts strings of variable length into heaps, which a program cannot map. If a heap is damaged, HDF5 may read it
+    for ever.
     """
     return np.array(texts, h5py.string_dtype("utf-8", max(map(len, texts))))
 

@@ -16,7 +16,7 @@ _VERSION = 2
 
 
 def scanned_index(format_name: str, location: Location) -> ShardIndex:
-    """Return the index of a shard file by a scan. If that is slow, it is kept for the next time (see `Format`).
+    """Return the index of a shard file by a scan. The index of a slow scan is kept (see `Format`).
 
     Raises:
         ShardError: the file is damaged or not a shard.
@@ -45,10 +45,10 @@ def cache_folder() -> Path:
 
 
 def _cache_path(location: Location) -> Path | None:
-    """Return the file that keeps the index of this file as it is now; None where there can be none.
+    """Return the file that keeps the index of this file as it is now; None if it cannot be kept.
 
-    Its name follows from path, size, number of the file on its disk, and times. The time at which its content was
-    changed can be set by anyone, and often is; the time of the last change of any kind (ctime) cannot.
+    Its name follows from path, size, number of the file on its disk, and times. Any program can set the
+    time at which the content was changed (mtime), and many do; none can set the time of the last change (ctime).
     """
     if not isinstance(location, Path) or not location.is_file():
         return None

@@ -20,7 +20,7 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
         key: the key of the sample, if it is known.
 
     Raises:
-        ShardError: it is not a JSON object, holds what JSON or UTF-8 cannot, or belongs to another sample.
+        ShardError: it is not a JSON object, holds what JSON or UTF-8 cannot express, or belongs to another sample.
     """
     try:
         text = str(data, "utf-8").removeprefix("\ufeff")

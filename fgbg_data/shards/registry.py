@@ -1,7 +1,7 @@
-"""Which shard formats there are: one module and one row each.
+"""The table of shard formats: each is one module and one row.
 
-The heavy imports of a format (h5py) sit inside the functions of its module: naming the formats and their suffixes
-must load none of them.
+The heavy imports of a format (h5py) sit inside the functions of its module, so that the formats and their suffixes
+can be listed without them.
 """
 
 import warnings

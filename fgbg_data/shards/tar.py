@@ -24,7 +24,7 @@ from fgbg_data.shards.tar_index import (
 )
 
 _BUFFER_BYTES = 2**20
-"""Bytes that are written at once. With Python's own buffer every file of a sample would be a system call."""
+"""Size of the buffer of the writer. With Python's own buffer, every file of a sample would be a system call."""
 _NAME_BYTES = 100
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
@@ -186,11 +186,11 @@ class TarReader(ShardReader):
         return bytes(self._member(index, field))
 
     def picture_size(self, index: int, field: str) -> tuple[int, int]:
-        """Return (height, width) by the header of the picture."""
+        """Return (height, width) from the header of the picture."""
         return FIELDS[field].picture_size(self._member(index, field), self.where(index))
 
     def _member(self, index: int, field: str) -> Any:
-        """Return the bytes of a member, after a look at its header: it may be the index of another tar."""
+        """Return the bytes of a member, after checking its header, because the index may be that of another tar."""
         start, size = int(self._index.offset[field][index]), int(self._index.bytes[field][index])
         try:
             data = self._bytes[max(0, start - BLOCK) : start + size]

@@ -29,7 +29,7 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class TarIndex:
-    """Where every member of a tar is."""
+    """The offset and size of every member of a tar."""
 
     keys: Array
     """(N,) keys as UTF-8 bytes."""
@@ -41,7 +41,7 @@ class TarIndex:
     """Whether it comes from a record. Then the header of a member is checked before its bytes are used, because the
     record may belong to another tar."""
     from_cache: bool = False
-    """Whether it was kept from an earlier scan. Then headers are checked too, as far as they hold whole names."""
+    """Whether it was kept from an earlier scan. Then headers are checked too, if they hold a whole name."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ def _field(name: str, location: Location) -> str | None:
 
 
 def _column(values: Sequence[int]) -> Array:
-    """Return numbers in as few bytes as hold them: a process keeps those of every shard that it has read."""
+    """Return numbers as uint32 if they fit, else as int64: a process keeps those of every shard that it has read."""
     column = np.array(values, np.int64)
     small = column.size and column.min() >= 0 and column.max() < 2**32
     return column.astype(np.uint32) if small else column

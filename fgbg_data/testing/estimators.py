@@ -1,4 +1,4 @@
-"""What every depth estimator keeps."""
+"""The contract suite of depth estimators."""
 
 import numpy as np
 import pytest

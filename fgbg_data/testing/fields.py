@@ -1,4 +1,4 @@
-"""What every field of samples keeps."""
+"""The contract suite of fields."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class FieldContract:
         class TestEdges(FieldContract):
             field = EDGES
 
-    By default its arrays hold any values of the type of the field, and meta is empty. If your field cannot hold all of
+    By default the arrays hold any values of the type of the field, and meta is empty. If your field cannot hold all of
     them, or needs meta, override `array` and `meta`.
     """
 
@@ -51,7 +51,7 @@ class FieldContract:
         return rng.random(shape).astype(dtype)
 
     def meta(self, array: Array) -> Meta:
-        """Return meta that fits to an array."""
+        """Return meta that fits an array."""
         return {}
 
     def draw(self, seed: int, height: int, width: int) -> Array:

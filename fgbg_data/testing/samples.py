@@ -30,7 +30,17 @@ def make_sample(
     image_format: str,
     depth_composed: Array | None = None,
 ) -> Sample:
-    """Return a sample whose image is encoded and decoded again, as that of a build is."""
+    """Return a sample whose image is encoded and decoded again, as that of a build is.
+
+    Args:
+        key: key of the sample; it is added to `meta`.
+        image: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8, 0 or 255.
+        depth: (h, w) uint16 codes, or None for a sample without depth.
+        meta: other entries of the meta.
+        image_format: jpg or png.
+        depth_composed: (h, w) uint16 codes, or None.
+    """
     data = encode_image(image, image_format, 95)
     arrays = {
         "image": decode_pixels(data, FIELDS["image"].file_type, key),
@@ -43,7 +53,7 @@ def make_sample(
 
 
 def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width: int = 24) -> list[Sample]:
-    """Return a few samples, always the same ones."""
+    """Return a few samples, always the same ones: JPEG images, and with `depth` both fields of depth with 12 bits."""
     rng = np.random.default_rng(3)
     samples = []
     for number in range(count):

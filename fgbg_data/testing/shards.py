@@ -1,4 +1,4 @@
-"""What every shard format keeps."""
+"""The contract suite of shard formats."""
 
 import contextlib
 import pickle
