@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import io
 import json
 import os
 import resource
@@ -16,17 +15,19 @@ import numpy as np
 import pytest
 from helpers.datasets import config_for, contents
 from helpers.limits import limit
+from helpers.picture_files import chunk
+from helpers.tars import members_of, write_tar
 
 from fgbg_data.building.build import build
 from fgbg_data.checking.stats import stats
-from fgbg_data.codecs.pictures import encode_image, encode_mask
+from fgbg_data.codecs.pictures import encode_image
 from fgbg_data.dataset import open_readers
 from fgbg_data.dataset.manifest import MANIFEST
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.deriving.convert import convert
 from fgbg_data.errors import FgbgError, ShardError, ShortageError
 from fgbg_data.fields import FIELDS
-from fgbg_data.sample import Sample, canonical_json
+from fgbg_data.sample import Sample
 from fgbg_data.shards import load_format
 from fgbg_data.shards.index_cache import scanned_index
 from fgbg_data.shards.meta import parse_meta
@@ -39,23 +40,6 @@ TAR = load_format("tar")
 
 class Tars(ShardContract):
     fmt = TAR
-
-
-def tar_of(path: Path, members: list[tuple[str, bytes]], **options: object) -> Path:
-    with tarfile.open(path, "w", **options) as tar:  # type: ignore[call-overload]
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def members_of(sample: Sample) -> list[tuple[str, bytes]]:
-    return [
-        (f"{sample.key}.jpg", sample.files["image"]),
-        (f"{sample.key}.mask.png", encode_mask(sample.mask)),
-        (f"{sample.key}.json", canonical_json(sample.meta).encode()),
-    ]
 
 
 # --- descriptors ------------------------------------------------------------------------------------------
@@ -138,7 +122,7 @@ def test_a_kept_scan_is_not_used_for_another_tar(tmp_path: Path, monkeypatch: py
     path = tmp_path / "x.tar"
 
     def write(order: list[Sample]) -> None:
-        tar_of(path, [member for sample in order for member in members_of(sample)])
+        write_tar(path, [member for sample in order for member in members_of(sample)])
         os.utime(path, (0, 0))
 
     write(samples)
@@ -156,7 +140,7 @@ def test_a_damaged_file_of_the_cache_is_made_again(
     damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    path = tar_of(tmp_path / "x.tar", members_of(some_samples(1, depth=False)[0]))
+    path = write_tar(tmp_path / "x.tar", members_of(some_samples(1, depth=False)[0]))
     scanned_index("tar", path)
     (file,) = (tmp_path / "cache/fgbg-data").glob("*.npz")
     whole = file.read_bytes()
@@ -166,7 +150,9 @@ def test_a_damaged_file_of_the_cache_is_made_again(
 
 
 def test_stats_of_images_alone(tmp_path: Path) -> None:
-    tar_of(tmp_path / "x.tar", [member for sample in some_samples(2, depth=False) for member in members_of(sample)[:1]])
+    write_tar(
+        tmp_path / "x.tar", [member for sample in some_samples(2, depth=False) for member in members_of(sample)[:1]]
+    )
     (image,) = stats(tmp_path, recompute=True, jobs=1)
     assert (image.name, image.count) == ("image", 2)
 
@@ -186,9 +172,6 @@ def test_a_jpeg_with_endless_scans_is_refused() -> None:
 
 
 def test_a_picture_without_pixels_is_refused() -> None:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     for width, height in ((0, 8), (8, 0), (0, 0)):
         start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
         data = b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")

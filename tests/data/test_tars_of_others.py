@@ -1,46 +1,23 @@
 """Tars that other tools made, damaged or with bad intent: what is read of them, and what is said."""
 
-import io
 import struct
-import tarfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.picture_files import chunk
+from helpers.tars import members_of, write_tar
 
 from fgbg_data import open_dataset
 from fgbg_data.codecs.pictures import encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.sample import Sample, canonical_json
 from fgbg_data.shards import index_cache, load_format
 from fgbg_data.testing.samples import some_samples
 
 
-def write_tar(path: Path, members: list[tuple[str, bytes]]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def members_of(sample: Sample, name: str | None = None) -> list[tuple[str, bytes]]:
-    name = name or sample.key
-    return [
-        (f"{name}.jpg", sample.files["image"]),
-        (f"{name}.mask.png", encode_mask(sample.mask)),
-        (f"{name}.json", canonical_json(sample.meta).encode()),
-    ]
-
-
 def png_of(width: int, height: int, bits: int = 8, colour: int = 0) -> bytes:
     """A PNG whose header promises much and whose data is short."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
