@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import fingerprint
+from fgbg_data.errors import ConfigError
 
 
 def stamp(**options: Any) -> str:
@@ -57,11 +58,11 @@ NO_CHANGE: dict[str, Any] = {
 
 
 IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.5}
-"""Have no effect without HDF5, or without composed depth."""
+"""These options have no effect without HDF5, or without composed depth."""
 
 
 APART = {"depth_mode", "extra_fields"}
-"""Cannot be combined with `depth = "none"`, or needs another package (tests/data/test_third_party.py)."""
+"""These cannot be combined with `depth = "none"`, or need another package (tests/data/test_third_party.py)."""
 
 
 def test_every_field_is_listed_as_changing_the_dataset_or_not() -> None:
@@ -89,6 +90,9 @@ def test_options_of_composed_depth_change_the_fingerprint_only_with_composed_dep
 
 def test_hdf5_layout_changes_the_fingerprint_only_with_hdf5() -> None:
     assert stamp(format="hdf5", hdf5_layout="encoded") != stamp(format="hdf5")
+    assert stamp(hdf5_layout="pixels") == stamp()
+    with pytest.raises(ConfigError, match="hdf5_layout='encoded': has no effect here"):
+        stamp(hdf5_layout="encoded")
 
 
 def effective(names: set[str]) -> set[str]:
