@@ -75,7 +75,7 @@ def test_names_lose_the_folders_of_this_machine() -> None:
     ]
 
 
-def test_no_gpu_is_said() -> None:
+def test_a_missing_gpu_is_an_error() -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -96,7 +96,7 @@ def test_errors_reach_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
             remote.estimate(np.zeros((1, 8, 8, 3), np.uint8))
 
 
-def test_a_gone_server_is_said() -> None:
+def test_a_lost_connection_to_the_server_is_an_error() -> None:
     with EstimatorServer(FakeEstimator()) as server:
         remote = RemoteEstimator(server.address, "fake", 4)
         remote._connection.close()

@@ -86,11 +86,11 @@ def numpy_densedepth(weights: Weights, images: Array) -> Array:
         return np.maximum(x, 0)
 
     def twice(x: Array, axis: int) -> Array:
-        """Bilinear, the first and the last sample of both grids at the same place."""
+        """Bilinear, the first and the last sample of both grids at the same position."""
         old, new = x.shape[axis], 2 * x.shape[axis]
-        place = np.arange(new) * (old - 1) / (new - 1)
-        low = np.minimum(place.astype(int), max(old - 2, 0))
-        share = (place - low).reshape([-1 if k == axis else 1 for k in range(4)])
+        position = np.arange(new) * (old - 1) / (new - 1)
+        low = np.minimum(position.astype(int), max(old - 2, 0))
+        share = (position - low).reshape([-1 if k == axis else 1 for k in range(4)])
         return np.take(x, low, axis) * (1 - share) + np.take(x, np.minimum(low + 1, old - 1), axis) * share
 
     x = images.astype(np.float64)
@@ -123,10 +123,10 @@ def write_h5(path: Path, weights: Weights, config: dict[str, Any] | None = None,
         group.create_group("input_1").attrs["weight_names"] = np.array([], "S1")
         for layer, tensors in weights.items():
             names = [f"{layer}/{kind}:0" for kind in tensors]
-            place = group.require_group(layer)
-            place.attrs["weight_names"] = [name.encode() for name in names]
+            of_layer = group.require_group(layer)
+            of_layer.attrs["weight_names"] = [name.encode() for name in names]
             for name, values in zip(names, tensors.values(), strict=True):
-                place.create_dataset(name, data=values)
+                of_layer.create_dataset(name, data=values)
         if config is not None:
             file.attrs["model_config"] = json.dumps(config).encode()
     return path
@@ -166,7 +166,7 @@ def test_network_is_that_of_numpy(weights: Weights, loaded: DenseDepthEstimator)
 
 
 def test_output_is_inverse_already_and_of_the_picture_s_size(loaded: DenseDepthEstimator) -> None:
-    """Twice as large by bilinear interpolation, not turned round."""
+    """It is twice as large by bilinear interpolation, and its direction is not reversed."""
     images = np.random.default_rng(1).integers(0, 256, (2, 64, 96, 3)).astype(np.uint8)
     half, whole = loaded._forward(images), loaded.estimate(images)
     means = whole.reshape(2, 32, 2, 48, 2).mean((2, 4))[:, 2:-2, 2:-2]

@@ -80,7 +80,7 @@ class TestHf(EstimatorContract):
 
 
 def test_depth_is_that_of_the_pipeline(family: str, of_family: HfEstimator, models: Path) -> None:
-    """Relative models give what transformers gives; of metric ones the direction is turned round."""
+    """Relative models give what transformers gives; the direction of metric ones is reversed."""
     from transformers import pipeline
 
     reference = pipeline("depth-estimation", model=str(models / family))
@@ -167,7 +167,7 @@ def test_the_name_can_say_the_direction(models: Path) -> None:
         load_estimator(f"hf:{models / 'dpt'}#up", "cpu")
 
 
-def test_an_unknown_direction_must_be_said() -> None:
+def test_an_unknown_direction_is_an_error_until_the_user_gives_it() -> None:
     from fgbg_data.depth.hf import _output
 
     class Config:

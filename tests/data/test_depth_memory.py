@@ -53,8 +53,8 @@ def photos(count: int) -> np.ndarray:
 
 
 def run(pictures: Path, out: Path, depth: str, *options: str) -> Result:
-    places = ["--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(out)]
-    return CliRunner().invoke(cli.main, ["build", *places, *QUICK, "--depth", depth, *options])
+    folders = ["--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--out", str(out)]
+    return CliRunner().invoke(cli.main, ["build", *folders, *QUICK, "--depth", depth, *options])
 
 
 def depths(out: Path) -> dict[str, np.ndarray]:

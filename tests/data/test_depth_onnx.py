@@ -278,7 +278,7 @@ def test_a_graph_that_cannot_run_on_this_size(tmp_path: Path) -> None:
         load_estimator(f"onnx:{path}", "cpu").estimate(photos(1, 32, 32))
 
 
-def test_no_cuda_is_said(tmp_path: Path) -> None:
+def test_an_onnxruntime_without_cuda_is_an_error(tmp_path: Path) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():

@@ -135,12 +135,12 @@ def test_a_hostile_record_raises_nothing_but_our_errors(dataset: Path, spoilt: P
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.integers(0, 5000), data=st.binary(max_size=4))
+@given(offset=st.integers(0, 5000), data=st.binary(max_size=4))
 def test_damaged_bytes_are_a_manifest_error_or_another_manifest(
-    dataset: Path, spoilt: Path, place: int, data: bytes
+    dataset: Path, spoilt: Path, offset: int, data: bytes
 ) -> None:
     whole = (dataset / MANIFEST).read_bytes()
-    (spoilt / MANIFEST).write_bytes(whole[:place] + data + whole[place + len(data) :])
+    (spoilt / MANIFEST).write_bytes(whole[:offset] + data + whole[offset + len(data) :])
     try:
         manifest = Manifest.read(spoilt)
     except ManifestError:

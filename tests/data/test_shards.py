@@ -26,8 +26,8 @@ def test_the_record_of_another_tar_gives_no_other_sample(tmp_path: Path) -> None
     samples = some_samples(4)
     index = contract.write(tmp_path / "a.tar", samples)
     contract.write(tmp_path / "b.tar", samples[::-1])
-    form = load_format("tar")
-    reader = form.open_reader(tmp_path / "b.tar", form.read_index(tmp_path / "b.tar", [s.key for s in samples], index))
+    fmt = load_format("tar")
+    reader = fmt.open_reader(tmp_path / "b.tar", fmt.read_index(tmp_path / "b.tar", [s.key for s in samples], index))
     with pytest.raises(ShardError, match="not where its record says"):
         reader.read(0, "image")
 
