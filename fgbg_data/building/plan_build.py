@@ -116,7 +116,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         progress: see `build`.
 
     Raises:
-        FgbgError: the build itself would be refused, for the same reason.
+        FgbgError: the build itself would be refused too, with the same error.
     """
     shown = reporter(progress)
     prepared = prepare(config, shown)

@@ -160,7 +160,7 @@ class Worker:
         )
 
     def _with_extra_fields(self, sample: Sample) -> Sample:
-        """Add the fields of other packages, each of which sees the fields before it.
+        """Add the fields of other packages in order, so that each can use the fields before it.
 
         Raises:
             ConfigError: a field gives another array than it declares.

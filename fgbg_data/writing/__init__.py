@@ -1,4 +1,4 @@
 """A dataset is written: shards in parallel, then records, card, preview and manifest.
 
-In: tasks, each of which gives the samples of a shard. Out: a complete dataset folder.
+In: tasks, one for the samples of each shard. Out: a complete dataset folder.
 """

@@ -26,7 +26,7 @@ def test_foregrounds_without_any_transparency_are_refused(folder: Path) -> None:
 
 
 def spoil(folder: Path) -> list[str]:
-    """Add bad pictures of many kinds; return what must be said of each."""
+    """Add bad pictures of many kinds; return the problem that must be reported for each."""
     data = (folder / "bg" / "room0.jpg").read_bytes()
     (folder / "bg" / "cut.jpg").write_bytes(data[: len(data) // 2])
     (folder / "bg" / "deep").mkdir()

@@ -233,7 +233,7 @@ def test_cutouts_that_serve_as_backgrounds_are_noted(sources: Path) -> None:
     assert any(note.startswith("16 backgrounds with transparent parts, which become white") for note in notes)
 
 
-def test_shares_that_are_rounded_up_are_said(tmp_path: Path) -> None:
+def test_shares_that_are_rounded_up_are_noted(tmp_path: Path) -> None:
     for folder in ("bg", "fg"):
         (tmp_path / folder).mkdir()
     for number in range(12):
