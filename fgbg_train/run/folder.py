@@ -24,9 +24,7 @@ PACKAGES = ("torch", "timm", "numpy", "lightning-fabric", "opencv-python-headles
 """Packages whose versions the summary holds."""
 
 
-def choose_folder(
-    out: Path | None, config: FitConfig, fingerprint: str, resume: Resume, notes: list[str] | None = None
-) -> Path:
+def choose_folder(out: Path | None, config: FitConfig, fingerprint: str, resume: Resume, notes: list[str]) -> Path:
     """Return the folder of a run.
 
     Args:
@@ -49,7 +47,7 @@ def choose_folder(
             differing = differing or found
         folder = first.with_name(f"{first.name}-{number}")
         number += 1
-    if differing and notes is not None:
+    if differing:
         notes.append(f"{first} has other settings ({', '.join(differing)}): this run has the folder {folder}")
     return folder
 
