@@ -2,11 +2,8 @@
 
 import multiprocessing
 import os
-import resource
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +68,6 @@ def differing_weights(one: Path, other: Path) -> list[str]:
     a, b = trained_weights(one), trained_weights(other)
     assert a.keys() == b.keys()
     return [name for name in a if not torch.equal(a[name], b[name])]
-
-
-@contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def fit_and_get_killed(data: Path, config: FitConfig, out: Path, *, at: str, count: int) -> None:

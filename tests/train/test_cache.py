@@ -1,11 +1,12 @@
 """The cache of resized samples: a row counts only if it is whole, and what is read most is cached first."""
 
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.training import file_size_limit
+from helpers.limits import limit
 
 from fgbg_train.data.cache import Demand, Pixels, SizeCache, plan_caches
 
@@ -39,7 +40,7 @@ def test_a_row_counts_only_if_it_is_whole(tmp_path: Path, depth: bool) -> None:
 def test_a_full_disk_leaves_a_row_out(tmp_path: Path) -> None:
     cache = SizeCache(tmp_path / "train-8px.rows", 4, (8, 8), depth=True)
     cache.create()
-    with file_size_limit(2 * 8 * 8 * 6 + 10):
+    with limit(resource.RLIMIT_FSIZE, 2 * 8 * 8 * 6 + 10):
         for index in (1, 2):
             cache.write(index, random_pixels(8, index, depth=True))
     assert [cache.read(index) is None for index in range(4)] == [True, False, True, True]

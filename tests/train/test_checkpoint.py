@@ -2,13 +2,15 @@
 
 import io
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from helpers.training import file_size_limit, quick_config
+from helpers.limits import limit
+from helpers.training import quick_config
 from PIL import Image
 from torch import nn
 
@@ -45,7 +47,10 @@ def test_an_error_while_saving_leaves_the_old_checkpoint(tmp_path: Path, monkeyp
 def test_a_full_disk_is_named_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     checkpoint.save(path, {"step": 1})
-    with file_size_limit(200_000), pytest.raises(StorageError, match=r"last.ckpt: no space left to write it"):
+    with (
+        limit(resource.RLIMIT_FSIZE, 200_000),
+        pytest.raises(StorageError, match=r"last.ckpt: no space left to write it"),
+    ):
         checkpoint.save(path, {"step": 2, "model": {"w": torch.ones(1_000_000)}})
     assert checkpoint.load(path)["step"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
