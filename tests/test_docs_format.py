@@ -141,14 +141,24 @@ def test_the_manifest(home: Path) -> None:
     check(parse(shown), read(home / "shards/dataset.json"))
 
 
-def test_a_picture_that_was_skipped(home: Path, tmp_path: Path) -> None:
+def test_what_only_some_manifests_hold(home: Path, tmp_path: Path) -> None:
     shown, _ = blocks(section(PAGE, "What only some manifests hold"), "jsonc")
     shutil.copytree(home / "demo", tmp_path / "demo")
     (tmp_path / "demo/bg/broken.jpg").write_text("broken\n")
-    build = "fgbg-data build --bg demo/bg --fg demo/fg --out shards --samples 30 --depth none --skip-bad"
+    (tmp_path / "demo/bg/sources.csv").write_text("file,group\nkitchen.jpg,house\noffice.jpg,house\n")
+    build = "fgbg-data build --bg demo/bg --fg demo/fg --out shards --samples 30 --depth none --skip-bad --group-similar"
     run_shell(build, tmp_path)
-    (real,) = read(tmp_path / "shards/dataset.json")["identity"]["skipped"]
+    manifest = read(tmp_path / "shards/dataset.json")
+    identity, usual = manifest["identity"], read(home / "shards/dataset.json")
+    (real,) = identity["skipped"]
     check(parse(shown), real)
+    kitchen = next(source for source in identity["sources"]["backgrounds"] if source["id"] == "kitchen")
+    (plain,) = (source for source in usual["identity"]["sources"]["backgrounds"] if source["id"] == "kitchen")
+    more = manifest.keys() - usual.keys() | kitchen.keys() - plain.keys()
+    more |= identity["config"].keys() - usual["identity"]["config"].keys()
+    described = {row[0].split()[0] for row in table("What only some manifests hold", "Key")}
+    assert more == described - {"extra_fields"}
+    assert kitchen["group"] == "house"
 
 
 def test_loose_files_and_the_history_of_their_dataset(home: Path) -> None:
