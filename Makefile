@@ -22,7 +22,7 @@ demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks 
 	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth;"
 	@echo "at $(DEMO)/runs/demo/samples/epoch_010.png: mask and depth that the networks predict for new backgrounds;"
 	@echo "and at $(DEMO)/runs/demo/curves.png: how they learnt it."
-	@echo "What was made, and how to read it, stands in $(DEMO)/shards/README.md."
+	@echo "$(DEMO)/shards/README.md describes the dataset and how to read it."
 
 test: $(VENV)/ready  ## all tests but the slow ones
 	$(BIN)/pytest
