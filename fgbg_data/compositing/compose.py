@@ -54,19 +54,37 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     import cv2
 
     image = background.copy()
-    mask = np.zeros(background.shape[:2], np.uint8)
-    rows = _overlap(top, len(cutout), len(background))
-    columns = _overlap(left, cutout.shape[1], background.shape[1])
-    visible = cutout[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    if not visible.size:
-        return Composite(image, mask)
-    alpha = cv2.extractChannel(visible, 3)
-    uncovered = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2RGB)
-    under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
-    # cv2.add saturates at 255. The exact sum can exceed 255 by a rounding step only.
-    image[rows, columns] = cv2.add(under, cv2.cvtColor(visible, cv2.COLOR_RGBA2RGB))
-    mask[rows, columns] = cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1]
-    return Composite(image, mask)
+    rows, columns, visible = _visible(cutout, top, left, background.shape[:2])
+    if visible.size:
+        uncovered = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(visible, 3)), cv2.COLOR_GRAY2RGB)
+        under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
+        # cv2.add saturates at 255. The exact sum can exceed 255 by a rounding step only.
+        image[rows, columns] = cv2.add(under, cv2.cvtColor(visible, cv2.COLOR_RGBA2RGB))
+    return Composite(image, mask_of(cutout, top=top, left=left, canvas=background.shape[:2]))
+
+
+def mask_of(cutout: Array, *, top: int, left: int, canvas: tuple[int, ...]) -> Array:
+    """Return the mask of a cut-out on a canvas, (H, W) uint8: 255 where it covers at least half of the pixel, else 0.
+
+    Args:
+        cutout: (h, w, 4) uint8 RGBA.
+        top: row of the cut-out's upper edge on the canvas; may be negative.
+        left: column of the cut-out's left edge on the canvas; may be negative.
+        canvas: (H, W) in pixels.
+    """
+    import cv2
+
+    mask = np.zeros(canvas, np.uint8)
+    rows, columns, visible = _visible(cutout, top, left, canvas)
+    if visible.size:
+        mask[rows, columns] = cv2.threshold(cv2.extractChannel(visible, 3), 127, 255, cv2.THRESH_BINARY)[1]
+    return mask
+
+
+def _visible(cutout: Array, top: int, left: int, canvas: tuple[int, ...]) -> tuple[slice, slice, Array]:
+    """Return the rows and columns of the canvas on which a cut-out lies, and the part of the cut-out there."""
+    rows, columns = _overlap(top, len(cutout), canvas[0]), _overlap(left, cutout.shape[1], canvas[1])
+    return rows, columns, cutout[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def _overlap(start: int, length: int, limit: int) -> slice:
