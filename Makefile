@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 DEMO_SCHEDULE := 2@64x8,4@96x8,4@128x8
 
-.PHONY: demo test test-slow test-lowest check format docs docs-serve bench bench-read clean
+.PHONY: demo test test-slow test-lowest test-consumers check format docs docs-serve bench bench-read clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "fgbg needs Python 3.11 or newer: make PYTHON=...")'
@@ -39,6 +39,14 @@ $(VENV)-lowest/ready: pyproject.toml
 	$(VENV)-lowest/bin/uv pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[test]'
 	touch $@
 
+test-consumers: $(VENV)-consumers/ready  ## the readers of other tools that have an environment of their own
+	$(VENV)-consumers/bin/pytest -m "slow or not slow" tests/consumers
+
+$(VENV)-consumers/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-consumers
+	$(VENV)-consumers/bin/pip install --quiet --editable '.[test]' ultralytics
+	touch $@
+
 check: $(VENV)/ready  ## what a commit must pass besides tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -67,4 +75,4 @@ $(VENV)-bench/ready: pyproject.toml  # an environment of its own: MosaicML Strea
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest $(VENV)-consumers $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,6 +23,7 @@ from .deriving.merge import merge
 from .deriving.relabel import relabel
 from .deriving.resplit import resplit
 from .errors import FgbgError
+from .exporting.export_dataset import ExportReport, export_dataset
 from .fields import Field, register_field
 from .labelling import compare_estimators, label_pictures
 from .runtime.progress import ProgressReporter
@@ -42,6 +43,7 @@ __all__ = [
     "EstimatorInfo",
     "EstimatorSpeed",
     "Family",
+    "ExportReport",
     "FgbgError",
     "Field",
     "FieldStats",
@@ -59,6 +61,7 @@ __all__ = [
     "convert",
     "dequantise_depth",
     "dequantize_depth",
+    "export_dataset",
     "export_page",
     "info",
     "label_pictures",

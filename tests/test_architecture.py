@@ -26,7 +26,7 @@ ORDER = {
             "pictures",
         ),
         *("codecs", "fields", "drawing", "depth", "shards", "dataset", "config", "compositing", "writing", "building"),
-        *("deriving", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
+        *("deriving", "exporting", "labelling", "viewing", "checking", "testing", "demo", "cli", "__main__"),
     ],
     "fgbg_train": [
         *("errors", "schedule", "network_names", "metric_names", "settings", "config", "devices", "models"),

@@ -25,6 +25,8 @@ OUT = click.option(
 JOBS = click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha256 of finished shards, not only sizes.")
 DEVICES = Choice(["auto", "cpu", "cuda"])
+LAYOUTS = ("coco", "yolo", "index")
+"""Names of the exports for other tools, which `convert --format` takes beside formats of shards."""
 JOBS_ALIAS = {"--workers": "--jobs"}
 """Another spelling of `--jobs`, which the help does not list."""
 
@@ -44,6 +46,11 @@ def complete_format(context: click.Context, parameter: click.Parameter, typed: s
 
     before, comma, last = typed.rpartition(",")
     return [before + comma + name for name in FORMATS if name.startswith(last) and name not in before.split(",")]
+
+
+def complete_format_or_layout(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Return what `complete_format` returns, and the names of layouts of other tools."""
+    return complete_format(context, parameter, typed) + [name for name in LAYOUTS if name.startswith(typed)]
 
 
 @contextlib.contextmanager

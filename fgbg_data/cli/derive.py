@@ -10,15 +10,17 @@ from fgbg_data.cli.common import (
     DEVICES,
     JOBS,
     JOBS_ALIAS,
+    LAYOUTS,
     OUT,
     SHARDS,
     complete_depth,
-    complete_format,
+    complete_format_or_layout,
     print_made,
     resumable,
     user_errors,
 )
 from fgbg_data.command_line import Choice, Command
+from fgbg_data.errors import ConfigError, option
 
 
 @click.command(
@@ -26,17 +28,18 @@ from fgbg_data.command_line import Choice, Command
     aliases=JOBS_ALIAS,
     sections={
         "Files": ("format", "image_format", "reencode", "quality", "hdf5_layout"),
+        "Exports": ("values",),
         "How it runs": ("out", "jobs", "check"),
     },
-    short_help="Write a dataset in another format: tar, hdf5, loose files.",
+    short_help="Write a dataset as tar, hdf5 or loose files, or as COCO or YOLO.",
 )
 @SHARDS
 @click.option(
     "--format",
     required=True,
-    metavar="tar|hdf5|folder|tar,hdf5",
-    shell_complete=complete_format,
-    help="Write these shard formats.",
+    metavar="tar|hdf5|folder|tar,hdf5|coco|yolo|index",
+    shell_complete=complete_format_or_layout,
+    help="Write these shard formats, or export for other tools: coco, yolo, or index (masks of class numbers).",
 )
 @OUT
 @click.option("--image-format", type=Choice(["jpg", "png"]), help="Encode images in this format.  [as they are]")
@@ -48,10 +51,16 @@ from fgbg_data.command_line import Choice, Command
     type=Choice(["pixels", "encoded"]),
     help="Fill HDF5 with pixels (fast) or with the files of a tar (small).  [pixels]",
 )
+@click.option(
+    "--values",
+    default="class",
+    type=Choice(["class", "binary", "instance"]),
+    help="Fill the masks of index with numbers of classes, with 0 and 1, or with numbers of objects.  [class]",
+)
 @JOBS
 @CHECK
 @user_errors
-def convert(shards: str, out: Path, **options: Any) -> None:
+def convert(shards: str, out: Path, format: str, values: str, **options: Any) -> None:
     """Write a dataset in another format: tar, hdf5, or a folder of loose files, from any to any.
 
     Masks, depth and meta stay as they are. Image files stay as they are too, byte by byte, unless their codec
@@ -61,12 +70,38 @@ def convert(shards: str, out: Path, **options: Any) -> None:
       fgbg-data convert shards/ --format hdf5 --out shards-h5/
       fgbg-data convert shards/ --format folder --out files/    # KEY.jpg, ...
       fgbg-data convert shards-h5/ --format tar --image-format png --out s-png/
+
+    It also exports a dataset for other tools. An export cannot be read back as a dataset of this program.
+
+    \b
+      fgbg-data convert shards/ --format coco --out coco/    # instances, RLE
+      fgbg-data convert shards/ --format yolo --out yolo/    # polygons; depth
+      fgbg-data convert shards/ --format index --out masks/  # class numbers
     """
+    if format in LAYOUTS:
+        _export(shards, out, format, values, options)
+        return
+    if values != "class":
+        raise ConfigError(f"{option('values', values)}: has no effect here; it needs {option('format', 'index')}")
     from fgbg_data import convert as convert_dataset
 
     with resumable(out):
-        manifest = convert_dataset(shards, out, progress=True, **options)
+        manifest = convert_dataset(shards, out, format=format, progress=True, **options)
     print_made(out, manifest)
+
+
+def _export(shards: str, out: Path, layout: str, values: str, options: dict[str, Any]) -> None:
+    """Export a dataset for another tool, and print what was written and how it is read."""
+    from fgbg_data import export_dataset
+
+    for name, default in (("image_format", None), ("reencode", False), ("quality", 95), ("hdf5_layout", "pixels")):
+        if options[name] != default:
+            raise ConfigError(f"{option(name, options[name])}: has no effect on {option('format', layout)}")
+    if values != "class" and layout != "index":
+        raise ConfigError(f"{option('values', values)}: has no effect here; it needs {option('format', 'index')}")
+    with resumable(out):
+        report = export_dataset(shards, out, layout, values=values, jobs=options["jobs"], progress=True)  # type: ignore[arg-type]
+    click.echo(report.text(out))
 
 
 @click.command(cls=Command, aliases=JOBS_ALIAS, short_help="Join datasets of equal fields and shapes into one.")

@@ -32,13 +32,28 @@ def write_whole(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        _replace(temporary, path)
-    except BaseException as error:
+        with writing_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _sync(temporary)
+            _replace(temporary, path)
+    except BaseException:
         with contextlib.suppress(OSError):  # it does not exist, or its parent is not a folder
             temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing_errors(path: Path) -> Iterator[None]:
+    """Raise errors of the file system as one StorageError that says what to do.
+
+    Args:
+        path: the file or folder that is written.
+    """
+    try:
+        yield
+    except Exception as error:
         if is_full(error):
             raise StorageError(
                 "no space left to write it. Finished files are whole; free some space, and run the same command to "
@@ -52,7 +67,6 @@ def write_whole(path: Path) -> Iterator[Path]:
                 where=path,
             ) from error
         raise
-    _sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,1 @@
+"""A dataset is written as other tools expect it: COCO, YOLO, and masks of class indices."""

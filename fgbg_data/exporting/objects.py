@@ -1,0 +1,71 @@
+"""The labelled objects of a sample: the class and the visible mask of each thing that was pasted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.sample import Array, Meta
+
+ONLY_CLASS = "foreground"
+"""Name of the one class of a dataset whose foregrounds have no classes."""
+LABELS: tuple[str, ...] = ("mask", "instances")
+"""The fields that labels are made of, as far as a dataset has them."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a dataset, and the class of each foreground."""
+
+    names: tuple[str, ...]
+    """Names of the classes, in the order of their indices."""
+    of_foreground: Mapping[str, int]
+    """Id of a foreground -> index of its class; one that is not listed has index 0."""
+
+    def index(self, foreground: str) -> int:
+        """Return the index of the class of a foreground."""
+        return self.of_foreground.get(foreground, 0)
+
+
+@dataclass(frozen=True)
+class LabelledObject:
+    """One thing that was pasted and can be seen."""
+
+    class_index: int
+    """Index of its class, from 0."""
+    instance: int
+    """Its number in the sample, from 1, in the order in which things were pasted."""
+    foreground: str
+    """Id of the foreground that it is made of."""
+    mask: Array
+    """(H, W) uint8, 255 where it is seen, else 0."""
+
+
+def classes_of(manifest: Manifest) -> Classes:
+    """Return the classes of a dataset; without any, all things are of the class `foreground`."""
+    return Classes((ONLY_CLASS,), {})
+
+
+def labelled_objects(arrays: Mapping[str, Array], meta: Meta, classes: Classes) -> list[LabelledObject]:
+    """Return the things that can be seen in a sample, in the order in which they were pasted.
+
+    Args:
+        arrays: field -> array; `instances`, if the dataset has it, else `mask`.
+        meta: the meta of the sample.
+        classes: the classes of the dataset.
+    """
+    instances = arrays.get("instances")
+    if instances is None:
+        found: list[tuple[int, Any, Array]] = [(1, meta, arrays["mask"])]
+    else:
+        found = [
+            (int(each["id"]), each, np.where(instances == each["id"], np.uint8(255), np.uint8(0)))
+            for each in meta.get("objects", ())
+        ]
+    return [
+        LabelledObject(classes.index(about["foreground"]), number, about["foreground"], mask)
+        for number, about, mask in found
+        if mask.any()
+    ]
