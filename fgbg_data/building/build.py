@@ -14,11 +14,12 @@ from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.layout import shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.dataset.record import ShardRecord, record_path
+from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
+from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Meta
@@ -81,7 +82,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
                     started = start_estimator(access, estimator, jobs, tally, shown)
                     work = replace(work, estimator=stack.enter_context(started))
             yield work
-        source_depth.clear(config.out)  # after a stop it stays for the next run
+        source_depth.clear(self.local)  # after a stop it stays for the next run
 
     def write_preview(self, records: list[ShardRecord]) -> None:
         """Draw the first samples of the dataset, beside the sources that they were made of."""
@@ -101,7 +102,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
     def make_room(self) -> None:
         """With `overwrite`, delete the files that manifest and records of another dataset name, and no others."""
-        if self.overwrite and (self.out / MANIFEST).is_file():
+        if self.overwrite and locations.size(locations.join(self.out, MANIFEST)) is not None:
             found = Manifest.read(self.out)
             if found.fingerprint != self.manifest.fingerprint:
                 _delete_dataset(self.out, found)
@@ -109,7 +110,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
     def _estimate_sources(self, estimator: DepthEstimator, shown: ProgressReporter) -> Path:
         """Ask the estimator about every source, for composed depth; return the folder of its answers."""
         work = self.prepared.work
-        folder = source_depth.folder_of(work.config.out, work.fingerprint)
+        folder = source_depth.folder_of(self.local, work.fingerprint)
         backgrounds, foregrounds = ([source.id for source in found] for found in (work.backgrounds, work.foregrounds))
         with activity(shown, "depth of the sources", len(backgrounds) + len(foregrounds), "pictures"):
             cache = work.source_cache()
@@ -117,20 +118,21 @@ class BuildMaker(DatasetMaker[ShardRange]):
         return folder
 
 
-def _delete_dataset(out: Path, manifest: Manifest) -> None:
+def _delete_dataset(out: Location, manifest: Manifest) -> None:
     """Delete the files of a dataset, and then those of its folders that are empty."""
     formats = installed_formats(manifest.identity.config.format)
-    doomed = [out / "README.md", out / "preview.png", *(out / name for fmt in formats for name in fmt.root_files)]
+    doomed = [join(out, name) for name in ("README.md", "preview.png", *(n for fmt in formats for n in fmt.root_files))]
     for split, about in manifest.splits.items():
-        names = locations.listing(out / split) if (out / split).is_dir() else ()
-        for index in shard_numbers(names, split, about.shards):
-            record = record_path(out, split, index)
-            shards = [(fmt, record.with_suffix(fmt.suffix)) for fmt in formats]
-            doomed += [each for fmt, shard in shards for each in fmt.files_of(shard)]
-            doomed += [record, *(shard for _, shard in shards)]
-    doomed += [out / split / name for fmt in formats for name in fmt.split_files for split in manifest.splits]
-    for path in [*doomed, out / MANIFEST]:  # the manifest last: until then the same command starts over
-        path.unlink(missing_ok=True)
+        folder = join(out, split)
+        for index in shard_numbers(locations.names_in(folder), split, about.shards):
+            shards = [(fmt, join(folder, shard_stem(split, index) + fmt.suffix)) for fmt in formats]
+            doomed += [join(folder, name) for fmt, shard in shards for name in fmt.files_of(shard)]
+            doomed += [record_path(out, split, index), *(shard for _, shard in shards)]
+        doomed += [join(folder, name) for fmt in formats for name in fmt.split_files]
+    for location in [*doomed, join(out, MANIFEST)]:  # the manifest last: until then the same command starts over
+        locations.remove(location)
+    if not isinstance(out, Path):
+        return
     for split in manifest.splits:
         folder = out / split
         inner = [folder / name for fmt in formats for name in fmt.folders(manifest.fields)]

@@ -17,7 +17,8 @@ from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind
-from fgbg_data.runtime.files import LACKING, write_whole
+from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.locations import LACKING
 from fgbg_data.sample import Array
 
 KEPT = 128

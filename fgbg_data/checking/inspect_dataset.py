@@ -3,7 +3,6 @@
 import itertools
 from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
 
 from fgbg_data.checking.report import VerifyReport
 from fgbg_data.dataset.layout import NOT_DATA, shard_stem_of
@@ -11,6 +10,7 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import PARTIAL
+from fgbg_data.runtime.locations import Location, join
 from fgbg_data.shards.registry import format_suffixes, installed_formats
 from fgbg_data.splits import POLICIES
 
@@ -80,11 +80,11 @@ def inspect_holdout(manifest: Manifest, report: VerifyReport) -> None:
                 )
 
 
-def inspect_folder(root: Path, manifest: Manifest, stems: Collection[str], report: VerifyReport) -> None:
+def inspect_folder(root: Location, manifest: Manifest, stems: Collection[str], report: VerifyReport) -> None:
     """Look for files that do not belong to the dataset: foreign shards and records are problems, others are notes.
 
     Args:
-        root: folder of the dataset.
+        root: folder or URL of the dataset.
         manifest: its manifest.
         stems: names of its shards without suffix.
         report: gets the problems and the notes.
@@ -93,19 +93,17 @@ def inspect_folder(root: Path, manifest: Manifest, stems: Collection[str], repor
     in_root = OUTSIDE_SPLITS | set(manifest.splits) | NOT_DATA | {name for fmt in formats for name in fmt.root_files}
     in_split = {stem + suffix for stem in stems for suffix in (".json", *format_suffixes())}
     in_split |= {name for fmt in formats for name in (*fmt.folders(manifest.fields), *fmt.split_files)}
-    for folder in [root, *(root / split for split in manifest.splits)]:
-        if not folder.is_dir():
-            continue
-        for name, size in locations.listing(folder).items():
-            path = folder / name
-            where = path.relative_to(root).as_posix()
-            if name in (in_root if folder == root else in_split) or name.startswith("."):
+    for split in ("", *manifest.splits):
+        folder = join(root, split) if split else root
+        for name, size in locations.names_in(folder).items():
+            where = f"{split}/{name}" if split else name
+            if name in (in_split if split else in_root) or name.startswith("."):
                 continue
             if name.endswith(PARTIAL):
                 report.notes.append(f"{where}: half written by a killed build; the next build removes it")
-            elif shard_stem_of(name) or (folder != root and path.suffix == ".json"):
+            elif shard_stem_of(name) or (split and name.endswith(".json")):
                 report.add(where, f"is not listed in {MANIFEST}; move it away")
-            elif size is None and any(shard_stem_of(inner.name) for inner in path.iterdir()):
+            elif size is None and any(map(shard_stem_of, locations.names_in(join(folder, name)))):
                 report.add(where, f"holds shards, but {MANIFEST} has no such split; move it away")
             else:
                 report.notes.append(f"{where}: does not belong to the dataset")

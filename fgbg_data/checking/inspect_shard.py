@@ -1,5 +1,6 @@
 """The checks of one shard: its record, its files and all of its samples. `verify` runs them in parallel."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from fgbg_data.errors import FgbgError, ShardError
 from fgbg_data.fields.samples import sample_digest
 from fgbg_data.key import KINDS
 from fgbg_data.runtime import locations
-from fgbg_data.runtime.files import file_sha256
+from fgbg_data.runtime.files import file_sha256, local_copy
+from fgbg_data.runtime.locations import Location, join, parent, size
 from fgbg_data.sample import Sample
 from fgbg_data.shards import FORMATS, ShardIndex, ShardReader, load_format
 from fgbg_data.shards.registry import format_suffixes
@@ -28,7 +30,7 @@ class InspectTask:
     """Split of the shard."""
     index: int
     """Number of the shard in its split, from 0."""
-    folder: Path
+    folder: Location
     """Folder that holds its files."""
     stem: str
     """Name of its files without suffix."""
@@ -84,9 +86,14 @@ class _ShardInspector:
 
     def inspect(self) -> ShardFindings:
         """Return everything that was found."""
+        with contextlib.ExitStack() as copies:
+            return self._inspect(copies)
+
+    def _inspect(self, copies: contextlib.ExitStack) -> ShardFindings:
+        """Return everything that was found; files behind URLs are read from copies on this machine."""
         findings, record = self._findings, self._read_record()
         self._record = record
-        files = self._check_files()
+        files = self._check_files(copies)
         if record is not None:
             findings.keys, findings.sums = record.keys, record.sums
             columns = zip(record.keys, record.digests, record.mask_area_px, strict=True)
@@ -114,13 +121,13 @@ class _ShardInspector:
     def _read_record(self) -> ShardRecord | None:
         """Check the record against the manifest; return it if it can be used."""
         task, manifest, where = self._task, self._manifest, f"{self._task.name}.json"
-        path = task.folder / f"{task.stem}.json"
-        if not path.is_file():
+        location = join(task.folder, f"{task.stem}.json")
+        if size(location) is None:
             if manifest is not None:
                 self._add(where, "the record is missing; the same build command makes the shard again")
             return None
         try:
-            record = ShardRecord.read(path)
+            record = ShardRecord.read(location)
         except FgbgError as error:
             self._add(where, error.problem)
             return None
@@ -137,39 +144,51 @@ class _ShardInspector:
                 self._add(where, f"does not agree with {MANIFEST} about files, sizes, digests or samples")
         return record
 
-    def _check_files(self) -> dict[str, Path]:
-        """Check sizes and digests; return format -> file for the files that exist."""
+    def _check_files(self, copies: contextlib.ExitStack) -> dict[str, Location]:
+        """Check sizes and digests; return format -> file, or a copy of it, for the files that exist."""
         task = self._task
         expected = self._record or task.entry
         if expected is None:  # nothing says which files to expect
             names = locations.listing(task.folder)
             possible = {format_name: task.stem + suffix for suffix, format_name in format_suffixes().items()}
-            return {format_name: task.folder / name for format_name, name in possible.items() if name in names}
-        files = {}
+            return {
+                format_name: self._copied(copies, format_name, name)
+                for format_name, name in possible.items()
+                if name in names
+            }
+        files: dict[str, Location] = {}
         for format_name, file in expected.files.items():
-            path, where = task.folder / file.name, f"{task.split}/{file.name}"
+            where, found = f"{task.split}/{file.name}", size(join(task.folder, file.name))
             if format_name not in FORMATS:
                 self._add(where, f"the record names a file of format {format_name!r}, which this fgbg does not know")
                 continue
-            if not path.is_file():
+            if found is None:
                 self._add(where, "is missing")
                 continue
-            files[format_name], size = path, path.stat().st_size
-            if size != file.bytes:
-                self._add(where, f"is {size} bytes, the record says {file.bytes}; truncated or changed")
-            elif not self._quick and file_sha256(path) != file.sha256:
+            if not self._quick:
+                files[format_name] = self._copied(copies, format_name, file.name)
+            if found != file.bytes:
+                self._add(where, f"is {found} bytes, the record says {file.bytes}; truncated or changed")
+            elif not self._quick and file_sha256(files[format_name]) != file.sha256:
                 self._add(where, "its sha256 is not the record's; bytes were changed")
         return files
 
+    def _copied(self, copies: contextlib.ExitStack, format_name: str, name: str) -> Location:
+        """Return a file of the shard. One behind a URL is copied to this machine, unless it only names other files."""
+        location = join(self._task.folder, name)
+        if isinstance(location, Path) or not load_format(format_name).is_one_file:
+            return location
+        return copies.enter_context(local_copy(location))
+
     # --- samples ------------------------------------------------------------------------------------------
 
-    def _inspect_file(self, format_name: str, path: Path) -> _Contents:
+    def _inspect_file(self, format_name: str, location: Location) -> _Contents:
         """Check the index and every sample of a file."""
         manifest, record, fmt = self._manifest, self._record, load_format(format_name)
-        where = f"{self._task.split}/{path.name}"
+        where = f"{self._task.split}/{parent(location)[1]}"
         try:
-            index: ShardIndex = fmt.read_index(path)  # found by a scan, because the record is under test too
-            reader = fmt.open_reader(path, index, manifest.shapes if manifest else None)
+            index: ShardIndex = fmt.read_index(location)  # found by a scan, because the record is under test too
+            reader = fmt.open_reader(location, index, manifest.shapes if manifest else None)
         except ShardError as error:
             self._add(where, error.problem, error.key)
             return _Contents([], [], Sums())

@@ -1,8 +1,8 @@
 """The report of `verify`: problems, notes, and what was done about bad shards."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from fgbg_data.runtime.locations import Location
 from fgbg_data.text import counted
 
 
@@ -25,8 +25,8 @@ class VerifyProblem:
 class VerifyReport:
     """What `verify` found."""
 
-    path: Path
-    """Folder of the dataset."""
+    path: Location
+    """Folder or URL of the dataset."""
     problems: list[VerifyProblem] = field(default_factory=list)
     """All problems, sorted by file and sample."""
     notes: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class VerifyReport:
     """Number of shards that were checked."""
     bad_shards: set[tuple[str, int]] = field(default_factory=set)
     """(split, index) of every shard with a problem; the build can make these again."""
-    discarded: list[Path] = field(default_factory=list)
+    discarded: list[Location] = field(default_factory=list)
     """Records that were removed, so that the build makes their shards again."""
 
     def __repr__(self) -> str:

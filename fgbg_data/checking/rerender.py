@@ -18,15 +18,16 @@ from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, option
 from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime.files import file_sha256
+from fgbg_data.runtime.locations import Location, join, names_in
 
 
 def rerender_samples(
-    root: Path, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int, report: VerifyReport
+    root: Location, manifest: Manifest, bg: Path, fg: Path, count: int, seed: int, report: VerifyReport
 ) -> None:
     """Compare stored samples with the same samples rendered again.
 
     Args:
-        root: folder of the dataset.
+        root: folder or URL of the dataset.
         manifest: manifest of that dataset.
         bg: folder of the backgrounds.
         fg: folder of the foregrounds.
@@ -42,7 +43,7 @@ def rerender_samples(
     opened = [
         open_dataset(root, split, fields=("image", "mask", "meta"), on_error="skip")
         for split in manifest.splits
-        if (root / split).is_dir()
+        if names_in(join(root, split))
     ]
     for dataset, number in _chosen(opened, count, seed):
         try:

@@ -14,9 +14,12 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
+from fgbg_data.runtime import locations
+from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import map_with_progress
 from fgbg_data.runtime.progress import Progress
+from fgbg_data.runtime.scratch import clear_local, local_folder
 from fgbg_data.versions import VERIFIABLE_VERSIONS
 
 
@@ -32,17 +35,17 @@ def verify(
     jobs: int = 0,
     progress: Progress = None,
 ) -> VerifyReport:
-    """Check a dataset on this machine.
+    """Check a dataset. Shards behind a URL are copied to this machine one after the other, each once.
 
         for problem in verify("shards/").problems:
             print(problem)
 
     Args:
-        path: folder of the dataset.
+        path: folder or URL of the dataset.
         quick: check names, sizes and records only, and do not read the shards.
         rerender: render this many samples again from their sources and compare the pixels.
-        bg: folder of the backgrounds, for `rerender`.
-        fg: folder of the foregrounds, for `rerender`.
+        bg: folder or URL of the backgrounds, for `rerender`.
+        fg: folder or URL of the foregrounds, for `rerender`.
         seed: seed of the choice of these samples.
         discard_bad: remove the records of bad shards, so that the same build makes these shards again.
         jobs: number of processes; 0 starts one for each core.
@@ -54,7 +57,7 @@ def verify(
     Raises:
         FgbgError: there is no dataset, or the arguments cannot work.
     """
-    root = Path(path)
+    root = locations.locate(path)
     if rerender and (bg is None or fg is None):
         raise ConfigError(f"{option('rerender', rerender)} needs the sources: {option('bg')} and {option('fg')}")
     report = VerifyReport(root)
@@ -81,13 +84,13 @@ def verify(
     return report
 
 
-def _read_manifest(root: Path, report: VerifyReport) -> Manifest | None:
+def _read_manifest(root: Location, report: VerifyReport) -> Manifest | None:
     """Return the manifest; None if it is missing or damaged, and then shards are checked by themselves.
 
     Raises:
         FgbgError: there is no shard either, or the dataset is of another format version.
     """
-    if not (root / MANIFEST).is_file():
+    if not _has_manifest(root):
         find_splits(root)
         report.notes.append(f"there is no {MANIFEST}: configuration, splits and completeness are not checked")
         return None
@@ -102,28 +105,29 @@ def _read_manifest(root: Path, report: VerifyReport) -> Manifest | None:
             f"was made in format version {version}; this fgbg reads it, but checks only versions "
             f"{' and '.join(map(str, VERIFIABLE_VERSIONS))}. Verify it with the version that wrote it, or build the "
             "dataset anew",
-            where=root / MANIFEST,
+            where=join(root, MANIFEST),
         )
     return manifest
 
 
-def _listed_shards(root: Path, manifest: Manifest) -> list[InspectTask]:
+def _listed_shards(root: Location, manifest: Manifest) -> list[InspectTask]:
     """Return the shards that the manifest lists; of an unfinished build, those that have a record."""
     entries = {(entry.split, entry.index): entry for entry in manifest.shards}
     tasks = []
     for name, split in manifest.splits.items():
-        records = [path.name for path in (root / name).glob("*.json")]
+        folder = join(root, name)
+        records = [file for file in locations.names_in(folder) if file.endswith(".json")]
         listed = {index for other, index in entries if other == name and index < split.shards}
         for index in sorted(listed.union(shard_numbers(records, name, split.shards))):
             stem, entry = shard_stem(name, index), entries.get((name, index))
-            tasks.append(InspectTask(split=name, index=index, folder=root / name, stem=stem, entry=entry))
+            tasks.append(InspectTask(split=name, index=index, folder=folder, stem=stem, entry=entry))
     return tasks
 
 
-def _found_shards(root: Path) -> list[InspectTask]:
+def _found_shards(root: Location) -> list[InspectTask]:
     """Return the shards that lie in the folder."""
     return [
-        InspectTask(split=split, index=index, folder=Path(folder), stem=stem)
+        InspectTask(split=split, index=index, folder=folder, stem=stem)
         for split, (folder, stems, _) in found_shards(root).items()
         for index, stem in enumerate(stems)
     ]
@@ -154,18 +158,25 @@ def _collect(tasks: list[InspectTask], found: Iterable[ShardFindings], report: V
     return sums
 
 
-def _discard(root: Path, report: VerifyReport) -> None:
+def _discard(root: Location, report: VerifyReport) -> None:
     """Remove the records of bad shards, and nothing else.
 
     Raises:
         ShardError: there is no manifest, so no build could make the shards again.
         StorageError: a build is running on the folder.
     """
-    if not (root / MANIFEST).is_file():
+    if not _has_manifest(root):
         raise ShardError(f"holds no {MANIFEST}, so no build can make its shards again; nothing was removed", where=root)
-    with build_lock(root):
+    local = local_folder(root)
+    local.mkdir(parents=True, exist_ok=True)
+    with build_lock(local):
         for split, index in sorted(report.bad_shards):
-            path = record_path(root, split, index)
-            if path.is_file():
-                path.unlink()
-                report.discarded.append(path)
+            record = record_path(root, split, index)
+            if locations.size(record) is not None:
+                locations.remove(record)
+                report.discarded.append(record)
+    clear_local(root)
+
+
+def _has_manifest(root: Location) -> bool:
+    return locations.size(join(root, MANIFEST)) is not None

@@ -167,10 +167,10 @@ class Manifest:
             raise ManifestError(f"holds no {MANIFEST}; it is no dataset of fgbg-data build", folder)
         return load(cls, path)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Location) -> None:
         """Write `dataset.json` into the folder of the dataset."""
         text = json.dumps(to_json(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        write_text(folder / MANIFEST, text + "\n")
+        write_text(locations.join(folder, MANIFEST), text + "\n")
 
     def finished(self, records: Iterable[ShardRecord]) -> Self:
         """Return the manifest of the complete dataset, with its shards and statistics over all of them.

@@ -1,7 +1,6 @@
 """Records: the small JSON files that say that a shard is finished."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from fgbg_data.dataset.json_files import load
@@ -9,7 +8,7 @@ from fgbg_data.dataset.json_types import Count, FileName, FormatName, JsonError,
 from fgbg_data.dataset.json_values import json_field, read_fields, write_fields
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.runtime.files import write_text
-from fgbg_data.runtime.locations import Location
+from fgbg_data.runtime.locations import Location, join
 from fgbg_data.sample import canonical_json
 from fgbg_data.shards.spec import Index
 from fgbg_data.versions import FORMAT_VERSION
@@ -104,7 +103,7 @@ class ShardRecord:
         """Return the JSON value of the record."""
         return write_fields(self) | {"samples": self.samples}
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Location) -> None:
         """Write the record into the folder of the dataset, beside the shard."""
         write_text(record_path(folder, self.split, self.index), canonical_json(self.to_json()) + "\n")
 
@@ -121,6 +120,6 @@ def shard_stem(split: str, index: int) -> str:
     return f"fgbg-{split}-{index:06d}"
 
 
-def record_path(folder: Path, split: str, index: int) -> Path:
-    """Return the path of a shard's record."""
-    return folder / split / f"{shard_stem(split, index)}.json"
+def record_path(folder: Location, split: str, index: int) -> Location:
+    """Return the location of a shard's record in the folder of a dataset."""
+    return join(join(folder, split), f"{shard_stem(split, index)}.json")

@@ -135,7 +135,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
         depth_values = sum(int(np.prod(spec.shapes[name])) for name in depth_fields(spec.shapes))
         holds_files = [load_format(name).holds_files(spec.options) for name in self.formats]
         each = sum(values // 3 if files else values + depth_values for files in holds_files)
-        needed, free = each * samples, free_bytes(self.out)
+        needed, free = each * samples, free_bytes(self.local)
         if needed > free:
             raise StorageError(
                 f"about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some space, or choose "

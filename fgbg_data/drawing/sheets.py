@@ -1,7 +1,6 @@
 """Contact sheets: pictures laid out in rows, for a person to look at."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image, ImageDraw
 from fgbg_data.drawing.colours import field_picture
 from fgbg_data.fields import pixel_fields
 from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
 
 GAP_PX = 6
@@ -61,7 +61,7 @@ def sample_pictures(sample: Mapping[str, Any]) -> dict[str, Array]:
     return pictures
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
+def save_png(picture: Image.Image, path: Location) -> None:
     """Write a picture as PNG, whole or not at all; its folder is made if it is missing."""
     with write_whole(path) as temporary:
         picture.save(temporary, "PNG", compress_level=3)  # a tenth larger than at level 6, in half the time

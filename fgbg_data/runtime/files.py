@@ -6,50 +6,67 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fgbg_data.errors import StorageError
+from fgbg_data.runtime import remote
+from fgbg_data.runtime.locations import LACKING, Location, open_stream, parent
 
 PARTIAL = ".partial"
 """The end of the name of a file that is still being written."""
-LACKING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, 524}
-"""Error numbers by which a file system says that it does not have a call; 524 is ENOTSUPP, which Linux lets through."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
-def write_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; at the end, the file that was written there replaces `path`.
+def write_whole(location: Location, scratch: Path | None = None) -> Iterator[Path]:
+    """Yield the path of a temporary file; at the end, what was written there replaces the file at `location`.
 
-    The file is synced first. So `path` is whole at any time, even after a kill or a power cut: it is the old file or
-    the new one. An exception in the context removes the temporary file.
+    The temporary file lies beside the file, and is synced first. So the file is whole at any time, even after a kill or
+    a power cut: it is the old one or the new one. For a URL the temporary file lies on this machine and is put at the
+    end, in one piece. An exception in the context removes the temporary file.
+
+    Args:
+        location: path or URL of the file.
+        scratch: folder for the temporary file of a URL; by default a new one, which is removed at the end.
 
     Raises:
         StorageError: the disk is full, or the file cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}{PARTIAL}")
-    try:
-        with writing_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    if scratch is None and not isinstance(location, Path):
+        with tempfile.TemporaryDirectory(prefix="fgbg-") as made, write_whole(location, Path(made)) as temporary:
             yield temporary
-            _sync(temporary)
-            _replace(temporary, path)
+        return
+    folder, name = parent(location)
+    beside = folder if isinstance(folder, Path) else scratch or Path()
+    temporary = beside / f"{name}.{uuid.uuid4().hex[:12]}{PARTIAL}"
+    try:
+        with writing_errors(location):
+            beside.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if isinstance(location, Path):
+                _sync(temporary)
+                _replace(temporary, location)
+            else:
+                remote.put(temporary, location)
+                temporary.unlink()
     except BaseException:
         with contextlib.suppress(OSError):  # it does not exist, or its parent is not a folder
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    if isinstance(location, Path):
+        _sync_folder(location.parent)
 
 
 @contextlib.contextmanager
-def writing_errors(path: Path) -> Iterator[None]:
-    """Raise errors of the file system as one StorageError that says what to do.
+def writing_errors(location: Location) -> Iterator[None]:
+    """Raise errors of the file system or store as one StorageError that says what to do.
 
     Args:
-        path: the file or folder that is written.
+        location: the file or folder that is written.
     """
     try:
         yield
@@ -58,21 +75,37 @@ def writing_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 "no space left to write it. Finished files are whole; free some space, and run the same command to "
                 "go on",
-                where=path,
+                where=location,
             ) from error
         if isinstance(error, OSError) and not isinstance(error, StorageError):
             raise StorageError(
-                f"cannot be written ({error.strerror or error}). Finished files are whole; fix that, and run the "
+                f"cannot be written ({remote.reason(error)}). Finished files are whole; fix that, and run the "
                 "same command to go on",
-                where=path,
+                where=location,
             ) from error
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small UTF-8 file, whole or not at all."""
-    with write_whole(path) as temporary:
+def write_text(location: Location, text: str) -> None:
+    """Write a small UTF-8 file, whole or not at all; see `write_whole`."""
+    with write_whole(location) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def move_up(folder: Path, names: Iterable[str], url: str) -> None:
+    """Move files of this machine to a URL.
+
+    Args:
+        folder: the folder that holds them.
+        names: their paths relative to it, with `/`.
+        url: URL of the folder that they go to.
+
+    Raises:
+        OSError: one of them cannot be put there.
+    """
+    for name in names:
+        remote.put(folder / name, f"{url}/{name}")
+        (folder / name).unlink()
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -96,10 +129,26 @@ def clear_partials(folder: Path) -> int:
     return len(dead)
 
 
-def file_sha256(path: Path) -> str:
+@contextlib.contextmanager
+def local_copy(url: str) -> Iterator[Path]:
+    """Yield a copy of a remote file on this machine, under its own name; it is removed at the end.
+
+    Raises:
+        StorageError: it cannot be copied.
+    """
+    with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
+        path = Path(folder) / parent(url)[1]
+        try:
+            remote.fetch(url, path)
+        except OSError as error:
+            raise StorageError(f"cannot be copied to this machine ({remote.reason(error)})", where=url) from error
+        yield path
+
+
+def file_sha256(location: Location) -> str:
     """Return the sha256 of a file, as `sha256sum` prints it."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with open_stream(location) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it has `readinto`
 
 
 def joined_sha256(digests: Sequence[str]) -> str:

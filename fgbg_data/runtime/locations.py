@@ -1,4 +1,4 @@
-"""Reading files that lie on this machine or behind a URL."""
+"""Files on this machine or behind a URL: names, sizes and bytes. `files` writes them."""
 
 import contextlib
 import errno
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fgbg_data.errors import ShortageError, StorageError
-from fgbg_data.runtime.files import LACKING
+from fgbg_data.runtime import remote
 
 Location = Path | str
 """A `Path` on this machine, or the text of a URL that fsspec opens, such as `s3://bucket/shards`."""
-
-
+LACKING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, 524}
+"""Error numbers by which a file system says that it does not have a call; 524 is ENOTSUPP, which Linux lets through."""
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -30,26 +30,6 @@ class Bytes(Protocol):
             OSError: they cannot be read.
         """
         ...
-
-
-class RemoteBytes:
-    """The bytes of a remote file; each slice is one range request.
-
-    Args:
-        url: URL of the file.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._fs, self._path = _filesystem(url)
-        self._size = int(self._fs.size(self._path))
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, part: slice, /) -> bytes:
-        start, stop, _ = part.indices(self._size)
-        data: bytes = self._fs.cat_file(self._path, start=start, end=stop) if stop > start else b""
-        return data
 
 
 class ReadBytes:
@@ -107,14 +87,49 @@ def listing(folder: Location) -> dict[str, int | None]:
             with os.scandir(folder) as entries:
                 found = {entry.name: None if entry.is_dir() else entry.stat().st_size for entry in entries}
         else:
-            fs, path = _filesystem(folder)
-            found = {
-                info["name"].rstrip("/").rpartition("/")[2]: None if info["type"] == "directory" else info["size"]
-                for info in fs.ls(path, detail=True)
-            }
+            found = remote.names(folder)
+    except StorageError:
+        raise
     except OSError as error:
-        raise StorageError(f"cannot be read ({error.strerror or error}); expected a folder", where=folder) from error
+        raise StorageError(f"cannot be read ({remote.reason(error)}); expected a folder", where=folder) from error
     return dict(sorted(found.items()))
+
+
+def names_in(folder: Location) -> dict[str, int | None]:
+    """Return the same as `listing`, and nothing for a folder that does not exist.
+
+    Raises:
+        StorageError: the folder cannot be read.
+    """
+    try:
+        return listing(folder)
+    except StorageError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return {}
+        raise
+
+
+def size(location: Location) -> int | None:
+    """Return the size of a file in bytes, or None if there is no such file.
+
+    Raises:
+        OSError: that cannot be found out.
+    """
+    if not isinstance(location, Path):
+        return remote.size(location)
+    return location.stat().st_size if location.is_file() else None
+
+
+def remove(location: Location) -> None:
+    """Remove a file; a missing one is no error.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if isinstance(location, Path):
+        location.unlink(missing_ok=True)
+    else:
+        remote.remove(location)
 
 
 def read_text(location: Location) -> str:
@@ -125,8 +140,18 @@ def read_text(location: Location) -> str:
         UnicodeDecodeError: it is not UTF-8.
         ShortageError: too many files are open.
     """
-    with open_stream(location) as stream:
-        return stream.read().decode("utf-8")
+    return read_bytes(location).decode("utf-8")
+
+
+def read_bytes(location: Location) -> bytes:
+    """Return the whole content of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ShortageError: too many files are open.
+    """
+    with shortages(location):
+        return location.read_bytes() if isinstance(location, Path) else remote.read(location)
 
 
 def open_bytes(location: Location) -> Bytes:
@@ -142,7 +167,7 @@ def open_bytes(location: Location) -> Bytes:
     """
     with shortages(location):
         if not isinstance(location, Path):
-            return RemoteBytes(location)
+            return remote.RemoteBytes(location)
         with location.open("rb") as stream:
             try:
                 return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
@@ -162,9 +187,7 @@ def open_stream(location: Location) -> BinaryIO:
     with shortages(location):
         if isinstance(location, Path):
             return location.open("rb")
-        fs, path = _filesystem(location)
-        stream: BinaryIO = fs.open(path, "rb")
-        return stream
+        return remote.open_stream(location)
 
 
 @contextlib.contextmanager
@@ -184,14 +207,3 @@ def shortages(location: Location) -> Iterator[None]:
             "limit (`ulimit -n`)",
             location,
         ) from error
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    """Return fsspec's filesystem and path of a URL. It is made anew each time, so that no fork shares one."""
-    try:
-        from fsspec.core import url_to_fs
-
-        found: tuple[Any, str] = url_to_fs(url)
-    except (ImportError, ValueError) as error:  # the protocol is unknown, or its package is not installed
-        raise StorageError(f"cannot be opened ({error})", where=url) from error
-    return found

@@ -42,14 +42,14 @@ class FolderFormat(Format):
         """Open a new CSV; the pictures go into folders beside it."""
         return FolderWriter(path, spec)
 
-    def finish_dataset(self, out: Path, shards: Iterable[tuple[str, str]]) -> None:
+    def finish_dataset(self, out: Location, shards: Iterable[tuple[str, str]]) -> None:
         """Write the table of all loose files, and in each split the table that Hugging Face's `imagefolder` reads."""
-        files: dict[str, list[Path]] = {}
+        files: dict[str, list[Location]] = {}
         for split, name in shards:
-            files.setdefault(split, []).append(out / split / name)
-        _write_table(out / TABLE, (row for split, paths in files.items() for row in _flat_rows(paths, split)))
+            files.setdefault(split, []).append(join(join(out, split), name))
+        _write_table(join(out, TABLE), (row for split, paths in files.items() for row in _flat_rows(paths, split)))
         for split, paths in files.items():
-            _write_table(out / split / METADATA, map(_of_imagefolder, _flat_rows(paths, split)))
+            _write_table(join(join(out, split), METADATA), map(_of_imagefolder, _flat_rows(paths, split)))
 
     def read_index(
         self, location: Location, keys: Sequence[str] | None = None, index: Index | None = None
@@ -65,13 +65,13 @@ class FolderFormat(Format):
         """Every picture is a file to open."""
         return 40
 
-    def files_of(self, path: Path) -> list[Path]:
+    def files_of(self, location: Location) -> list[str]:
         """Return the pictures that the CSV of a shard names."""
         try:
-            found = _read_index(path)
+            found = _read_index(location)
         except ShardError:
             return []
-        return [path.parent / name for names in found.paths.values() for name in names]
+        return [name for names in found.paths.values() for name in names]
 
     def folders(self, fields: Iterable[str]) -> list[str]:
         """Return the names of the folders of pictures: one for each pixel field."""
@@ -196,9 +196,9 @@ def file_name(field: str, key: str, suffix: str) -> str:
     return f"{field}/{key}.{suffix.rpartition('.')[2]}"
 
 
-def _write_table(path: Path, rows: Iterable[Meta]) -> None:
+def _write_table(location: Location, rows: Iterable[Meta]) -> None:
     """Write rows as a CSV, with the columns of the first row."""
-    with write_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+    with write_whole(location) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer: csv.DictWriter[str] | None = None
         for row in rows:
             if writer is None:
@@ -214,15 +214,15 @@ def _of_imagefolder(row: Meta) -> Meta:
     return paths | {name: value for name, value in row.items() if name not in (*pictures, "split")}
 
 
-def _flat_rows(paths: Iterable[Path], split: str) -> Iterator[Meta]:
+def _flat_rows(shards: Iterable[Location], split: str) -> Iterator[Meta]:
     """Yield a row of the table for each sample of some shards: split, key, paths of its files, meta in columns."""
-    for location in paths:
+    for location in shards:
         found = _read_index(location)
         for index in range(len(found.keys)):
             yield _flat_row(location, found, index, split)
 
 
-def _flat_row(location: Path, found: FolderIndex, index: int, split: str) -> Meta:
+def _flat_row(location: Location, found: FolderIndex, index: int, split: str) -> Meta:
     key = found.keys[index]
     meta = parse_meta(found.metas[index].encode(), f"{location}: {str(key, 'utf-8')}")
     box = meta.pop("box", None)

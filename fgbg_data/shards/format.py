@@ -163,7 +163,7 @@ class Format(ABC):
             return sum(len(data) for data in files.values())
         return pixel_bytes(sample) + len(files["meta"])
 
-    def finish_dataset(self, out: Path, shards: Iterable[tuple[str, str]]) -> None:
+    def finish_dataset(self, out: Location, shards: Iterable[tuple[str, str]]) -> None:
         """Write what the format needs once in a dataset, after all shards are finished; by default nothing.
 
         Args:
@@ -222,8 +222,15 @@ class Format(ABC):
 
     # --- files beside the shards --------------------------------------------------------------------------
 
-    def files_of(self, path: Path) -> list[Path]:
-        """Return the files that belong to a shard beside its own file at `path`; none if that cannot be read."""
+    def files_of(self, location: Location) -> list[str]:
+        """Return the files that belong to a shard beside its own file; none if that cannot be read.
+
+        Args:
+            location: the shard's own file.
+
+        Returns:
+            Their names relative to its folder, with `/`.
+        """
         return []
 
     def folders(self, fields: Iterable[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """Indexes of shards that have no record: found by a scan of the file, and kept in the user's cache folder."""
 
 import hashlib
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.locations import Location
+from fgbg_data.runtime.scratch import cache_folder
 from fgbg_data.shards.format import ShardIndex
 from fgbg_data.shards.registry import load_format
 
@@ -37,11 +37,6 @@ def scanned_index(format_name: str, location: Location) -> ShardIndex:
         ):
             np.savez(stream, **arrays)  # type: ignore[arg-type]  # one of its options is a bool
     return found
-
-
-def cache_folder() -> Path:
-    """Return the folder that keeps the indexes: `fgbg-data` in XDG_CACHE_HOME, which is ~/.cache by default."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fgbg-data"
 
 
 def _cache_path(location: Location) -> Path | None:

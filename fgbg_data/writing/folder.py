@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fgbg_data.dataset.differences import differences
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.layout import NOT_DATA, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option
 from fgbg_data.runtime.files import PARTIAL, file_sha256
+from fgbg_data.runtime.locations import Location, join, names_in, size
 from fgbg_data.runtime.system_files import is_system_file
 
 
-def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> None:
+def check_folder(out: Location, wanted: Manifest, *, overwrite: bool = False) -> None:
     """Refuse a folder that holds anything but the dataset `wanted`, or a part of it.
 
     Args:
@@ -24,17 +25,16 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
         FingerprintError: it holds another dataset; the text names what differs.
         StorageError: it holds something that is no dataset.
     """
-    if not out.exists():
-        return
-    if not out.is_dir():
+    if isinstance(out, Path) and out.exists() and not out.is_dir():
         raise StorageError(f"is a file; {option('out')} expects a folder", where=out)
-    if not (out / MANIFEST).is_file():
+    names = names_in(out)
+    if not names:
+        return
+    if MANIFEST not in names:
         if _lost_its_manifest(out, wanted):
             return
         foreign = sorted(
-            path.name
-            for path in out.iterdir()
-            if path.name not in NOT_DATA and not path.name.endswith(PARTIAL) and not is_system_file(path.name)
+            name for name in names if name not in NOT_DATA and not name.endswith(PARTIAL) and not is_system_file(name)
         )
         if foreign:
             raise StorageError(
@@ -55,7 +55,7 @@ def check_folder(out: Path, wanted: Manifest, *, overwrite: bool = False) -> Non
 
 
 def find_record(
-    out: Path, *, fingerprint: str, split: str, index: int, samples: int, formats: Iterable[str], check: bool
+    out: Location, *, fingerprint: str, split: str, index: int, samples: int, formats: Iterable[str], check: bool
 ) -> ShardRecord | None:
     """Return the record of a finished shard, or None if the shard must be made (again).
 
@@ -68,29 +68,34 @@ def find_record(
         formats: names of the formats in which it must exist.
         check: compare the sha256 of its files, not only their size.
     """
-    path = record_path(out, split, index)
-    if not path.is_file():
-        return None
     try:
-        record = ShardRecord.read(path)
+        record = ShardRecord.read(record_path(out, split, index))
     except FgbgError:
         return None
     if record.fingerprint != fingerprint or record.samples != samples or set(record.files) != set(formats):
         return None
     for entry in record.files.values():
-        file = path.with_name(entry.name)
-        if not file.is_file() or file.stat().st_size != entry.bytes:
+        file = join(join(out, split), entry.name)
+        if size(file) != entry.bytes:
             return None
         if check and file_sha256(file) != entry.sha256:
             return None
     return record
 
 
-def _lost_its_manifest(out: Path, wanted: Manifest) -> bool:
+def _lost_its_manifest(out: Location, wanted: Manifest) -> bool:
     """Return whether a folder without a manifest holds records, and all of them belong to the dataset `wanted`."""
-    paths = (record_path(out, split, i) for split, about in wanted.splits.items() for i in range(about.shards))
-    found = [path for path in paths if path.is_file()]
+    found = [
+        record_path(out, split, index)
+        for split, about in wanted.splits.items()
+        for index in shard_numbers(_records(join(out, split)), split, about.shards)
+    ]
     try:
-        return bool(found) and {ShardRecord.read(path).fingerprint for path in found} == {wanted.fingerprint}
+        return bool(found) and {ShardRecord.read(record).fingerprint for record in found} == {wanted.fingerprint}
     except FgbgError:
         return False
+
+
+def _records(folder: Location) -> list[str]:
+    """Return the names of the records in the folder of a split."""
+    return [name for name in names_in(folder) if name.endswith(".json")]

@@ -5,15 +5,16 @@ import contextlib
 import platform
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.runtime.files import clear_partials, write_text
+from fgbg_data.runtime.locations import Location, join, size
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.runtime.scratch import clear_local, local_folder
 from fgbg_data.runtime.tally import Tally, TallyWatch
 from fgbg_data.runtime.worker_process import one_opencv_thread
 from fgbg_data.shards import load_format
@@ -48,7 +49,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
     """Makes one dataset. A subclass says what a worker does with one task, and what is written last.
 
     Args:
-        out: folder that becomes the dataset.
+        out: folder or URL that becomes the dataset.
         manifest: the manifest as it is written first, incomplete.
         formats: names of the shard formats.
         tasks: the shards, in order.
@@ -63,7 +64,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
     def __init__(
         self,
         *,
-        out: Path,
+        out: Location,
         manifest: Manifest,
         formats: tuple[str, ...],
         tasks: Sequence[TaskT],
@@ -72,6 +73,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         overwrite: bool = False,
     ) -> None:
         self.out = out
+        self.local = local_folder(out)
         self.manifest = manifest
         self.formats = formats
         self.tasks = tasks
@@ -115,19 +117,25 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """
         shown = reporter(progress)
         self.check_folder()
-        self.out.mkdir(parents=True, exist_ok=True)
-        with build_lock(self.out), log_to(self.out):
+        self.local.mkdir(parents=True, exist_ok=True)
+        with build_lock(self.local), log_to(self.local):
             self.make_room()
-            clear_partials(self.out)
+            clear_partials(self.local)
             records, todo = self.find_finished()
             self.check_space(sum(task.samples for task in todo))
-            if todo or not (self.out / MANIFEST).is_file():
+            if todo or not self._has(MANIFEST):
                 self.manifest.write(self.out)
             log.info("%s: %d of %d shards to make; %s", self.verb, len(todo), len(self.tasks), platform.platform())
             if records and todo:
                 shown.message(f"{len(records)} of {len(self.tasks)} shards are finished")
             records += self._make(todo, sum(record.samples for record in records), shown)
-            return self._finish(records)
+            manifest = self._finish(records)
+        clear_local(self.out)
+        return manifest
+
+    def _has(self, name: str) -> bool:
+        """Return whether the folder of the dataset holds a file."""
+        return size(join(self.out, name)) is not None
 
     def check_folder(self) -> None:
         """Refuse an output folder that holds anything but this dataset.
@@ -171,7 +179,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             activity(shown, self.verb, total, "samples", done),
             TallyWatch(shown, tally, done) as watch,
         ):
-            for record in in_parallel(work, todo, jobs=jobs, folder=self.out, tally=tally):
+            for record in in_parallel(work, todo, jobs=jobs, folder=self.local, tally=tally):
                 records.append(record)
                 watch.add_bytes(record.bytes)
                 log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
@@ -185,13 +193,13 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         order = {split: number for number, split in enumerate(self.manifest.splits)}
         records = sorted(records, key=lambda record: (order[record.split], record.index))
         manifest = self.manifest.finished(records)
-        written = (self.out / MANIFEST).is_file() and (self.out / "preview.png").is_file()
+        written = self._has(MANIFEST) and self._has("preview.png")
         if written and Manifest.read(self.out) == manifest:
             return manifest
         self.write_preview(records)
         for name in self.formats:
             load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in records))
-        write_text(self.out / "README.md", card(manifest))
+        write_text(join(self.out, "README.md"), card(manifest))
         manifest.write(self.out)
         log.info("complete: %d samples", manifest.samples)
         return manifest

@@ -2,19 +2,20 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 
 from fgbg_data.dataset.record import ShardFile, ShardRecord, shard_stem
 from fgbg_data.fields.samples import sample_digest
-from fgbg_data.runtime.files import file_sha256, write_whole
+from fgbg_data.runtime.files import file_sha256, move_up, write_whole
+from fgbg_data.runtime.locations import Location, join
+from fgbg_data.runtime.scratch import local_folder
 from fgbg_data.sample import Sample
 from fgbg_data.shards import ShardSpec, load_format
 
 
 def write_shard(
-    out: Path,
+    out: Location,
     formats: Iterable[str],
     spec: ShardSpec,
     record: ShardRecord,
@@ -24,7 +25,7 @@ def write_shard(
     """Write one shard in all formats, and then its record, which says that the shard is finished.
 
     Args:
-        out: folder of the dataset.
+        out: folder of the dataset. If it is behind a URL, the shard is written on this machine, and put there once.
         formats: names of the formats.
         spec: what the samples have in common.
         record: the record, which holds fingerprint, split and index; the rest is filled in.
@@ -35,12 +36,13 @@ def write_shard(
     Returns:
         The record.
     """
-    folder, stem = out / record.split, shard_stem(record.split, record.index)
+    folder, stem = join(out, record.split), shard_stem(record.split, record.index)
+    local = local_folder(out) / record.split
     fmts = {name: load_format(name) for name in formats}
     indexes, paths = {}, {}
     with contextlib.ExitStack() as files:
         for name, fmt in fmts.items():
-            paths[name] = files.enter_context(write_whole(folder / (stem + fmt.suffix)))
+            paths[name] = files.enter_context(write_whole(join(folder, stem + fmt.suffix), local))
         with contextlib.ExitStack() as stack:
             writers = {name: stack.enter_context(fmt.open_writer(paths[name], spec)) for name, fmt in fmts.items()}
             for sample, data in samples:
@@ -54,6 +56,8 @@ def write_shard(
             for name, writer in writers.items():
                 indexes[name] = writer.finish()
         for name, fmt in fmts.items():
+            if isinstance(folder, str):
+                move_up(local, fmt.files_of(paths[name]), folder)
             record.files[name] = ShardFile(
                 name=stem + fmt.suffix,
                 bytes=paths[name].stat().st_size,
