@@ -104,7 +104,7 @@ def index_of_file(location: Location) -> Hdf5Index:
         ShortageError: too many files are open.
     """
     try:
-        data = open_bytes(location)
+        data = open_bytes(location, mapped=True)
     except (OSError, ValueError) as error:
         raise ShardError(f"cannot be opened as HDF5 ({error}); copy or build it again", location) from error
     with OpenHdf5(location, data) as opened:

@@ -41,7 +41,7 @@ class Hdf5Reader(ShardReader):
             if declared is not None and tuple(shape[1:]) != tuple(declared):
                 raise ShardError(f"its {field} is {shape[1:]}, but the dataset declares {tuple(declared)}", location)
         try:
-            self._bytes = open_bytes(location)
+            self._bytes = open_bytes(location, mapped=True)
         except (OSError, ValueError) as error:
             raise ShardError(f"cannot be opened ({error})", location) from error
         self._opened: OpenHdf5 | None = None

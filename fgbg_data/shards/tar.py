@@ -163,7 +163,7 @@ _TEMPLATE_SUM = sum(_TEMPLATE)
 
 
 class TarReader(ShardReader):
-    """Reads one tar shard by slices of it, from a memory map if the file is on this machine."""
+    """Reads one tar shard by slices of it."""
 
     def __init__(self, location: Location, found: TarIndex, shapes: Shapes | None = None) -> None:
         super().__init__(location, found, shapes)

@@ -96,6 +96,18 @@ def test_skipping_a_shard_that_cannot_be_opened(copy: Path) -> None:
     assert ds.num_skipped == 8
 
 
+def test_a_tar_that_is_cut_off_while_it_is_open_is_an_error_and_no_crash(copy: Path) -> None:
+    strict = open_dataset(copy, format="tar")
+    skipping = open_dataset(copy, format="tar", on_error="skip")
+    assert strict[0].key == skipping[0].key
+    with (copy / "train/fgbg-train-000000.tar").open("r+b") as file:
+        file.truncate(4096)
+    with pytest.raises(ShardError, match=r"fgbg-train-000000.tar: \w+: the file ends before its image; truncated\?"):
+        strict[7]
+    assert len(list(skipping)) + skipping.num_skipped == len(strict)
+    assert 7 <= skipping.num_skipped <= 8
+
+
 def test_two_datasets_in_one_folder(copy: Path, pictures: Path, tmp_path: Path) -> None:
     build(config_for(pictures, tmp_path / "other", seed=1, format=("tar",)))
     shutil.copy(tmp_path / "other/train/fgbg-train-000001.json", copy / "train/fgbg-train-000001.json")
