@@ -8,10 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from fgbg_data.dataset.identity import DepthMode, depth_labels
+from fgbg_data.dataset.identity import SCENE_OPTIONS, DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.fields import FIELDS
+from fgbg_data.fields.objects import MAX_AMODAL, MAX_OBJECTS
 from fgbg_data.options import (
     Converted,
     at_least,
@@ -21,9 +22,12 @@ from fgbg_data.options import (
     load_toml,
     nearest,
     one_of,
+    parse_range,
     parse_size,
+    range_text,
     to_names,
     to_path,
+    to_range_text,
     to_scale_text,
     to_size_text,
 )
@@ -42,6 +46,8 @@ SizeText = Converted[int | str | tuple[int, int], str]
 """A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
 ScaleText = Converted[str | tuple[float, float], str]
 """A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
+RangeText = Converted[int | float | str | tuple[float, float], str]
+"""A range of numbers: given as one number, as (low, high) or as text LOW:HIGH, kept as text."""
 Names = Converted[str | Collection[str], tuple[str, ...]]
 """Names: given as a tuple, a list, or text with commas, kept as a tuple."""
 
@@ -59,6 +65,7 @@ _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     Names: ("text such as 'tar,hdf5'", (str, tuple)),
     SizeText: ("text in quotes", (str, int)),
+    RangeText: ("text such as '1:3'", (str, int, float)),
 }
 """Type of a field -> its name in error texts, and the types that a TOML file may give for it. Other fields are text."""
 _PATHS = ("bg", "fg", "out")
@@ -98,6 +105,14 @@ class BuildConfig:
     """Size of the images in pixels: one side of a square, (height, width), or text WIDTHxHEIGHT."""
     fit: Fit = "cover"
     """How a background fills the canvas: `cover` crops it, `stretch` distorts it."""
+    objects: RangeText = Converted(to_range_text, "1")
+    """Number of objects in a picture, drawn for each: one number, (low, high), or text LOW:HIGH; at most 255. The
+    further ones are drawn among the foregrounds of the same split."""
+    visible: float = 0.3
+    """Smallest share of the pixels of every object that other objects must leave to be seen, in [0, 1]. An object that
+    would hide more of another one is drawn again."""
+    amodal: bool = False
+    """Store the field `amodal` too: the whole area of each object, with what others hide; for at most 16 objects."""
     samples: int | None = None
     """Number of samples over all splits, a fair subset of the whole plan. None makes all of them."""
     seed: int = 0
@@ -170,6 +185,7 @@ class BuildConfig:
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"{option('truncate', self.truncate)}: expected a share of at least 0 and below 1")
         check_shares(self.val, self.test)
+        between("visible", self.visible, 0, 1)
         if not 0 <= self.relief <= 1:
             raise ConfigError(f"{option('relief', self.relief)}: expected a share of at least 0 and at most 1")
         for name, kind in (
@@ -189,6 +205,7 @@ class BuildConfig:
         check_options(vars(self))
         # In the order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
         object.__setattr__(self, "format", check_formats(self.format, build=True))
+        object.__setattr__(self, "objects", range_text(self.object_range))  # 1:1 and 1 are one dataset
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises a ConfigError if its text cannot be parsed
         self._refuse_idle_options()
 
@@ -210,6 +227,7 @@ class BuildConfig:
             (self.composed_field is not None, composes, ("stand", "relief")),
             (self.image_format == "jpg", option("image_format", "jpg"), ("quality",)),
             ("hdf5" in self.format, option("format", "hdf5"), ("hdf5_layout",)),
+            (self.object_range[1] > 1, option("objects", "1:3"), ("visible", "amodal")),
         ]
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for there, needed, names in needs:
@@ -235,6 +253,27 @@ class BuildConfig:
         if not 0 < low <= high <= 4:
             raise ConfigError(f"{option('scale', self.scale)}: expected 0 < LOW <= HIGH <= 4")
         return low, high
+
+    @cached_property
+    def object_range(self) -> tuple[int, int]:
+        """Smallest and largest number of objects in a picture."""
+        low, high = parse_range("objects", self.objects, 1, MAX_OBJECTS, whole=True)
+        if self.amodal and high > MAX_AMODAL:
+            raise ConfigError(
+                f"{option('objects', self.objects)} and {option('amodal', True)}: the field amodal holds at most "
+                f"{MAX_AMODAL} objects"
+            )
+        return int(low), int(high)
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether the dataset is more than the classic one, which pastes one object as it is."""
+        return any(getattr(self, name) != getattr(BuildConfig, name) for name in SCENE_OPTIONS)
+
+    @property
+    def object_fields(self) -> tuple[str, ...]:
+        """Names of the fields that tell objects apart; none if every picture has one object."""
+        return ("instances", *(("amodal",) if self.amodal else ())) if self.object_range[1] > 1 else ()
 
     @cached_property
     def depth_shape(self) -> tuple[int, int] | None:
@@ -287,8 +326,9 @@ class BuildConfig:
         if self.depth_mode == "infer":  # these options have no effect then, and old fingerprints stay valid
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
-        if not self.group_similar:
-            del values["group_similar"]
+        for name in ("group_similar", *SCENE_OPTIONS):  # a default is not mentioned, so old fingerprints stay valid
+            if values[name] == getattr(BuildConfig, name):
+                del values[name]
         if self.scale_range:
             values["scale"] = "{}:{}".format(*self.scale_range)
         if self.image_format == "png":

@@ -94,6 +94,17 @@ def to_scale_text(name: str, value: str | tuple[float, float]) -> str:
     return str(value)
 
 
+def to_range_text(name: str, value: float | str | tuple[float, float]) -> str:
+    """Return a range of numbers as text, LOW:HIGH or one number.
+
+    >>> to_range_text("objects", (1, 3)), to_range_text("objects", 2), to_range_text("objects", "1:3")
+    ('1:3', '2', '1:3')
+    """
+    if isinstance(value, tuple | list) and len(value) == 2:
+        return "{}:{}".format(*value)
+    return str(value)
+
+
 def to_names(name: str, value: str | Collection[str]) -> tuple[str, ...]:
     """Return names that were given as a collection, or as text with commas.
 
@@ -199,6 +210,39 @@ def parse_size(name: str, text: str, words: str = "") -> tuple[int, int]:
     if not MIN_SIDE_PX <= min(width, height) <= max(width, height) <= MAX_SIDE_PX:
         raise ConfigError(f"{option(name, text)}: expected sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} pixels")
     return height, width
+
+
+def parse_range(name: str, text: str, least: float, most: float, *, whole: bool = False) -> tuple[float, float]:
+    """Return (low, high) of `LOW:HIGH`, or of one number twice.
+
+    Args:
+        name: name of the option.
+        text: value of the option.
+        least: smallest number that the option accepts.
+        most: largest number that the option accepts.
+        whole: whether the numbers must be whole.
+
+    >>> parse_range("objects", "1:3", 1, 255, whole=True), parse_range("match", "0.5", 0, 1)
+    ((1, 3), (0.5, 0.5))
+    """
+    expected = f"expected a {'whole number' if whole else 'number'} from {least} to {most}, or LOW:HIGH of such numbers"
+    try:
+        numbers = [(int if whole else float)(part) for part in text.split(":")]
+    except ValueError:
+        raise ConfigError(f"{option(name, text)}: {expected}") from None
+    if len(numbers) > 2 or not least <= numbers[0] <= numbers[-1] <= most:
+        raise ConfigError(f"{option(name, text)}: {expected}")
+    return numbers[0], numbers[-1]
+
+
+def range_text(found: tuple[float, float]) -> str:
+    """Return the one way to write a range as text: LOW:HIGH, or one number if both are equal.
+
+    >>> range_text((1, 1)), range_text((1, 3))
+    ('1', '1:3')
+    """
+    low, high = found
+    return str(low) if low == high else f"{low}:{high}"
 
 
 def load_toml(path: Path) -> dict[str, Any]:

@@ -1,37 +1,78 @@
 """Make a sample of a composite: encode its image, decode it again, describe it in meta, and encode depth as codes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.pictures import decode_pixels, encode_image
-from fgbg_data.compositing.compose import Composite
-from fgbg_data.compositing.plan import Placement
+from fgbg_data.compositing.compose_scene import SceneComposite, amodal_bits
+from fgbg_data.compositing.figures import Figure
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.boxes import tight_box
+from fgbg_data.key import SampleKey
 from fgbg_data.sample import Array, Meta, Sample
 
 
-def finish_sample(config: BuildConfig, placement: Placement, composite: Composite) -> Sample:
-    """Make a sample of a composite. Its image is encoded and decoded again, so that it is what a reader decodes."""
+def finish_sample(config: BuildConfig, key: SampleKey, figures: Sequence[Figure], composite: SceneComposite) -> Sample:
+    """Make a sample of a composite. Its image is encoded and decoded again, so that it is what a reader decodes.
+
+    Args:
+        config: the configuration of the build.
+        key: key of the sample.
+        figures: its objects, from far to near.
+        composite: their pixels.
+    """
     data = encode_image(composite.image, config.image_format, config.quality)
     height, width = config.canvas
+    primary = next(figure.placed for figure in figures if figure.placed.number == 1)
     meta: Meta = {
-        "key": placement.key,
-        "background": placement.background,
-        "foreground": placement.foreground,
-        "position": placement.position,
-        "mirrored": placement.mirrored,
-        "box": [placement.top, placement.left, placement.height, placement.width],
+        "key": str(key),
+        "background": key.background,
+        "foreground": key.foreground,
+        "position": key.position,
+        "mirrored": key.mirrored,
+        "box": primary.box,
         "bbox_xywh": tight_box(composite.mask),
-        "scale": round(max(placement.height / height, placement.width / width), 6),
-        "attempt": placement.attempt,
+        "scale": round(max(primary.height / height, primary.width / width), 6),
+        "attempt": primary.attempt,
         "mask_area_px": int(np.count_nonzero(composite.mask)),
     }
-    image = decode_pixels(data, FIELDS["image"].file_type, placement.key)
+    image = decode_pixels(data, FIELDS["image"].file_type, str(key))
     arrays = {"image": image, "mask": composite.mask}
-    return Sample(key=placement.key, meta=meta, arrays=arrays, files={"image": data})
+    if config.is_scene:
+        meta["objects"] = [_describe(number, each, composite.instances) for number, each in enumerate(figures, 1)]
+    if "instances" in config.object_fields:
+        arrays["instances"] = composite.instances
+    if "amodal" in config.object_fields:
+        arrays["amodal"] = amodal_bits([figure.area for figure in figures], config.canvas)
+    return Sample(key=str(key), meta=meta, arrays=arrays, files={"image": data})
+
+
+def _describe(number: int, figure: Figure, instances: Array) -> Meta:
+    """Return what meta says about one object.
+
+    Args:
+        number: its id, from 1.
+        figure: the object.
+        instances: (H, W) uint8, the id of the object that is seen at each pixel.
+    """
+    placed, seen = figure.placed, (instances == number).astype(np.uint8)
+    return {
+        "id": number,
+        "number": placed.number,
+        "foreground": placed.foreground,
+        "class": placed.class_name,
+        "mirrored": placed.mirrored,
+        "box": placed.box,
+        "bbox_xywh": tight_box(seen),
+        "visible_px": int(np.count_nonzero(seen)),
+        "full_px": int(np.count_nonzero(figure.area)),
+        "z": placed.z,
+        "attempt": placed.attempt,
+    }
 
 
 def store_depth(

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,26 +11,26 @@ import numpy as np
 from fgbg_data.building.estimating import EstimatorAccess, estimate
 from fgbg_data.building.rendering import finish_sample, store_depth
 from fgbg_data.building.source_depth import SourceDepth
-from fgbg_data.compositing.compose import compose
+from fgbg_data.compositing.arrange import arrange
+from fgbg_data.compositing.compose_scene import compose_scene
 from fgbg_data.compositing.composed_depth import compose_depth
-from fgbg_data.compositing.plan import Placement, Plan, ShardRange, drawn_stand
+from fgbg_data.compositing.figures import Figure
+from fgbg_data.compositing.plan import Plan, ShardRange
+from fgbg_data.compositing.scene import drawn_stand
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.errors import ConfigError, EstimatorError, PlacementError, option
+from fgbg_data.errors import ConfigError, EstimatorError, option
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
-from fgbg_data.key import KINDS
+from fgbg_data.key import KINDS, SampleKey
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
 from fgbg_data.shards import ShardSpec, load_format
 from fgbg_data.shards.registry import format_options
 from fgbg_data.writing.shard import write_shard
-
-MAX_ATTEMPTS = 1000
-"""How often a placement that shows no mask pixel is drawn again before the build gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,7 @@ class BuildWork:
         """Return what the samples of a shard have in common."""
         config = self.config
         shapes: dict[str, tuple[int, ...]] = {"image": (*config.canvas, 3), "mask": config.canvas}
+        shapes |= dict.fromkeys(config.object_fields, config.canvas)
         if config.depth_shape is not None:
             shapes |= dict.fromkeys(config.depth_fields, config.depth_shape)
         for name in config.extra_fields:
@@ -141,23 +142,12 @@ class Worker:
                     yield self._with_depth(sample, field, depth)
 
     def render(self, split: str, position: int) -> Sample:
-        """Compose one sample, without inferred depth. A placement that shows no mask pixel is drawn again."""
-        for attempt in range(MAX_ATTEMPTS):
-            placement = self.work.plan.placement(split, position, attempt)
-            composite = compose(
-                self._cache.background(placement.background),
-                self._cache.foreground(placement.foreground),
-                placement,
-            )
-            sample = finish_sample(self.work.config, placement, composite)
-            if sample.meta["mask_area_px"]:
-                return self._with_composed(sample, placement)
-        raise PlacementError(
-            f"{MAX_ATTEMPTS} placements of {placement.foreground} showed no pixel with half coverage. It may be too "
-            f"faint or too thin for this {option('size')} and {option('scale')}; remove it, or use a larger "
-            f"{option('scale')}",
-            placement.key,
-        )
+        """Compose one sample, without inferred depth."""
+        work, cache = self.work, self._cache
+        key = work.plan.key(split, position)
+        figures = arrange(work.config, key, work.plan.split_foregrounds(split), cache.foreground)
+        composite = compose_scene(cache.background(key.background), figures)
+        return self._with_composed(finish_sample(work.config, key, figures, composite), key, figures)
 
     def _with_extra_fields(self, sample: Sample) -> Sample:
         """Add the fields of other packages in order, so that each can use the fields before it.
@@ -196,19 +186,21 @@ class Worker:
         self._estimating_s += time.perf_counter() - started
         return depth
 
-    def _with_composed(self, sample: Sample, placement: Placement) -> Sample:
-        """Add composed depth, if the dataset has it."""
-        config = self.work.config
-        if config.composed_field is None or self._source_depth is None:
+    def _with_composed(self, sample: Sample, key: SampleKey, figures: Sequence[Figure]) -> Sample:
+        """Add composed depth, if the dataset has it. Every object stands in front of what it hides."""
+        config, depths = self.work.config, self._source_depth
+        if config.composed_field is None or depths is None:
             return sample
-        composed = compose_depth(
-            self._source_depth.background(placement.background),
-            self._source_depth.relief(placement.foreground),
-            placement,
-            sample.mask,
-            share=config.relief,
-            drawn=drawn_stand(config, placement),
-        )
+        composed = depths.background(key.background)
+        for figure in figures:
+            composed = compose_depth(
+                composed,
+                depths.relief(figure.placed.foreground),
+                figure.placed,
+                figure.area,
+                share=config.relief,
+                drawn=drawn_stand(config, key, figure.placed.number),
+            )
         return self._with_depth(sample, config.composed_field, composed)
 
     def _with_depth(self, sample: Sample, field: str, depth: Array) -> Sample:

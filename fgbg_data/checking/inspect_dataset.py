@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from fgbg_data.checking.report import VerifyReport
+from fgbg_data.dataset.classes import recorded_classes
 from fgbg_data.dataset.layout import NOT_DATA, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.statistics import Sums
@@ -35,6 +36,8 @@ def inspect_manifest(manifest: Manifest, sums: Sums, report: VerifyReport) -> No
         return
     if manifest.fingerprint != manifest.identity.fingerprint():
         report.add(MANIFEST, "its fingerprint is not that of its configuration; it was edited")
+    if manifest.classes != recorded_classes(manifest.identity):
+        report.add(MANIFEST, "its classes are not those of its foregrounds; it was edited")
     shards = Counter(entry.split for entry in manifest.shards)
     samples: Counter[str] = Counter()
     for entry in manifest.shards:

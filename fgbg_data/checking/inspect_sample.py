@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fgbg_data.fields import FIELDS
+from fgbg_data.fields.objects import conflicts, object_problems
 from fgbg_data.key import SampleKey
 from fgbg_data.sample import Sample
 from fgbg_data.versions import FORMAT_VERSION, rules_of
@@ -40,5 +41,7 @@ def inspect_sample(sample: Sample, version: int = FORMAT_VERSION) -> Iterator[st
     expected = str(SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"]))
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
         yield f"its meta is that of {expected}"
+    yield from object_problems(meta)
     for name, array in sample.arrays.items():
         yield from FIELDS[name].problems(name, array, meta)
+    yield from conflicts(sample.arrays)

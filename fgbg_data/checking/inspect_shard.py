@@ -11,6 +11,7 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
+from fgbg_data.fields.objects import further_sources
 from fgbg_data.fields.samples import sample_digest
 from fgbg_data.key import KINDS
 from fgbg_data.runtime import locations
@@ -83,6 +84,8 @@ class _ShardInspector:
         self._record: ShardRecord | None = None
         self._version = FORMAT_VERSION  # by which digests were taken
         self._recorded: dict[str, tuple[str, int]] = {}  # key -> digest and mask area in the record
+        foregrounds = manifest.identity.sources.foregrounds if manifest else ()
+        self._classes = {source.id: source.class_name for source in foregrounds if source.file}
 
     def inspect(self) -> ShardFindings:
         """Return everything that was found."""
@@ -213,7 +216,7 @@ class _ShardInspector:
     def _inspect_sample(self, sample: Sample, contents: _Contents) -> list[str]:
         """Return what is wrong with a sample; add its digest to `contents`, and its sums if nothing is wrong."""
         made_by = self._manifest.identity.format_version if self._manifest else self._version
-        problems = [*inspect_sample(sample, made_by), *self._unknown_sources(sample)]
+        problems = [*inspect_sample(sample, made_by), *self._unknown_sources(sample), *self._wrong_classes(sample)]
         digest, area = sample_digest(sample, self._version), sample.meta.get("mask_area_px")
         contents.digests.append(digest)
         recorded_digest, recorded_area = self._recorded.get(sample.key, (digest, area))
@@ -231,9 +234,20 @@ class _ShardInspector:
         if split is None:
             return []
         return [
-            f"its {kind} {sample.meta.get(kind)!r} is not in split {self._task.split!r}"
+            f"its {kind} {name!r} is not in split {self._task.split!r}"
             for kind in KINDS
-            if sample.meta.get(kind) not in split.of(kind)
+            for name in (sample.meta.get(kind), *further_sources(kind, sample.meta))
+            if name not in split.of(kind)
+        ]
+
+    def _wrong_classes(self, sample: Sample) -> list[str]:
+        """Return which objects of a sample have another class than their foreground."""
+        objects = sample.meta.get("objects")
+        return [
+            f"object {each.get('id')} is of class {each.get('class')!r} by its meta, {expected!r} by {MANIFEST}"
+            for each in (objects if isinstance(objects, list) else ())
+            if isinstance(each, dict)
+            and (expected := self._classes.get(str(each.get("foreground")))) not in (None, each.get("class"))
         ]
 
 

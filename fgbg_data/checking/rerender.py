@@ -7,8 +7,9 @@ import numpy as np
 
 from fgbg_data.building.rendering import finish_sample
 from fgbg_data.checking.report import VerifyReport
-from fgbg_data.compositing.compose import compose
-from fgbg_data.compositing.plan import Placement, place_box
+from fgbg_data.compositing.compose_scene import compose_scene
+from fgbg_data.compositing.figures import Figure, make_figure
+from fgbg_data.compositing.scene import draw_object
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
@@ -16,9 +17,11 @@ from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, option
-from fgbg_data.key import KINDS, Kind
+from fgbg_data.fields.objects import further_sources
+from fgbg_data.key import KINDS, Kind, SampleKey
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.runtime.locations import Location, join, names_in
+from fgbg_data.sample import Meta, Sample
 
 
 def rerender_samples(
@@ -41,7 +44,7 @@ def rerender_samples(
     """
     renderer = Rerenderer(manifest, bg, fg)
     opened = [
-        open_dataset(root, split, fields=("image", "mask", "meta"), on_error="skip")
+        open_dataset(root, split, fields=("image", "mask", *renderer.config.object_fields, "meta"), on_error="skip")
         for split in manifest.splits
         if names_in(join(root, split))
     ]
@@ -110,35 +113,37 @@ class Rerenderer:
     def differences(self, sample: LoadedSample) -> list[str]:
         """Return the differences between a stored sample and the one that its sources give."""
         meta = sample.meta
-        problems = [self._source_problem(kind, meta.get(kind, "")) for kind in KINDS]
+        names = [(kind, name) for kind in KINDS for name in (meta.get(kind, ""), *further_sources(kind, meta))]
+        problems = [self._source_problem(kind, name) for kind, name in names]
         if any(problems):
             return [problem for problem in problems if problem]
-        about = self._sources["foreground"][meta["foreground"]]
-        placement = place_box(
-            self.config,
-            meta["background"],
-            Source(about.id, about.height or 0, about.width or 0),
-            meta["position"],
-            meta["mirrored"],
-            meta["attempt"],
+        key = SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"])
+        figures = [self._figure(key, found) for found in meta.get("objects", [meta | {"number": 1}])]
+        rendered = finish_sample(
+            self.config, key, figures, compose_scene(self._cache.background(key.background), figures)
         )
-        box = [placement.top, placement.left, placement.height, placement.width]
-        if box != meta["box"]:
-            return [f"its box is {meta['box']} by its meta, {box} by the plan"]
-        return self._pixel_differences(sample, placement)
+        wrong = [
+            f"its {name} is {meta.get(name)} by its meta, {rendered.meta.get(name)} by the plan"
+            for name in ("box", "objects")
+            if meta.get(name) != rendered.meta.get(name)
+        ]
+        return wrong or self._pixel_differences(sample, rendered)
 
-    def _pixel_differences(self, sample: LoadedSample, placement: Placement) -> list[str]:
-        composite = compose(
-            self._cache.background(placement.background), self._cache.foreground(placement.foreground), placement
-        )
-        rendered = finish_sample(self.config, placement, composite)
+    def _figure(self, key: SampleKey, found: Meta) -> Figure:
+        """Return an object of a sample as it is drawn again, given its number, its foreground and its attempt."""
+        about = self._sources["foreground"][found["foreground"]]
+        foreground = Source(about.id, about.height or 0, about.width or 0, class_name=about.class_name)
+        placed = draw_object(self.config, key, found["number"], foreground, found["attempt"])
+        return make_figure(placed, self._cache.foreground(about.id), self.config.canvas)
+
+    def _pixel_differences(self, sample: LoadedSample, rendered: Sample) -> list[str]:
         found = []
-        for name in ("image", "mask"):
+        for name in ("image", "mask", *self.config.object_fields):
             stored, again = sample[name], rendered.array(name)
             if again is None or stored.shape != again.shape:
                 found.append(f"its {name} has another size than its sources give")
             elif not np.array_equal(stored, again):
-                off = np.abs(stored.astype(np.int16) - again.astype(np.int16))
+                off = np.abs(stored.astype(np.int32) - again.astype(np.int32))
                 found.append(
                     f"its {name} is not what its sources give: {np.count_nonzero(off)} values differ, by at most "
                     f"{off.max()}"

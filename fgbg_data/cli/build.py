@@ -62,6 +62,7 @@ ALIASES = JOBS_ALIAS | {
 SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
+    "Scenes": ("objects", "visible", "amodal"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
@@ -101,6 +102,13 @@ SECTIONS = {
     type=Choice(["cover", "stretch"]),
     help="Crop backgrounds to the image (cover) or distort them (stretch).  [cover]",
 )
+@_option(
+    "--objects",
+    **_text("N|LOW:HIGH"),
+    help="Paste so many cut-outs into each picture; further ones come from the same split.  [1]",
+)
+@_option("--visible", type=float, help="Let other objects leave at least this share of every object seen.  [0.3]")
+@_option("--amodal/--no-amodal", help="Store the whole area of each object too, with what others hide.")
 @_option("--seed", type=int, help="Set the seed of all random choices.  [0]")
 @_option(
     "--depth",

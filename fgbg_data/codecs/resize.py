@@ -58,3 +58,12 @@ def resize_by_area(array: Array, size: tuple[int, int]) -> Array:
 
     shrinks = size[0] <= array.shape[0] and size[1] <= array.shape[1]
     return cv2.resize(array, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def resize_ids(array: Array, size: tuple[int, int]) -> Array:
+    """Resize (H, W) ids or bits to (height, width): each pixel takes the nearest value; a mean says nothing."""
+    if array.shape == size:
+        return array
+    import cv2
+
+    return cv2.resize(array, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

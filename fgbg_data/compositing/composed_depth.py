@@ -7,9 +7,10 @@ what this assumes and where it fails.
 Depth is relative inverse depth everywhere here: unitless, and larger is nearer. All functions are pure.
 """
 
+from typing import Protocol
+
 import numpy as np
 
-from fgbg_data.compositing.plan import Placement
 from fgbg_data.sample import Array
 
 NEUTRAL = 127
@@ -22,6 +23,30 @@ TAILS = (2, 98)
 """Percentiles of a cut-out's own depth that are mapped to 0 and 1."""
 HIDDEN = 95
 """Percentile of the hidden depth: a cut-out stands in front of this much of what it covers."""
+
+
+class Placed(Protocol):
+    """Where a cut-out is: a `SceneObject` or a `Placement`."""
+
+    @property
+    def top(self) -> int:
+        """Row of the box's upper edge in pixels; negative above the canvas."""
+
+    @property
+    def left(self) -> int:
+        """Column of the box's left edge in pixels; negative left of the canvas."""
+
+    @property
+    def height(self) -> int:
+        """Height of the whole box in pixels."""
+
+    @property
+    def width(self) -> int:
+        """Width of the whole box in pixels."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the cut-out is flipped left to right."""
 
 
 def neutral_box(height: int, width: int, canvas: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -93,7 +118,7 @@ def stand(background: Array, mask: Array) -> float:
 
 
 def compose_depth(
-    background: Array, relief: Array, placement: Placement, mask: Array, *, share: float, drawn: float = 0.0
+    background: Array, relief: Array, placement: Placed, mask: Array, *, share: float, drawn: float = 0.0
 ) -> Array:
     """Return the depth of a composite.
 

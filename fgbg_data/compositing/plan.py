@@ -1,14 +1,17 @@
 """The plan: a pure function from the index of a sample to its placement. It reads no file and touches no pixel."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from fgbg_data.compositing.draws import Draws
+from fgbg_data.compositing.source_choice import SourceChoice
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import PlacementError, option
 from fgbg_data.key import Kind, SampleKey
-from fgbg_data.splits import draw, join_units, permute, plan_splits
+from fgbg_data.splits import join_units, permute, plan_splits
 from fgbg_data.text import counted
 
 
@@ -61,6 +64,15 @@ class ShardRange:
         return self.stop - self.start
 
 
+class SplitForegrounds(NamedTuple):
+    """The foregrounds of a split."""
+
+    by_id: Mapping[str, Source]
+    """Id -> foreground."""
+    choice: SourceChoice
+    """Chooses one of them by a draw."""
+
+
 class Plan:
     """The placements of a whole dataset, each computed when it is asked for.
 
@@ -80,6 +92,7 @@ class Plan:
         self.config = config
         self.backgrounds = list(backgrounds)
         self.foregrounds = list(foregrounds)
+        self._foregrounds = {source.id: source for source in self.foregrounds}
         self.per_pair = config.positions * (2 if config.mirror else 1)
         _check_fit(self.foregrounds, config)
         ids_bg, ids_fg = ([source.id for source in table] for table in (self.backgrounds, self.foregrounds))
@@ -89,17 +102,29 @@ class Plan:
         }
         splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, config.samples, units)
         self.splits = {split.name: split for split in splits}
+        self._split_foregrounds: dict[str, SplitForegrounds] = {}
 
     def __len__(self) -> int:
         return sum(split.samples for split in self.splits.values())
 
     def placement(self, split: str, index: int, attempt: int = 0) -> Placement:
-        """Return the placement of one sample.
+        """Return the placement of one sample, of its primary object if it has several.
 
         Args:
             split: name of the split.
             index: index of the sample in the split, from 0.
             attempt: how many earlier draws of this placement were dropped.
+        """
+        key = self.key(split, index)
+        foreground = self._foregrounds[key.foreground]
+        return place_box(self.config, key.background, foreground, key.position, key.mirrored, attempt)
+
+    def key(self, split: str, index: int) -> SampleKey:
+        """Return the key of one sample.
+
+        Args:
+            split: name of the split.
+            index: index of the sample in the split, from 0.
         """
         part = self.splits[split]
         # The order of samples is a permutation, so that every shard is a fair mixture of the split.
@@ -108,9 +133,18 @@ class Plan:
         number, variant = divmod(number, self.per_pair)
         bg, fg = divmod(number, len(part.foregrounds))
         position, mirrored = divmod(variant, 2) if self.config.mirror else (variant, 0)
-        background = self.backgrounds[part.backgrounds[bg]]
-        foreground = self.foregrounds[part.foregrounds[fg]]
-        return place_box(self.config, background.id, foreground, position, bool(mirrored), attempt)
+        background = self.backgrounds[part.backgrounds[bg]].id
+        foreground = self.foregrounds[part.foregrounds[fg]].id
+        return SampleKey(background, foreground, position, bool(mirrored))
+
+    def split_foregrounds(self, split: str) -> "SplitForegrounds":
+        """Return the foregrounds of a split, among which further objects are chosen."""
+        if split not in self._split_foregrounds:
+            chosen = [self.foregrounds[number] for number in self.splits[split].foregrounds]
+            self._split_foregrounds[split] = SplitForegrounds(
+                {source.id: source for source in chosen}, SourceChoice([source.id for source in chosen])
+            )
+        return self._split_foregrounds[split]
 
     def shards(self) -> list[ShardRange]:
         """Return all shards, in the order of the splits."""
@@ -139,22 +173,7 @@ def place_box(
         attempt: how many earlier draws were dropped.
     """
     plain = SampleKey(background, foreground.id, position)
-    twin = str(plain)
-    retry = f"#{attempt}" if attempt else ""
-    canvas_h, canvas_w = config.canvas
-    height, width = foreground.height, foreground.width
-    if config.scale_range is not None:
-        low, high = config.scale_range
-        scale = low + (high - low) * (draw(config.seed, twin, "scale" + retry, 2**32) / (2**32 - 1))
-        height, width = box_size(foreground, config.canvas, scale)
-    # Of the box's area, at least `visible_px` must stay on the canvas. First comes the largest number of rows that may
-    # lie outside, if as many columns as possible lie inside; then the largest number of columns, given these rows.
-    visible_px = (1 - config.truncate) * height * width
-    spare = max(height - math.ceil(visible_px / min(width, canvas_w)), height - canvas_h, 0)
-    top = draw(config.seed, twin, "top" + retry, canvas_h - height + 2 * spare + 1) - spare
-    rows = min(canvas_h, top + height) - max(0, top)
-    spare = max(width - math.ceil(visible_px / rows), width - canvas_w, 0)
-    left = draw(config.seed, twin, "left" + retry, canvas_w - width + 2 * spare + 1) - spare
+    top, left, height, width = draw_box(config, foreground, Draws(config.seed, str(plain)).of_object(1, attempt))
     return Placement(
         key=str(plain._replace(mirrored=mirrored)),
         background=background,
@@ -169,16 +188,27 @@ def place_box(
     )
 
 
-def drawn_stand(config: BuildConfig, placement: Placement) -> float:
-    """Return how far a cut-out is moved towards the camera in composed depth, in [0, 1].
+def draw_box(config: BuildConfig, foreground: Source, draws: Draws) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) in pixels of the box that is drawn for a foreground.
 
-    0 leaves it on the floor under it, and 1 moves it to the nearest depth of the background. Mirrored and plain twins
-    stand at the same depth.
+    Args:
+        config: the configuration of the build.
+        foreground: the foreground with its size.
+        draws: the draws of the object.
     """
-    if config.stand == "floor":
-        return 0.0
-    twin = str(SampleKey(placement.background, placement.foreground, placement.position))
-    return draw(config.seed, twin, "stand", 2**32) / (2**32 - 1)
+    canvas_h, canvas_w = config.canvas
+    height, width = foreground.height, foreground.width
+    if config.scale_range is not None:
+        height, width = box_size(foreground, config.canvas, draws.within("scale", *config.scale_range))
+    # Of the box's area, at least `visible_px` must stay on the canvas. First comes the largest number of rows that may
+    # lie outside, if as many columns as possible lie inside; then the largest number of columns, given these rows.
+    visible_px = (1 - config.truncate) * height * width
+    spare = max(height - math.ceil(visible_px / min(width, canvas_w)), height - canvas_h, 0)
+    top = draws.below("top", canvas_h - height + 2 * spare + 1) - spare
+    rows = min(canvas_h, top + height) - max(0, top)
+    spare = max(width - math.ceil(visible_px / rows), width - canvas_w, 0)
+    left = draws.below("left", canvas_w - width + 2 * spare + 1) - spare
+    return top, left, height, width
 
 
 def box_size(foreground: Source, canvas: tuple[int, int], scale: float) -> tuple[int, int]:

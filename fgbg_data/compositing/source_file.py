@@ -18,6 +18,8 @@ class Source(NamedTuple):
     """Width in pixels, measured in the same way."""
     marks: tuple[str, ...] = ()
     """Its digest, and its group if it has one. Sources that share a mark stay on one side of a holdout."""
+    class_name: str = ""
+    """Class of a foreground: the first folder of its path; empty without a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class SourceFile:
     @property
     def planned(self) -> Source:
         """The facts of the source that the plan needs."""
-        return Source(self.id, self.height, self.width, self.entry.marks)
+        return Source(self.id, self.height, self.width, self.entry.marks, self.entry.class_name)
 
     @property
     def entry(self) -> SourceEntry:

@@ -5,6 +5,7 @@ Everything here is a frozen view of one JSON object, `identity` in `dataset.json
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,10 @@ from fgbg_data.sample import canonical_json
 from fgbg_data.splits import Holdout
 
 DepthMode = Literal["infer", "compose", "both"]
+
+SCENE_OPTIONS = ("objects", "visible", "amodal")
+"""Options of a build that only scenes have. If all have their defaults, the dataset is the classic one: every picture
+is a background with one object, pasted as it is."""
 
 
 def depth_labels(mode: DepthMode) -> dict[str, str]:
@@ -49,6 +54,16 @@ class SourceEntry:
     """Width after EXIF rotation, and for a foreground after cropping to what is visible, in pixels."""
     group: str = json_field(default="")
     """Name of the group that it belongs to, such as a video or a room; empty if it belongs to none."""
+
+    @property
+    def class_name(self) -> str:
+        """The class that a foreground belongs to: the first folder of its path; empty without a folder.
+
+        >>> SourceEntry(id="chair-red", sha256="", file="chair/red.png").class_name
+        'chair'
+        """
+        folder, slash, _ = (self.file or "").partition("/")
+        return unicodedata.normalize("NFC", folder) if slash else ""
 
     @property
     def picture(self) -> str:
@@ -125,6 +140,11 @@ class RecordedConfig:
     def changed(self, **values: Any) -> Self:
         """Return the same options with other values for some."""
         return self.of(**{**self.values, **values})
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether the dataset is more than the classic one: whether it has an option that only scenes have."""
+        return any(name in self.values for name in SCENE_OPTIONS)
 
     @property
     def labels(self) -> dict[str, str]:

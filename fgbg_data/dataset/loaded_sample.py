@@ -40,6 +40,10 @@ class LoadedSample(Mapping[str, Any]):
     """(H, W) float32 in [0, 1], larger is nearer; `depth_as` of `open_dataset` gives codes or the estimator's units."""
     depth_composed: Array
     """Like `depth`, but composed from the depth of the sources."""
+    instances: Array
+    """(H, W) uint8, the id of the object that is seen, from 1 in the order of painting; 0 for none."""
+    amodal: Array
+    """(H, W) uint16, the whole area of each object: bit i - 1 is set where the object i is."""
     meta: Meta
     """JSON object that says how the sample was made."""
 
@@ -51,7 +55,9 @@ class LoadedSample(Mapping[str, Any]):
     def __getitem__(self, name: Literal["key"]) -> str: ...
 
     @overload
-    def __getitem__(self, name: Literal["image", "mask", "depth", "depth_composed"]) -> Array: ...
+    def __getitem__(
+        self, name: Literal["image", "mask", "depth", "depth_composed", "instances", "amodal"]
+    ) -> Array: ...
 
     @overload
     def __getitem__(self, name: Literal["meta"]) -> Meta: ...

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from fgbg_data.dataset.classes import recorded_classes
 from fgbg_data.dataset.identity import Identity
 from fgbg_data.dataset.json_files import load
 from fgbg_data.dataset.json_types import Count, FormatName, JsonError, Side, SplitName
@@ -122,6 +123,8 @@ class Manifest:
     """Source -> licence, author and url, as far as `sources.csv` gives them."""
     notes: tuple[str, ...] = json_field(default=())
     """What the build found out about its sources, in sentences: copies, groups, faint and enlarged pictures."""
+    classes: tuple[str, ...] = json_field(default=())
+    """Classes of the foregrounds, by the alphabet; empty for the classic dataset and without folders of classes."""
     version: int = json_field(name="format_version", default=FORMAT_VERSION)
     """Format version of `dataset.json` itself; `identity.format_version` is that of the pixels."""
 
@@ -152,6 +155,7 @@ class Manifest:
             fields=fields,
             splits=splits,
             provenance=provenance,
+            classes=recorded_classes(identity),
         )
 
     @classmethod

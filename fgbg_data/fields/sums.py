@@ -53,3 +53,7 @@ def sum_depth(codes: Array, depth_bits: int) -> PixelSums:
     levels = (codes >> np.uint16(16 - depth_bits)).astype(np.uint64)
     squares = int((levels * levels).sum())
     return PixelSums(2**depth_bits - 1, levels.size, [int(levels.sum())], [squares])
+
+
+def no_sums(array: Array, depth_bits: int) -> None:
+    """Return no sums, for ids and bits, whose mean says nothing."""

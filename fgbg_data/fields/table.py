@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from fgbg_data.codecs.pictures import encode_depth, encode_mask
-from fgbg_data.codecs.resize import resize_image, resize_mask
+from fgbg_data.codecs.resize import resize_ids, resize_image, resize_mask
 from fgbg_data.errors import ConfigError
 from fgbg_data.fields.field import Field
+from fgbg_data.fields.objects import amodal_problems, colour_bits, colour_ids, instance_problems
 from fgbg_data.fields.problems import depth_problems, mask_problems
-from fgbg_data.fields.sums import sum_depth, sum_image, sum_mask
+from fgbg_data.fields.sums import no_sums, sum_depth, sum_image, sum_mask
 from fgbg_data.registry import Registry
 
 _NUMBER = (int, float)
@@ -64,6 +65,29 @@ FIELDS: Registry[Field] = Registry(
             meaning="relative inverse depth, composed of the depth of the sources; larger = nearer",
             meta_types={"depth_composed_min": _NUMBER, "depth_composed_max": _NUMBER, "depth_bits": int},
             **_DEPTH,
+        ),
+        "instances": Field(
+            name="instances",
+            suffix="instances.png",
+            dtype="uint8",
+            meaning="id of the object that is seen, from 1 in the order of painting; 0 for none; `objects` in meta",
+            encode=encode_mask,
+            resize=resize_ids,
+            sums=no_sums,
+            meta_types={"objects": list},
+            problems=instance_problems,
+            picture=colour_ids,
+        ),
+        "amodal": Field(
+            name="amodal",
+            suffix="amodal.png",
+            dtype="uint16",
+            meaning="whole area of each object with what others hide: bit i - 1 is set where the object i is",
+            resize=resize_ids,
+            sums=no_sums,
+            meta_types={"objects": list},
+            problems=amodal_problems,
+            picture=colour_bits,
         ),
         "meta": Field(
             name="meta",

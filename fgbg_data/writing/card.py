@@ -19,7 +19,7 @@ _HUB_LICENCES = {"apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset. It begins with YAML by which `load_dataset` finds the shards."""
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
-    parts += [_boxes(manifest), _labels(manifest), _statistics_table(manifest), _sources(manifest)]
+    parts += [_boxes(manifest), _objects(manifest), _labels(manifest), _statistics_table(manifest), _sources(manifest)]
     parts += [_reading(manifest)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -108,6 +108,23 @@ def _boxes(manifest: Manifest) -> str:
         "transparent margins and may reach beyond the image."
     )
     return (tight if rules_of(manifest.identity.format_version).tight_box else "") + box
+
+
+def _objects(manifest: Manifest) -> str:
+    """Explain the objects of scenes, and list their classes."""
+    config = manifest.identity.config.values
+    if not manifest.identity.config.is_scene:
+        return ""
+    lines = [
+        f"Every picture has {str(config.get('objects', 1)).replace(':', ' to ')} objects. `objects` in meta lists them "
+        "from far to near: `id` is the value of its pixels in `instances`, `foreground` its source, `visible_px` and "
+        "`full_px` its pixels with and without those that others hide."
+    ]
+    if manifest.classes:
+        counts = Counter(source.class_name for source in manifest.identity.sources.foregrounds)
+        rows = [f"| {markdown(name)} | {counts[name]} |" for name in manifest.classes]
+        lines.append("\n".join(["| class | foregrounds |", "|---|---|", *rows]))
+    return "\n\n".join(lines)
 
 
 def _splits_table(manifest: Manifest) -> str:

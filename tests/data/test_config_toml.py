@@ -53,6 +53,9 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         skip-bad = true
         group-similar = true
         overwrite = true
+        objects = "1:3"
+        visible = 0.2
+        amodal = true
         """,
     )
     values = read_toml(path)

@@ -42,6 +42,7 @@ OTHER_VALUES: dict[str, Any] = {
     "test": 0.2,
     "holdout": "both",
     "group_similar": True,
+    "objects": "1:3",
 }
 
 
@@ -57,8 +58,8 @@ NO_CHANGE: dict[str, Any] = {
 }
 
 
-IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.5}
-"""These options have no effect without HDF5, or without composed depth."""
+IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.5, "visible": 0.5, "amodal": True}
+"""These options have no effect without HDF5, without composed depth, or with one object in a picture."""
 
 
 APART = {"depth_mode", "extra_fields"}
@@ -93,6 +94,14 @@ def test_hdf5_layout_changes_the_fingerprint_only_with_hdf5() -> None:
     assert stamp(hdf5_layout="pixels") == stamp()
     with pytest.raises(ConfigError, match="hdf5_layout='encoded': has no effect here"):
         stamp(hdf5_layout="encoded")
+
+
+def test_options_of_several_objects_change_the_fingerprint_only_with_several_objects() -> None:
+    found = [stamp(), stamp(objects=2), stamp(objects=2, visible=0.5), stamp(objects=2, amodal=True)]
+    assert len(set(found)) == len(found)
+    assert stamp(objects="2:2") == stamp(objects=2)
+    with pytest.raises(ConfigError, match="amodal=True: has no effect here; it needs objects='1:3'"):
+        stamp(amodal=True)
 
 
 def effective(names: set[str]) -> set[str]:
@@ -133,6 +142,8 @@ def test_different_datasets_have_different_fingerprints(first: set[str], second:
         ({"scale": (0.4, 0.6)}, {"scale": "0.4:0.6"}),
         ({"format": ["tar"]}, {"format": "tar"}),
         ({"positions": np.int64(20)}, {"positions": 20}),
+        ({"objects": (1, 3)}, {"objects": "1:3"}),
+        ({"objects": "1:1"}, {}),
         ({"val": np.float32(0.25)}, {"val": 0.25}),
     ],
     ids=str,

@@ -1,0 +1,73 @@
+"""Figures: the objects of a scene as pixels, before they are painted."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fgbg_data.compositing.compose import mask_of
+from fgbg_data.compositing.resize import resize_premultiplied
+from fgbg_data.compositing.scene import SceneObject
+from fgbg_data.sample import Array
+
+
+class Figure(NamedTuple):
+    """One object of a scene as pixels."""
+
+    placed: SceneObject
+    """Where it is."""
+    cutout: Array
+    """(h, w, 4) uint8: RGB premultiplied by alpha, and alpha. It has the size of the object in the picture."""
+    top: int
+    """Row of the upper edge of `cutout` in the picture; may be negative."""
+    left: int
+    """Column of the left edge of `cutout` in the picture; may be negative."""
+    area: Array
+    """(H, W) bool: where the object covers at least half of the pixel, whether or not other objects hide it."""
+
+
+def make_figure(placed: SceneObject, sizes: Sequence[Array], canvas: tuple[int, int]) -> Figure:
+    """Return an object as pixels.
+
+    Args:
+        placed: the object.
+        sizes: its cut-out at several sizes, as `cutout_sizes` returns them.
+        canvas: (height, width) of the picture in pixels.
+    """
+    import cv2
+
+    cutout = resize_premultiplied(sizes, placed.height, placed.width)
+    if placed.mirrored:
+        cutout = cv2.flip(cutout, 1)
+    top, left = placed.top, placed.left
+    area = mask_of(cutout, top=top, left=left, canvas=canvas) > 0
+    return Figure(placed, cutout, top, left, area)
+
+
+def far_to_near(figures: Sequence[Figure]) -> list[Figure]:
+    """Return figures in the order in which they are painted; of two at the same distance, the lower number is first."""
+    return sorted(figures, key=lambda figure: (figure.placed.z, figure.placed.number))
+
+
+def paint_ids(figures: Sequence[Figure], canvas: tuple[int, int]) -> Array:
+    """Return which figure is seen at each pixel: (H, W) uint8, 0 for none, else the figure's number in order from 1.
+
+    Args:
+        figures: the figures from far to near, at most 255.
+        canvas: (height, width) of the picture in pixels.
+    """
+    ids = np.zeros(canvas, np.uint8)
+    for number, figure in enumerate(figures, 1):
+        ids[figure.area] = number
+    return ids
+
+
+def seen_shares(figures: Sequence[Figure], canvas: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return for each figure how many of its pixels are seen, and how many would be if nothing hid them.
+
+    Args:
+        figures: the figures from far to near.
+        canvas: (height, width) of the picture in pixels.
+    """
+    seen = np.bincount(paint_ids(figures, canvas).ravel(), minlength=len(figures) + 1)
+    return [(int(seen[number]), int(np.count_nonzero(each.area))) for number, each in enumerate(figures, 1)]
