@@ -46,7 +46,9 @@ class LabelledObject:
 def classes_of(manifest: Manifest) -> Classes:
     """Return the classes of a dataset. Things without a class are of the class `foreground`, which is the last one."""
     foregrounds = manifest.identity.sources.foregrounds
-    without = () if manifest.classes and all(source.class_name for source in foregrounds) else (ONLY_CLASS,)
+    if not manifest.classes:
+        return Classes((ONLY_CLASS,), {})
+    without = () if all(source.class_name for source in foregrounds) else (ONLY_CLASS,)
     names = (*manifest.classes, *without)
     return Classes(names, {source.id: names.index(source.class_name or ONLY_CLASS) for source in foregrounds})
 

@@ -168,9 +168,9 @@ def _palette() -> Array:
     """Return a colour for each id, (256, 3) uint8 RGB: hues in steps of the golden angle, at two levels of light."""
     numbers = np.arange(256)
     hues = (numbers * 0.618034 + 0.3) % 1
-    channels = np.abs((hues[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
+    channels: Array = np.abs((hues[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
     light = np.where(numbers % 2, 255, 190)[:, None]
-    colours = np.rint(channels.clip(0, 1) * light * 0.85 + light * 0.15).astype(np.uint8)
+    colours: Array = np.rint(channels.clip(0, 1) * light * 0.85 + light * 0.15).astype(np.uint8)
     colours[0] = 0
     return colours
 
