@@ -1,9 +1,10 @@
 """The public names of the package and where each one lives; the only list of them."""
 
-from .building.build import build
+from .building.build import build, write_plan
 from .building.plan_build import BuildPlan, plan_build
 from .checking.report import VerifyProblem, VerifyReport
 from .checking.stats import FieldStats, stats
+from .checking.status import BuildStatus, SplitStatus, build_status
 from .checking.verify import verify
 from .codecs.depth_codes import dequantise_depth, dequantize_depth
 from .config import BuildConfig
@@ -38,6 +39,7 @@ __version__: str
 __all__ = [
     "BuildConfig",
     "BuildPlan",
+    "BuildStatus",
     "Dataset",
     "DepthEstimator",
     "EstimatorInfo",
@@ -56,7 +58,9 @@ __all__ = [
     "UnfinishedWarning",
     "VerifyProblem",
     "VerifyReport",
+    "SplitStatus",
     "build",
+    "build_status",
     "compare_estimators",
     "convert",
     "dequantise_depth",
@@ -82,4 +86,5 @@ __all__ = [
     "view",
     "webdataset_decoder",
     "write_demo",
+    "write_plan",
 ]

@@ -51,7 +51,7 @@ RangeText = Converted[int | float | str | tuple[float, float], str]
 Names = Converted[str | Collection[str], tuple[str, ...]]
 """Names: given as a tuple, a list, or text with commas, kept as a tuple."""
 
-_NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite"}
+_NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite", "part"}
 """Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
 estimator's identity, and the sources by id and digest."""
 
@@ -164,6 +164,9 @@ class BuildConfig:
     """Leave out pictures that cannot be used, and record them, instead of stopping with an error."""
     overwrite: bool = False
     """Replace another dataset in `out`. Only files that this dataset names are deleted."""
+    part: str = ""
+    """Which part of the shards to make: `K/N`, or `slurm`, `slurm/N`, `k8s` or `k8s/N`, which take the number from the
+    environment of the process. Empty makes all shards and finishes the dataset."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # whole numbers become floats where a field is one: 0 and 0.0 are equal
@@ -206,6 +209,11 @@ class BuildConfig:
         # In the order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
         object.__setattr__(self, "format", check_formats(self.format, build=True))
         object.__setattr__(self, "objects", range_text(self.object_range))  # 1:1 and 1 are one dataset
+        if self.part and self.overwrite:
+            raise ConfigError(
+                f"{option('part', self.part)} and {option('overwrite', True)}: a part would delete what others have "
+                f"made. Remove the other dataset first, by {option('overwrite', True)} and {option('plan_only', True)}"
+            )
         _ = self.canvas, self.scale_range, self.depth_shape  # each raises a ConfigError if its text cannot be parsed
         self._refuse_idle_options()
 

@@ -20,11 +20,13 @@ from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location, join
+from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.writing.maker import DatasetMaker
+from fgbg_data.writing.part import Part
 from fgbg_data.writing.preview import PREVIEW_ROWS, draw_shard
 
 
@@ -39,13 +41,44 @@ def build(config: BuildConfig, *, progress: Progress = None) -> Manifest:
             your own that follows `ProgressReporter`.
 
     Returns:
-        The manifest of the complete dataset.
+        The manifest of the complete dataset; with `part`, the manifest without shards.
 
     Raises:
         FgbgError: the user can fix it; nothing finished is lost, and the same call resumes.
     """
     shown = reporter(progress)
-    return BuildMaker(prepare(config, shown)).run(shown)
+    part = Part.parse(config.part) if config.part else None
+    maker = BuildMaker(prepare(config, shown), part)
+    if part is None:
+        return maker.run(shown)
+    maker.run_part(part, shown)
+    return maker.manifest
+
+
+def write_plan(config: BuildConfig, *, progress: Progress = None) -> Manifest:
+    """Write only `dataset.json`, incomplete, with everything that the parts of a build must agree on.
+
+    A part that was started with other sources, another estimator, another kind of device or other options is refused
+    then. Without this call, the part that starts first writes the file.
+
+    Args:
+        config: what to build, and where; with `overwrite`, another dataset in the folder is deleted first.
+        progress: see `build`.
+
+    Returns:
+        The manifest, incomplete.
+
+    Raises:
+        FgbgError: the build itself would be refused too, with the same error.
+    """
+    maker = BuildMaker(prepare(config, reporter(progress)))
+    maker.check_folder()
+    maker.local.mkdir(parents=True, exist_ok=True)
+    if config.overwrite:
+        with build_lock(maker.local, maker.out):
+            maker.make_room()
+    maker.write_plan()
+    return maker.manifest
 
 
 class BuildMaker(DatasetMaker[ShardRange]):
@@ -53,7 +86,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
     verb = "build"
 
-    def __init__(self, prepared: PreparedBuild) -> None:
+    def __init__(self, prepared: PreparedBuild, part: Part | None = None) -> None:
         config = prepared.config
         super().__init__(
             out=config.out,
@@ -65,6 +98,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
             overwrite=config.overwrite,
         )
         self.prepared = prepared
+        self.part = part
 
     @contextlib.contextmanager
     def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> Iterator[BuildWork]:
@@ -82,11 +116,14 @@ class BuildMaker(DatasetMaker[ShardRange]):
                     started = start_estimator(access, estimator, jobs, tally, shown)
                     work = replace(work, estimator=stack.enter_context(started))
             yield work
-        source_depth.clear(self.local)  # after a stop it stays for the next run
 
-    def write_preview(self, records: list[ShardRecord]) -> None:
+    def clear_up(self) -> None:
+        """Remove the depth of the sources, which is kept as long as shards are missing."""
+        source_depth.clear(self.local)
+
+    def write_preview(self, record: ShardRecord) -> None:
         """Draw the first samples of the dataset, beside the sources that they were made of."""
-        config, cache, record = self.prepared.config, self.prepared.work.source_cache(), records[0]
+        config, cache = self.prepared.config, self.prepared.work.source_cache()
 
         def sources(meta: Meta) -> dict[str, Array]:
             return {
@@ -112,9 +149,12 @@ class BuildMaker(DatasetMaker[ShardRange]):
         work = self.prepared.work
         folder = source_depth.folder_of(self.local, work.fingerprint)
         backgrounds, foregrounds = ([source.id for source in found] for found in (work.backgrounds, work.foregrounds))
+        first = None if self.part is None else (self.part.number - 1) / self.part.count
         with activity(shown, "depth of the sources", len(backgrounds) + len(foregrounds), "pictures"):
             cache = work.source_cache()
-            source_depth.estimate_sources(folder, cache, estimator, backgrounds, foregrounds, shown.update)
+            source_depth.estimate_sources(
+                folder, cache, estimator, backgrounds, foregrounds, shown.update, shared_from=first
+            )
         return folder
 
 

@@ -3,6 +3,7 @@
 import errno
 import functools
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.locations import LACKING
+from fgbg_data.runtime.locks import claim, claimant_is_dead
 from fgbg_data.sample import Array
 
 KEPT = 128
 """Number of files that one reader keeps mapped."""
+CLAIMED_S = 120.0
+"""Seconds to wait for a batch that another process has claimed, before it is estimated here too."""
 
 
 class SourceDepth:
@@ -74,6 +78,8 @@ def estimate_sources(
     backgrounds: Sequence[str],
     foregrounds: Sequence[str],
     report: Callable[[int], None] = lambda done: None,
+    *,
+    shared_from: float | None = None,
 ) -> None:
     """Ask an estimator about every source, and write its answers. Answers of an earlier run are kept.
 
@@ -88,19 +94,49 @@ def estimate_sources(
         backgrounds: ids of the backgrounds.
         foregrounds: ids of the foregrounds.
         report: called with the number of sources that are finished.
+        shared_from: share of the batches after which to begin, in [0, 1), if other processes do the same work at the
+            same time: each makes the batches that nobody else has claimed, and waits for the others. None makes all.
 
     Raises:
         EstimatorError: a depth is not finite, or has another size than the picture; the source is named.
     """
-    done = 0
+    size = estimator.batch_size
     kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("background", backgrounds), ("foreground", foregrounds))
-    for kind, names in kinds:
-        for start in range(0, len(names), estimator.batch_size):
-            batch = names[start : start + estimator.batch_size]
-            if not all(_path(folder, kind, name).is_file() for name in batch):
-                _estimate_batch(folder, cache, estimator, kind, batch)
-            done += len(batch)
-            report(done)
+    batches = [(kind, names[start : start + size]) for kind, names in kinds for start in range(0, len(names), size)]
+    first = int((shared_from or 0) * len(batches))
+    done, waiting = 0, []
+    for number in (*range(first, len(batches)), *range(first)):
+        kind, batch = batches[number]
+        if not _is_finished(folder, kind, batch):
+            if shared_from is not None and not claim(folder / f"batch-{number:06d}.claim"):
+                waiting.append(number)
+                continue
+            _estimate_batch(folder, cache, estimator, kind, batch)
+        done += len(batch)
+        report(done)
+    for number in waiting:
+        kind, batch = batches[number]
+        if not _finished_elsewhere(folder, number, kind, batch):
+            _estimate_batch(folder, cache, estimator, kind, batch)
+        done += len(batch)
+        report(done)
+
+
+def _is_finished(folder: Path, kind: Kind, names: Sequence[str]) -> bool:
+    return all(_path(folder, kind, name).is_file() for name in names)
+
+
+def _finished_elsewhere(folder: Path, number: int, kind: Kind, names: Sequence[str]) -> bool:
+    """Wait until another process has finished a batch that it claimed; return False if it has ended, or is too slow.
+
+    To estimate a batch twice costs time only, because both write the same bytes.
+    """
+    until = time.monotonic() + CLAIMED_S
+    while time.monotonic() < until and not claimant_is_dead(folder / f"batch-{number:06d}.claim"):
+        if _is_finished(folder, kind, names):
+            return True
+        time.sleep(0.2)
+    return _is_finished(folder, kind, names)
 
 
 def _estimate_batch(

@@ -169,7 +169,7 @@ def _discard(root: Location, report: VerifyReport) -> None:
         raise ShardError(f"holds no {MANIFEST}, so no build can make its shards again; nothing was removed", where=root)
     local = local_folder(root)
     local.mkdir(parents=True, exist_ok=True)
-    with build_lock(local):
+    with build_lock(local, root):
         for split, index in sorted(report.bad_shards):
             record = record_path(root, split, index)
             if locations.size(record) is not None:

@@ -67,6 +67,7 @@ SECTIONS = {
     "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
     "How it runs": ("jobs", "check", "dry_run"),
+    "Many machines": ("part", "plan_only", "status"),
 }
 """Sections of the help of `build`: title -> options."""
 
@@ -170,8 +171,20 @@ SECTIONS = {
 @_option("--jobs", "-j", type=int, help="Use this many worker processes; 0 is one for each core.  [0]")
 @_option("--check/--no-check", help="On resume, compare the sha256 of finished shards, not only sizes.")
 @click.option("--dry-run", is_flag=True, help="Print what would be made (counts, splits, bytes, time) and stop.")
+@_option(
+    "--part",
+    **_text("K/N"),
+    help="Make only the K-th of N parts of the shards; slurm, slurm/N, k8s and k8s/N take K from the environment. "
+    "The command without --part then finishes the dataset.",
+)
+@click.option(
+    "--plan-only", is_flag=True, help="Write only dataset.json, with which every part compares itself, and stop."
+)
+@click.option(
+    "--status", is_flag=True, help="Print which shards of --out exist, which are missing and how fast they come."
+)
 @user_errors
-def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
+def build(toml: Path | None, dry_run: bool, plan_only: bool, status: bool, **options: Any) -> None:
     """Composite every foreground on every background; write image + mask + depth shards.
 
     Run the same command again to resume a stopped build. The dataset depends only on the options and the pictures, not
@@ -180,8 +193,22 @@ def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
     \b
       fgbg-data build --bg bg/ --fg fg/ --out shards/ --dry-run
       fgbg-data build --bg bg/ --fg fg/ --out shards/ --format tar,hdf5
+
+    Many machines make one dataset together, each with --part, in a folder that all of them see.
+
+    \b
+      fgbg-data build --bg bg/ --fg fg/ --out shards/ --part 3/8
+      fgbg-data build --out shards/ --status
     """
-    config = _config(toml, {name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_together(dry_run=dry_run, plan_only=plan_only, status=status)
+    if status:
+        _print_status(toml, given)
+        return
+    config = _config(toml, given)
+    if plan_only:
+        _write_plan(config)
+        return
     if dry_run:
         from fgbg_data import plan_build
 
@@ -191,9 +218,45 @@ def build(toml: Path | None, dry_run: bool, **options: Any) -> None:
 
     with resumable(config.out):
         manifest = build_dataset(config, progress=True)
+    if config.part:
+        click.echo(
+            f"{config.out}: part {config.part} is finished; when all parts are, the same command without --part "
+            "finishes the dataset"
+        )
+        return
     _print_fields(manifest)
     print_made(config.out, manifest)
     click.echo(f"look at {config.out / 'preview.png'}; {config.out / 'README.md'} says what the dataset is")
+
+
+def _refuse_together(**switches: bool) -> None:
+    """Refuse two switches of which each stops before the build."""
+    from fgbg_data.errors import ConfigError, option
+
+    given = [option(name, True) for name, value in switches.items() if value]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)}: choose one of them")
+
+
+def _print_status(toml: Path | None, options: dict[str, Any]) -> None:
+    """Print how far the build in `out` is; of all other options none is needed."""
+    from fgbg_data import build_status
+    from fgbg_data.config import read_toml
+    from fgbg_data.errors import ConfigError, option
+
+    out = options.get("out") or (read_toml(toml) if toml else {}).get("out")
+    if out is None:
+        raise ConfigError(f"{option('out')} missing: name the folder of the dataset")
+    click.echo(build_status(out))
+
+
+def _write_plan(config: "BuildConfig") -> None:
+    """Write the plan that all parts compare themselves with, and print what to do next."""
+    from fgbg_data import write_plan
+
+    manifest = write_plan(config, progress=True)
+    shards = sum(split.shards for split in manifest.splits.values())
+    click.echo(f"{config.out}: {manifest.samples:,} samples in {shards:,} shards are planned; run it with --part K/N")
 
 
 def _config(toml: Path | None, options: dict[str, Any]) -> "BuildConfig":

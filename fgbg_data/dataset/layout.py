@@ -12,13 +12,13 @@ from fgbg_data.dataset.record import ShardRecord, shard_stem
 from fgbg_data.errors import ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
-from fgbg_data.runtime.locks import LOCK, WORKERS_LOCK
+from fgbg_data.runtime.locks import LOCK, PARTS, WORKERS_LOCK
 from fgbg_data.shards.registry import FORMATS, fastest_first, format_options, format_suffixes, load_format
 from fgbg_data.splits import SPLIT_NAME, ordered
 
 SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
-NOT_DATA = {LOCK, WORKERS_LOCK, SOURCE_DEPTH, "build.log"}
+NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log"}
 """Names of files and folders that lie in the folder of a dataset and do not belong to it."""
 _OUR_NAME = re.compile(rf"fgbg-(?P<split>{SPLIT_NAME})-(?P<index>[0-9]{{6,18}})")
 Listing = dict[str, int | None]

@@ -12,13 +12,13 @@ from fgbg_data.dataset.identity import Identity
 from fgbg_data.dataset.json_files import load
 from fgbg_data.dataset.json_types import Count, FormatName, JsonError, Side, SplitName
 from fgbg_data.dataset.json_values import json_field, to_json
-from fgbg_data.dataset.record import FileEntry, ShardRecord
+from fgbg_data.dataset.record import FileEntry
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
 from fgbg_data.fields import FIELDS, fields_in_order, pixel_fields
 from fgbg_data.key import KINDS, Kind
 from fgbg_data.runtime import locations
-from fgbg_data.runtime.files import write_text
+from fgbg_data.runtime.files import write_new_text, write_text
 from fgbg_data.runtime.locations import Location
 from fgbg_data.shards.registry import installed_formats
 from fgbg_data.shards.spec import ShardSpec
@@ -173,21 +173,23 @@ class Manifest:
 
     def write(self, folder: Location) -> None:
         """Write `dataset.json` into the folder of the dataset."""
-        text = json.dumps(to_json(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        write_text(locations.join(folder, MANIFEST), text + "\n")
+        write_text(locations.join(folder, MANIFEST), self._text())
 
-    def finished(self, records: Iterable[ShardRecord]) -> Self:
-        """Return the manifest of the complete dataset, with its shards and statistics over all of them.
+    def write_new(self, folder: Location) -> None:
+        """Write `dataset.json` if the folder has none; of several processes that do this at once, one succeeds."""
+        write_new_text(locations.join(folder, MANIFEST), self._text())
+
+    def _text(self) -> str:
+        text = json.dumps(to_json(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return text + "\n"
+
+    def finished(self, shards: Iterable[ShardEntry], sums: Sums) -> Self:
+        """Return the manifest of the complete dataset.
 
         Args:
-            records: the record of every shard, in the order of the splits.
+            shards: every shard, in the order of the splits.
+            sums: sums over the pixels of all samples.
         """
-        sums = Sums()
-        shards = []
-        for record in records:
-            sums.add(record.sums)
-            files = {name: file.entry for name, file in record.files.items()}
-            shards.append(ShardEntry(record.split, record.index, record.samples, files))
         statistics = {
             name: FieldStatistics(self.samples, tuple(sums.fields[name].mean), tuple(sums.fields[name].std))
             for name in fields_in_order(sums.fields)  # records from files sort their keys, those in memory do not

@@ -119,10 +119,9 @@ class CopyMaker(DatasetMaker[CopyTask]):
         """Give the workers what they need to know."""
         return contextlib.nullcontext(replace(self.copy_work, tally=tally))
 
-    def write_preview(self, records: list[ShardRecord]) -> None:
+    def write_preview(self, record: ShardRecord) -> None:
         """Draw the first samples of the dataset."""
-        first = records[0]
-        draw_shard(self.out, first, self.formats[0], range(min(PREVIEW_ROWS, first.samples)))
+        draw_shard(self.out, record, self.formats[0], range(min(PREVIEW_ROWS, record.samples)))
 
     def check_space(self, samples: int) -> None:
         """Refuse a dataset that the disk cannot hold. Files are counted as one byte a pixel; most of them take less.

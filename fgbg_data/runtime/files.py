@@ -14,10 +14,13 @@ from pathlib import Path
 
 from fgbg_data.errors import StorageError
 from fgbg_data.runtime import remote
-from fgbg_data.runtime.locations import LACKING, Location, open_stream, parent
+from fgbg_data.runtime.locations import LACKING, Location, open_stream, parent, size
 
 PARTIAL = ".partial"
 """The end of the name of a file that is still being written."""
+owner = uuid.uuid4().hex[:8]
+"""Stands in the names of the half-written files of this process; workers take it over from the process that started
+them, so that each build knows its own."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -42,7 +45,7 @@ def write_whole(location: Location, scratch: Path | None = None) -> Iterator[Pat
         return
     folder, name = parent(location)
     beside = folder if isinstance(folder, Path) else scratch or Path()
-    temporary = beside / f"{name}.{uuid.uuid4().hex[:12]}{PARTIAL}"
+    temporary = beside / _partial(name)
     try:
         with writing_errors(location):
             beside.mkdir(parents=True, exist_ok=True)
@@ -86,10 +89,49 @@ def writing_errors(location: Location) -> Iterator[None]:
         raise
 
 
+def take_owner(name: str) -> None:
+    """Let the half-written files of this process belong to another one, which started it."""
+    global owner
+    owner = name
+
+
+def _partial(name: str) -> str:
+    """Return a new name for a file that is still being written."""
+    return f"{name}.{owner}-{uuid.uuid4().hex[:12]}{PARTIAL}"
+
+
 def write_text(location: Location, text: str) -> None:
     """Write a small UTF-8 file, whole or not at all; see `write_whole`."""
     with write_whole(location) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_new_text(location: Location, text: str) -> bool:
+    """Write a small UTF-8 file if there is none; return whether it was written.
+
+    Of several processes that do this at once in one folder, one succeeds. A file system without hard links, and a URL,
+    give a lesser guarantee: there, the last one succeeds.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    if size(location) is not None:
+        return False
+    if isinstance(location, Path):
+        temporary = location.with_name(_partial(location.name))
+        try:
+            write_text(temporary, text)
+            os.link(temporary, location)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+        finally:
+            temporary.unlink(missing_ok=True)
+    write_text(location, text)
+    return True
 
 
 def move_up(folder: Path, names: Iterable[str], url: str) -> None:
@@ -120,9 +162,14 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
-def clear_partials(folder: Path) -> int:
-    """Remove the half-written files that a killed process left in a folder; return their number."""
-    dead = list(folder.rglob(f"*{PARTIAL}"))
+def clear_partials(folder: Path, of: str | None = None) -> int:
+    """Remove half-written files in a folder; return their number.
+
+    Args:
+        folder: it is searched with its subfolders.
+        of: the `owner` whose files are removed; None removes those of all, which are dead if nobody else writes there.
+    """
+    dead = list(folder.rglob(f"*{PARTIAL}" if of is None else f"*.{of}-*{PARTIAL}"))
     for path in dead:
         with contextlib.suppress(OSError):  # it is gone, or it stays and does no harm
             path.unlink()

@@ -1,63 +1,138 @@
-"""Locks on the folder of a dataset: one process makes it at a time, and a new one waits for workers of a killed one.
+"""Locks on the folder of a dataset: one build makes all of it at a time, or any number of parts make some shards each.
 
-A lock is flock(2) on a file, which the system releases however its holder ends. Some mounts of FUSE, SMB, NFS and
-Lustre have no flock. There, the holder writes its name and a count into the file every `BEAT_S`; if the count stands
-still for `STALE_S`, the lock is free.
+Each lock is two things. flock(2) on a file is fast, and the system releases it however its holder ends; but some
+mounts of FUSE, SMB, NFS and Lustre have no flock, or have one that other machines do not see. So every holder also
+writes a text again and again, as `holders` describes: the build of a whole dataset into `.lock`, and each part into a
+file of its own in `.parts`. A new holder first writes its own text and then looks at those of the others, so that of
+two that start at once at least one sees the other. For a dataset behind a URL, the files lie there, and flock is of use
+among the processes of one machine only.
 """
 
 import contextlib
 import errno
-import json
 import os
-import socket
-import threading
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from fgbg_data.errors import StorageError, option
+from fgbg_data.runtime.files import write_text
+from fgbg_data.runtime.holders import Holder, beating, watch
+from fgbg_data.runtime.locations import Location, join, names_in, parent, read_bytes, remove
 
 LOCK = ".lock"
-"""The process that makes a dataset holds this file."""
+"""The process that makes a dataset holds this file; parts hold it together."""
 WORKERS_LOCK = ".workers.lock"
 """The workers of that process hold this file together, as long as they live."""
+PARTS = ".parts"
+"""Folder in which each part has a file while it runs."""
 BEAT_S = 1.0
-"""Seconds between two counts where the file system has no locks."""
+"""Seconds between two texts of the process that makes a whole dataset."""
 STALE_S = 10.0
-"""Seconds without a new count after which a lock is taken over."""
-HOLDER_BYTES = 200
-"""Length of the text that a holder writes. It is fixed, so that each text overwrites the last one in one call."""
+"""Seconds without a new text after which its lock is taken over."""
+PART_BEAT_S = 5.0
+"""Seconds between two texts of a part. There may be thousands of parts on one file server."""
+PART_STALE_S = 30.0
+"""Seconds without a new text after which a part counts as dead."""
 _HELD = {errno.EWOULDBLOCK, errno.EACCES}
 
 
 @contextlib.contextmanager
-def build_lock(folder: Path, wait_s: float = 30) -> Iterator[None]:
-    """Hold a folder for one build.
+def build_lock(folder: Path, out: Location | None = None, wait_s: float = 30) -> Iterator[Holder]:
+    """Hold a folder for one build of the whole dataset.
 
-    If files cannot be locked, it warns, and the lock is a count in the file.
+    If files cannot be locked, it warns, and the lock is the text in the file.
 
     Args:
-        folder: folder of the dataset.
+        folder: folder of the dataset; if it lies behind a URL, the folder of this machine that belongs to it.
+        out: location of the dataset, if that is another one.
         wait_s: how long to wait for the workers of a killed build to end, in seconds.
 
     Raises:
-        StorageError: another build holds the folder, workers of a killed one do not end, or nothing can be written.
+        StorageError: another build or a part of it holds the folder, workers of a killed one do not end, or nothing
+            can be written.
     """
-    path = folder / LOCK
+    path, holder = folder / LOCK, Holder()
     with contextlib.ExitStack() as stack:
         descriptor = stack.enter_context(_opened(path))
         problem = _lock(descriptor, path)
-        if problem is None:
-            _write(descriptor, _holder(0))
-        else:
+        if problem is not None:
             warnings.warn(
                 f"{folder}: its file system has no locks ({problem}), so only a file there keeps other builds away; "
                 "start one build at a time on this folder",
                 stacklevel=4,
             )
-            stack.enter_context(_beating(path, descriptor))
+        other, _ = watch(lambda: {LOCK: _content(path)}, STALE_S, locked=problem is None)
+        if other is not None:
+            raise _held(path, other)
+        stack.callback(_write, descriptor, "")
+        stack.enter_context(beating(holder, lambda text: _write(descriptor, text), BEAT_S))
+        if out is not None and not isinstance(out, Path):
+            stack.enter_context(_remote_lock(out, holder))
+        _refuse_parts(folder if out is None else out, locked=problem is None)
         _wait_for_workers(folder, wait_s)
+        yield holder
+
+
+@contextlib.contextmanager
+def part_lock(folder: Path, part: str, out: Location | None = None) -> Iterator[Holder]:
+    """Hold a folder for one part of a dataset, together with other parts, also with the same part started twice.
+
+    Nothing that it reads grows with the number of parts.
+
+    Args:
+        folder: folder of the dataset; if it lies behind a URL, the folder of this machine that belongs to it.
+        part: which part it is, such as `3/8`.
+        out: location of the dataset, if that is another one.
+
+    Yields:
+        The holder; what its counts say is written with the next text.
+
+    Raises:
+        StorageError: a build of the whole dataset holds the folder, or nothing can be written.
+    """
+    path, holder = folder / LOCK, Holder(part=part)
+    out = folder if out is None else out
+    own = join(join(out, PARTS), f"{part.replace('/', '-of-')}.{uuid.uuid4().hex[:12]}.json")
+    with contextlib.ExitStack() as stack:
+        try:
+            (folder / PARTS).mkdir(parents=True, exist_ok=True)
+            stack.callback(_remove, own)
+            stack.enter_context(beating(holder, lambda text: _write_beat(own, text), PART_BEAT_S))
+        except StorageError:
+            raise
+        except OSError as error:
+            raise _unwritable(out, error) from error
+        descriptor = stack.enter_context(_opened(path))
+        problem = _lock(descriptor, path, shared=True)
+        other, _ = watch(lambda: {LOCK: _content(path)}, STALE_S, locked=problem is None)
+        if other is None and not isinstance(out, Path):
+            other, _ = watch(lambda: {LOCK: _content(join(out, LOCK))}, PART_STALE_S, locked=False)
+        if other is not None:
+            raise _held(join(out, LOCK), other)
+        yield holder
+
+
+@contextlib.contextmanager
+def _remote_lock(out: str, holder: Holder) -> Iterator[None]:
+    """Hold a dataset behind a URL by a small file there.
+
+    Raises:
+        StorageError: another machine holds it.
+    """
+    own = join(out, LOCK)
+    other, _ = watch(lambda: {LOCK: _content(own)}, PART_STALE_S, locked=False)
+    if other is not None:
+        raise _held(own, other)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_remove, own)
+        stack.enter_context(beating(holder, lambda text: _write_beat(own, text), PART_BEAT_S))
+        now = Holder.of(_content(own))
+        if now is not None and (now.host, now.process) != (holder.host, holder.process):
+            stack.pop_all()  # the file is that of another build, which started at the same moment
+            raise _held(own, now)
         yield
 
 
@@ -78,12 +153,67 @@ def check_not_held(folder: Path) -> None:
         os.close(descriptor)
 
 
-def hold_as_worker(folder: Path) -> None:
-    """Mark a folder as having a living worker, until this process ends; where files cannot be locked, do nothing."""
+def parts_of(folder: Location) -> list[Holder]:
+    """Return the parts that have a file in a folder; those that were killed may be among them."""
+    found = (Holder.of(text) for text in _part_texts(folder).values())
+    return sorted(filter(None, found), key=lambda holder: (len(holder.part), holder.part, holder.process))
+
+
+def claim(path: Path) -> bool:
+    """Claim a piece of work by making a file; return whether it was made, or its maker has certainly ended.
+
+    A claim that two processes get at once costs time only: both write the same bytes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as stream:
+            stream.write(Holder().text())
+        return True
+    except FileExistsError:
+        if not claimant_is_dead(path):
+            return False
+        path.write_text(Holder().text())
+        return True
+
+
+def claimant_is_dead(path: Path) -> bool:
+    """Return whether the process that made a claim ran on this machine and has ended."""
+    holder = Holder.of(_content(path))
+    return holder is not None and holder.is_dead(locked=False)
+
+
+def hold_as_worker(folder: Path) -> int | None:
+    """Mark a folder as having a living worker, until this process ends; where files cannot be locked, do nothing.
+
+    Returns:
+        The descriptor of the lock; to close it ends the mark earlier.
+    """
     with contextlib.suppress(OSError, ImportError):
         import fcntl
 
-        fcntl.flock(_open(folder / WORKERS_LOCK), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        descriptor = _open(folder / WORKERS_LOCK)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return descriptor
+    return None
+
+
+def _refuse_parts(folder: Location, *, locked: bool) -> None:
+    """Refuse a folder in which a part runs; remove the files of parts that were killed.
+
+    Raises:
+        StorageError: a part runs.
+    """
+    other, dead = watch(lambda: _part_texts(folder), PART_STALE_S, locked=locked)
+    if other is not None:
+        raise _held(join(folder, LOCK), other)
+    for name in dead:
+        _remove(join(join(folder, PARTS), name))
+
+
+def _part_texts(folder: Location) -> dict[str, str]:
+    """Return the name and the text of the file of each part."""
+    inside = join(folder, PARTS)
+    return {name: _content(join(inside, name)) for name in names_in(inside) if name.endswith(".json")}
 
 
 def _wait_for_workers(folder: Path, wait_s: float) -> None:
@@ -118,13 +248,15 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         descriptor = _open(path)
     except OSError as error:
-        raise StorageError(
-            f"cannot be written ({error.strerror or error}); choose another {option('out')}", where=path.parent
-        ) from error
+        raise _unwritable(path.parent, error) from error
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _unwritable(folder: Location, error: OSError) -> StorageError:
+    return StorageError(f"cannot be written ({error.strerror or error}); choose another {option('out')}", where=folder)
 
 
 def _open(path: Path) -> int:
@@ -135,8 +267,8 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDONLY)
 
 
-def _lock(descriptor: int, path: Path) -> str | None:
-    """Lock a file for this process alone; return None, or the reason why the file system cannot do that.
+def _lock(descriptor: int, path: Path, *, shared: bool = False) -> str | None:
+    """Lock a file for this process alone, or shared; return None, or the reason why the file system cannot do that.
 
     Raises:
         StorageError: another process holds it.
@@ -146,7 +278,7 @@ def _lock(descriptor: int, path: Path) -> str | None:
     except ImportError:
         return "this system has no flock"
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _HELD:
             return error.strerror or str(error)
@@ -154,56 +286,16 @@ def _lock(descriptor: int, path: Path) -> str | None:
     return None
 
 
-def _held(path: Path) -> StorageError:
-    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
-        holder = json.loads(path.read_text())
-        return StorageError(
-            f"another build is running on this folder (process {holder['process']} of {holder['host']}). Wait for it, "
-            f"or stop it, or choose another {option('out')}",
-            where=path.parent,
-        )
+def _held(path: Location, holder: Holder | None = None) -> StorageError:
+    """Return the error that names the holder of a folder: the given one, the one in its lock file, or a part."""
+    folder = parent(path)[0]
+    holder = holder or Holder.of(_content(path)) or next(iter(parts_of(folder)), None)
+    what = "a part of this build" if holder is not None and holder.part else "another build"
+    who = f" ({holder})" if holder is not None else ""
     return StorageError(
-        f"another build is running on this folder. Wait for it, or stop it, or choose another {option('out')}",
-        where=path.parent,
+        f"{what} is running on this folder{who}. Wait for it, or stop it, or choose another {option('out')}",
+        where=folder,
     )
-
-
-@contextlib.contextmanager
-def _beating(path: Path, descriptor: int) -> Iterator[None]:
-    """Hold a lock by counting in its file, once nobody else counts there.
-
-    Raises:
-        StorageError: another process counts there.
-    """
-    before = _content(path)
-    waiting_until = time.monotonic() + (STALE_S if before and not _is_dead(before) else 0)
-    while time.monotonic() < waiting_until:
-        time.sleep(BEAT_S / 4)
-        if _content(path) not in (before, ""):
-            raise _held(path)
-    stop = threading.Event()
-
-    def beat() -> None:
-        count = 0
-        while not stop.wait(BEAT_S):
-            count += 1
-            with contextlib.suppress(OSError):
-                _write(descriptor, _holder(count))
-
-    _write(descriptor, _holder(0))
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        _write(descriptor, "")
-
-
-def _holder(count: int) -> str:
-    text = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "count": count})
-    return f"{text:<{HOLDER_BYTES - 1}}\n"
 
 
 def _write(descriptor: int, text: str) -> None:
@@ -213,23 +305,27 @@ def _write(descriptor: int, text: str) -> None:
         os.ftruncate(descriptor, len(text.encode()))
 
 
-def _content(path: Path) -> str:
+def _write_beat(location: Location, text: str) -> None:
+    """Write the text of a part. The file is made again if somebody removed it while the part stood still.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if isinstance(location, Path):
+        location.write_text(text)
+    else:
+        write_text(location, text)
+
+
+def _remove(location: Location) -> None:
+    """Remove the file of a holder, if it can be removed; otherwise it goes stale."""
+    with contextlib.suppress(OSError):
+        remove(location)
+
+
+def _content(location: Location) -> str:
     """Return the text of a lock file. It is opened anew, so that a network file system asks its server."""
     try:
-        return path.read_text(errors="replace")
+        return read_bytes(location).decode(errors="replace")
     except OSError:
         return ""
-
-
-def _is_dead(text: str) -> bool:
-    """Return whether a lock file names a process of this machine that has ended."""
-    try:
-        holder = json.loads(text)
-        if holder["host"] != socket.gethostname():
-            return False
-        os.kill(int(holder["process"]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, ValueError, TypeError, KeyError):
-        return False
-    return False

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.errors import BuildError, option
 from fgbg_data.registry import registered_rows
+from fgbg_data.runtime import files
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.runtime.tally import Tally
@@ -87,9 +88,11 @@ def in_parallel(
         raise BuildError(
             f"a worker cannot be started ({error.strerror or error}). {whole}Use fewer {option('jobs')}", where=folder
         ) from error
+    whole_files = False
     try:
         results = _results(workers, work, tasks, folder=folder, tally=tally)
         yield from _in_order(results) if ordered else (result for _, result in results)
+        whole_files = True
     except MemoryError as error:
         raise BuildError(f"memory ran out in a worker. {whole}Use fewer {option('jobs')}", where=folder) from error
     except _Dead as dead:
@@ -97,8 +100,8 @@ def in_parallel(
     finally:
         for worker in workers:
             worker.end()
-        if folder is not None:
-            clear_partials(folder)  # left by workers that were stopped in the middle of a file
+        if folder is not None and not whole_files:  # workers were stopped in the middle of a file
+            clear_partials(folder, files.owner)
 
 
 class _Dead(Exception):
@@ -124,6 +127,7 @@ def _results(
         path=[each or os.getcwd() for each in sys.path],
         parent=os.getpid(),
         folder=folder,
+        owner=files.owner,
         work=cloudpickle.dumps((registered_rows(), work)),
     )
     hello, waiting, left = pickle.dumps(setup), iter(enumerate(tasks)), len(tasks)

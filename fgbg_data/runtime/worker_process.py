@@ -18,6 +18,7 @@ from typing import Any
 
 from fgbg_data.errors import FgbgWarning
 from fgbg_data.registry import Rows, register_rows
+from fgbg_data.runtime.files import take_owner
 from fgbg_data.runtime.locks import hold_as_worker
 from fgbg_data.runtime.malloc import keep_freed_memory
 from fgbg_data.runtime.tally import Tally
@@ -36,6 +37,8 @@ class Setup:
     """Id of the process that started it."""
     folder: Path | None
     """Folder that it writes to, and holds while it lives; None if it writes nothing."""
+    owner: str
+    """Whose its half-written files are; see `fgbg_data.runtime.files`."""
     work: bytes
     """A pickled pair: the rows that the parent registered (formats, estimators and fields), and a `Work`."""
 
@@ -158,6 +161,7 @@ def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
     rows: Rows
     rows, work = pickle.loads(setup.work)
     register_rows(rows)
+    take_owner(setup.owner)
     keep_freed_memory()
     cv2.setNumThreads(1)  # workers are the parallelism
     if setup.folder is not None:

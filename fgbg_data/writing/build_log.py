@@ -1,4 +1,8 @@
-"""`build.log`: what happens while a dataset is made, with times and the machine. It is not part of the dataset."""
+"""`build.log`: what happens while a dataset is made, with times and the machine. It is not part of the dataset.
+
+Each part of a build writes a log of its own, because lines that several machines append to one file of a network file
+system may be lost. The build that finishes the dataset joins them.
+"""
 
 import contextlib
 import logging
@@ -7,17 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fgbg_data.runtime.locks import PARTS
+
+BUILD_LOG = "build.log"
 log = logging.getLogger("fgbg_data")
 """Where the makers of datasets write their lines."""
 
 
 @contextlib.contextmanager
-def log_to(folder: Path) -> Iterator[None]:
-    """Append what is logged in the context to `build.log` in a folder.
+def log_to(path: Path) -> Iterator[None]:
+    """Append what is logged in the context to a file.
 
     Warnings are logged too, and each text is shown only once, whichever process it comes from.
     """
-    handler = _Lines(folder / "build.log", encoding="utf-8", errors="backslashreplace")
+    handler = _Lines(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
     log.addHandler(handler)
     level = log.level
@@ -33,6 +40,22 @@ def log_to(folder: Path) -> Iterator[None]:
         log.removeHandler(handler)
         with contextlib.suppress(OSError):  # lines that cannot be written are lost; the dataset is not affected
             handler.close()
+
+
+def part_log(out: Path, part: str) -> Path:
+    """Return the path of the log of one part, such as `3/8`."""
+    return out / PARTS / f"{part.replace('/', '-of-')}.log"
+
+
+def join_part_logs(out: Path) -> None:
+    """Append the logs of all parts to `build.log`, and remove their folder."""
+    folder = out / PARTS
+    for path in sorted(folder.glob("*.log")):
+        with contextlib.suppress(OSError), (out / BUILD_LOG).open("ab") as stream:
+            stream.write(path.read_bytes())
+            path.unlink()
+    with contextlib.suppress(OSError):  # it is missing
+        folder.rmdir()
 
 
 class _Lines(logging.FileHandler):

@@ -4,22 +4,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fgbg_data.dataset.differences import differences
-from fgbg_data.dataset.layout import NOT_DATA, shard_numbers
+from fgbg_data.dataset.layout import NOT_DATA, Listing, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option
+from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import PARTIAL, file_sha256
 from fgbg_data.runtime.locations import Location, join, names_in, size
 from fgbg_data.runtime.system_files import is_system_file
 
 
-def check_folder(out: Location, wanted: Manifest, *, overwrite: bool = False) -> None:
+def check_folder(out: Location, wanted: Manifest, *, overwrite: bool = False, part: bool = False) -> None:
     """Refuse a folder that holds anything but the dataset `wanted`, or a part of it.
 
     Args:
         out: the folder; it need not exist.
         wanted: manifest of the dataset that is to be made in it.
         overwrite: whether it may hold another dataset.
+        part: whether only a part of the dataset is to be made.
 
     Raises:
         FingerprintError: it holds another dataset; the text names what differs.
@@ -46,16 +48,28 @@ def check_folder(out: Location, wanted: Manifest, *, overwrite: bool = False) ->
     found = Manifest.read(out)
     if found.fingerprint != wanted.fingerprint and not overwrite:
         changed = differences(found.identity, wanted.identity)
-        replace_it = "" if wanted.identity.history else f", or {option('overwrite', True)} to replace it"
+        advice = "Use a new folder"
+        if part:
+            advice = "Start every part with the same options and sources, on the same kind of device"
+        elif not wanted.identity.history:
+            advice += f", or {option('overwrite', True)} to replace it"
         raise FingerprintError(
             f"holds another dataset (fingerprint {found.fingerprint[:8]}, this command makes "
-            f"{wanted.fingerprint[:8]}): {'; '.join(changed)}. Use a new folder{replace_it}",
+            f"{wanted.fingerprint[:8]}): {'; '.join(changed)}. {advice}",
             where=out,
         )
 
 
 def find_record(
-    out: Location, *, fingerprint: str, split: str, index: int, samples: int, formats: Iterable[str], check: bool
+    out: Location,
+    *,
+    fingerprint: str,
+    split: str,
+    index: int,
+    samples: int,
+    formats: Iterable[str],
+    check: bool,
+    names: Listing | None = None,
 ) -> ShardRecord | None:
     """Return the record of a finished shard, or None if the shard must be made (again).
 
@@ -67,20 +81,29 @@ def find_record(
         samples: number of samples that it must hold.
         formats: names of the formats in which it must exist.
         check: compare the sha256 of its files, not only their size.
+        names: what the folder of the split holds, if the caller has listed it; None looks at each file by itself.
     """
+    record_file = record_path(out, split, index)
+    if names is not None and names.get(locations.parent(record_file)[1]) is None:
+        return None
     try:
-        record = ShardRecord.read(record_path(out, split, index))
+        record = ShardRecord.read(record_file)
     except FgbgError:
         return None
     if record.fingerprint != fingerprint or record.samples != samples or set(record.files) != set(formats):
         return None
     for entry in record.files.values():
         file = join(join(out, split), entry.name)
-        if size(file) != entry.bytes:
+        if (size(file) if names is None else names.get(entry.name)) != entry.bytes:
             return None
         if check and file_sha256(file) != entry.sha256:
             return None
     return record
+
+
+def list_splits(out: Location, splits: Iterable[str]) -> dict[str, Listing]:
+    """Return split -> what its folder holds: names and sizes."""
+    return {split: names_in(join(out, split)) for split in splits}
 
 
 def _lost_its_manifest(out: Location, wanted: Manifest) -> bool:

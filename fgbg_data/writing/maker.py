@@ -8,19 +8,22 @@ from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.dataset.record import ShardRecord
+from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.runtime.files import clear_partials, write_text
+from fgbg_data.runtime.holders import Holder
 from fgbg_data.runtime.locations import Location, join, size
-from fgbg_data.runtime.locks import build_lock
+from fgbg_data.runtime.locks import build_lock, part_lock
 from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.runtime.scratch import clear_local, local_folder
 from fgbg_data.runtime.tally import Tally, TallyWatch
 from fgbg_data.runtime.worker_process import one_opencv_thread
 from fgbg_data.shards import load_format
-from fgbg_data.writing.build_log import log, log_to
+from fgbg_data.writing.build_log import BUILD_LOG, join_part_logs, log, log_to, part_log
 from fgbg_data.writing.card import card
-from fgbg_data.writing.folder import check_folder, find_record
+from fgbg_data.writing.finished import FinishedShards
+from fgbg_data.writing.folder import check_folder, find_record, list_splits
+from fgbg_data.writing.part import Part
 
 
 class Task(Protocol):
@@ -94,14 +97,17 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """
 
     @abc.abstractmethod
-    def write_preview(self, records: list[ShardRecord]) -> None:
-        """Write `preview.png`, given the records of all shards in order."""
+    def write_preview(self, record: ShardRecord) -> None:
+        """Write `preview.png`, given the record of the first shard."""
 
     def check_space(self, samples: int) -> None:
         """Raise a StorageError if the disk cannot hold this many more samples."""
 
     def make_room(self) -> None:
         """Remove what has to go before the first shard is made."""
+
+    def clear_up(self) -> None:
+        """Remove what was kept for the time of the build, once every shard is finished."""
 
     def run(self, progress: Progress = None) -> Manifest:
         """Make every shard that is not finished, then card, preview and manifest. The same call resumes a stopped one.
@@ -118,18 +124,15 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         shown = reporter(progress)
         self.check_folder()
         self.local.mkdir(parents=True, exist_ok=True)
-        with build_lock(self.local), log_to(self.local):
+        with build_lock(self.local, self.out) as holder, log_to(self.local / BUILD_LOG):
             self.make_room()
             clear_partials(self.local)
-            records, todo = self.find_finished()
+            finished, todo = self.find_finished()
             self.check_space(sum(task.samples for task in todo))
             if todo or not self._has(MANIFEST):
                 self.manifest.write(self.out)
-            log.info("%s: %d of %d shards to make; %s", self.verb, len(todo), len(self.tasks), platform.platform())
-            if records and todo:
-                shown.message(f"{len(records)} of {len(self.tasks)} shards are finished")
-            records += self._make(todo, sum(record.samples for record in records), shown)
-            manifest = self._finish(records)
+            self._make(todo, finished, len(self.tasks), shown, holder)
+            manifest = self._finish(finished)
         clear_local(self.out)
         return manifest
 
@@ -137,19 +140,65 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """Return whether the folder of the dataset holds a file."""
         return size(join(self.out, name)) is not None
 
-    def check_folder(self) -> None:
+    def run_part(self, part: Part, progress: Progress = None) -> FinishedShards:
+        """Make the shards of one part that are not finished, and leave card, preview and manifest to `run`.
+
+        Parts may run at once on any machines that see the folder, also the same part twice. None of them reads or
+        writes anything that grows with the number of shards of the others.
+
+        Args:
+            part: which shards to make.
+            progress: see `fgbg_data.runtime.progress`.
+
+        Returns:
+            The finished shards of this part.
+
+        Raises:
+            FgbgError: the user can fix it; nothing finished is lost.
+        """
+        shown = reporter(progress)
+        self.check_folder(part=True)
+        self.local.mkdir(parents=True, exist_ok=True)
+        with part_lock(self.local, str(part), self.out) as holder, log_to(part_log(self.local, str(part))):
+            self.write_plan()
+            tasks = part.of(self.tasks)
+            finished, todo = self.find_finished(tasks)
+            self.check_space(sum(task.samples for task in todo))
+            self._make(todo, finished, len(tasks), shown, holder)
+            self.check_folder(part=True)  # without locks, another build may have begun at the same moment
+            return finished
+
+    def write_plan(self) -> None:
+        """Write `dataset.json`, incomplete, if it is missing; every part compares itself with it.
+
+        Raises:
+            FingerprintError: the folder holds another dataset; the text names what differs.
+        """
+        if not self._has(MANIFEST):
+            self.manifest.write_new(self.out)
+        self.check_folder(part=True)
+
+    def check_folder(self, *, part: bool = False) -> None:
         """Refuse an output folder that holds anything but this dataset.
+
+        Args:
+            part: whether only a part of the dataset is to be made.
 
         Raises:
             FingerprintError: it holds another dataset; the text names what differs.
             StorageError: it holds something that is no dataset.
         """
-        check_folder(self.out, self.manifest, overwrite=self.overwrite)
+        check_folder(self.out, self.manifest, overwrite=self.overwrite, part=part)
 
-    def find_finished(self) -> tuple[list[ShardRecord], list[TaskT]]:
-        """Return the records of finished shards, and the shards that are still to be made."""
-        records, todo = [], []
-        for task in self.tasks:
+    def find_finished(self, tasks: Sequence[TaskT] | None = None) -> tuple[FinishedShards, list[TaskT]]:
+        """Return the finished shards, and those that are still to be made.
+
+        Args:
+            tasks: the shards to look for, one by one; None looks for all of them, in a listing of the folder.
+        """
+        names = list_splits(self.out, self.manifest.splits) if tasks is None else None
+        finished, todo = FinishedShards(), []
+        for task in self.tasks if tasks is None else tasks:
             record = find_record(
                 self.out,
                 fingerprint=self.manifest.fingerprint,
@@ -158,20 +207,26 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
                 samples=task.samples,
                 formats=self.formats,
                 check=self.check,
+                names=None if names is None else names[task.split],
             )
             if record is None:
                 todo.append(task)
             else:
-                records.append(record)
-        return records, todo
+                finished.add(record)
+        return finished, todo
 
-    def _make(self, todo: list[TaskT], done: int, shown: ProgressReporter) -> list[ShardRecord]:
-        """Make shards in parallel and return their records; `done` samples are finished already."""
+    def _make(
+        self, todo: list[TaskT], finished: FinishedShards, shards: int, shown: ProgressReporter, holder: Holder
+    ) -> None:
+        """Make shards in parallel and add them to the finished ones; `shards` is the number of both."""
+        log.info("%s: %d of %d shards to make; %s", self.verb, len(todo), shards, platform.platform())
         if not todo:
-            return []
+            return
+        if len(finished):
+            shown.message(f"{len(finished)} of {shards} shards are finished")
         jobs = num_jobs(self.jobs, len(todo))
+        done = finished.samples
         total = done + sum(task.samples for task in todo)
-        records = []
         tally = Tally()
         with (
             self.start_work(tally, jobs, shown) as work,
@@ -180,25 +235,27 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             TallyWatch(shown, tally, done) as watch,
         ):
             for record in in_parallel(work, todo, jobs=jobs, folder=self.local, tally=tally):
-                records.append(record)
+                finished.add(record)
                 watch.add_bytes(record.bytes)
+                holder.shards += 1
+                holder.samples += record.samples
                 log.info("%s %d: %d samples, %d bytes", record.split, record.index, record.samples, record.bytes)
-        return records
 
-    def _finish(self, records: list[ShardRecord]) -> Manifest:
+    def _finish(self, finished: FinishedShards) -> Manifest:
         """Write preview, card and at the end the manifest, which says that the dataset is complete.
 
         If all of them are there already, nothing is written.
         """
-        order = {split: number for number, split in enumerate(self.manifest.splits)}
-        records = sorted(records, key=lambda record: (order[record.split], record.index))
-        manifest = self.manifest.finished(records)
+        self.clear_up()
+        join_part_logs(self.local)
+        entries = finished.in_order(self.manifest.splits)
+        manifest = self.manifest.finished(entries, finished.sums)
         written = self._has(MANIFEST) and self._has("preview.png")
         if written and Manifest.read(self.out) == manifest:
             return manifest
-        self.write_preview(records)
+        self.write_preview(ShardRecord.read(record_path(self.out, entries[0].split, entries[0].index)))
         for name in self.formats:
-            load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in records))
+            load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in entries))
         write_text(join(self.out, "README.md"), card(manifest))
         manifest.write(self.out)
         log.info("complete: %d samples", manifest.samples)
