@@ -30,6 +30,7 @@ from .labelling import compare_estimators, label_pictures
 from .runtime.progress import ProgressReporter
 from .sample import Sample
 from .shards import Format, register_format
+from .surveying import GroundReport, survey_ground
 from .viewing.page import export_page
 from .viewing.preview import preview
 from .viewing.view import view
@@ -50,6 +51,7 @@ __all__ = [
     "Field",
     "FieldStats",
     "Format",
+    "GroundReport",
     "LoadedSample",
     "Manifest",
     "ProgressReporter",
@@ -82,6 +84,7 @@ __all__ = [
     "relabel",
     "resplit",
     "stats",
+    "survey_ground",
     "verify",
     "view",
     "webdataset_decoder",

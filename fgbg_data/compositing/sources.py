@@ -35,7 +35,7 @@ def find_pictures(folder: Path, kind: Kind) -> FoundPictures:
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        every = search_folder(folder, besides=("sources.csv",))
+        every = search_folder(folder, besides=("sources.csv", "ground.csv"))
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
     if not every.files:

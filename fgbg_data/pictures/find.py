@@ -99,7 +99,7 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
 def _found_in(folder: Path, report: Callable[[str], None]) -> list[str]:
     """Return the pictures in a folder, and refuse a folder without any."""
     try:
-        found = search_folder(folder, besides=("sources.csv",))
+        found = search_folder(folder, besides=("sources.csv", "ground.csv"))
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror})", where=folder) from error
     for name, reason in found.unreadable.items():
