@@ -12,7 +12,7 @@ from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.layout import shard_numbers
+from fgbg_data.dataset.layout import DESCRIPTIONS, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
 from fgbg_data.depth.estimator import DepthEstimator
@@ -161,7 +161,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 def _delete_dataset(out: Location, manifest: Manifest) -> None:
     """Delete the files of a dataset, and then those of its folders that are empty."""
     formats = installed_formats(manifest.identity.config.format)
-    doomed = [join(out, name) for name in ("README.md", "preview.png", *(n for fmt in formats for n in fmt.root_files))]
+    doomed = [join(out, name) for name in (*DESCRIPTIONS, *(n for fmt in formats for n in fmt.root_files))]
     for split, about in manifest.splits.items():
         folder = join(out, split)
         for index in shard_numbers(locations.names_in(folder), split, about.shards):

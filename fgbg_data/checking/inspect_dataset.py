@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from fgbg_data.checking.report import VerifyReport
 from fgbg_data.dataset.classes import recorded_classes
-from fgbg_data.dataset.layout import NOT_DATA, shard_stem_of
+from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.runtime import locations
@@ -15,7 +15,7 @@ from fgbg_data.runtime.locations import Location, join
 from fgbg_data.shards.registry import format_suffixes, installed_formats
 from fgbg_data.splits import POLICIES
 
-OUTSIDE_SPLITS = {MANIFEST, "README.md", "preview.png"}
+OUTSIDE_SPLITS = {MANIFEST, *DESCRIPTIONS}
 """Files of every dataset outside its splits."""
 
 

@@ -20,6 +20,8 @@ SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
 NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log"}
 """Names of files and folders that lie in the folder of a dataset and do not belong to it."""
+DESCRIPTIONS = ("README.md", "croissant.json", "preview.png")
+"""Names of the files that describe a dataset to people and to other tools; they lie beside the manifest."""
 _OUR_NAME = re.compile(rf"fgbg-(?P<split>{SPLIT_NAME})-(?P<index>[0-9]{{6,18}})")
 Listing = dict[str, int | None]
 """Names in a folder -> size in bytes, or None for a folder."""

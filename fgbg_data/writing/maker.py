@@ -21,6 +21,7 @@ from fgbg_data.runtime.worker_process import one_opencv_thread
 from fgbg_data.shards import load_format
 from fgbg_data.writing.build_log import BUILD_LOG, join_part_logs, log, log_to, part_log
 from fgbg_data.writing.card import card
+from fgbg_data.writing.croissant import CROISSANT, croissant
 from fgbg_data.writing.finished import FinishedShards
 from fgbg_data.writing.folder import check_folder, find_record, list_splits
 from fgbg_data.writing.part import Part
@@ -257,6 +258,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         for name in self.formats:
             load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in entries))
         write_text(join(self.out, "README.md"), card(manifest))
+        write_text(join(self.out, CROISSANT), croissant(manifest))
         manifest.write(self.out)
         log.info("complete: %d samples", manifest.samples)
         return manifest

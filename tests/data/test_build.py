@@ -22,7 +22,7 @@ from fgbg_data.building.build import BuildMaker, build
 from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.registry import ESTIMATORS
@@ -119,7 +119,7 @@ def test_the_folder_holds_exactly_the_files_that_the_manifest_names(dataset: Pat
     files = {f"{shard.split}/{file.name}": file for shard in manifest.shards for file in shard.files.values()}
     records = {f"{shard.split}/fgbg-{shard.split}-{shard.index:06d}.json" for shard in manifest.shards}
     found = contents(dataset)
-    assert set(found) == set(files) | records | {"dataset.json", "README.md", "preview.png"}
+    assert set(found) == set(files) | records | {"dataset.json", *DESCRIPTIONS}
     for name, file in files.items():
         assert len(found[name]) == file.bytes
         assert file_sha256(dataset / name) == file.sha256
