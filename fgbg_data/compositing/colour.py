@@ -11,8 +11,11 @@ from fgbg_data.splits import draw
 
 _ONE = 1024
 """What stands for 1 in the drawn numbers."""
-_FINE = 256
+FINE = 256
 """Parts of a level in which tables are computed."""
+LEVELS = np.repeat(np.arange(256, dtype=np.int64)[:, None] * FINE, 3, axis=1)
+"""The levels of red, green and blue as they are, (256, 3)."""
+_WHITE = 255 * FINE
 _SPREADS = (_ONE // 2, 2 * _ONE)
 """Smallest and largest factor by which matching changes a spread. A flat background thus does not flatten an object."""
 
@@ -87,40 +90,43 @@ def recolour(cutout: Array, colour: Colour, match: Match, around: Array) -> Arra
     if colour == Colour() and not matches:
         return cutout
     pixels = straight(cutout)
-    table = change_table(colour)
-    if matches:
-        matched = match_table(pixels, around, match)
-        table = np.take_along_axis(table, matched.astype(np.intp), axis=0)
-    alpha = np.arange(256, dtype=np.uint8)[:, None]
-    return premultiply(cv2.LUT(pixels, np.concatenate([table, alpha], axis=1)[None]))
+    levels = match_levels(pixels, around, match) if matches else LEVELS
+    table = np.empty((1, 256, 4), np.uint8)
+    table[0, :, :3] = rounded(change_levels(levels, colour))
+    table[0, :, 3] = range(256)
+    return premultiply(cv2.LUT(pixels, table))
 
 
-def change_table(colour: Colour) -> Array:
-    """Return the level that each level becomes, (256, 3) uint8 for red, green and blue.
+def change_levels(levels: Array, colour: Colour) -> Array:
+    """Return what levels become by a change of colours, (256, 3) int64 in 1/`FINE` of a level, 0 or more.
 
     Levels are multiplied, as by more light of that colour; then bent by a curve that stands in for gamma; then spread
     from the middle. A power is not the same number on every machine, and this curve is a quotient of integers that is
     nearly the same: x / ((1 / b - 2) (1 - x) + 1) for a middle level b. Source: Schlick, "Fast alternatives to Perlin's
     bias and gain functions", Graphics Gems IV, 1994.
+
+    Args:
+        levels: (256, 3) int64 in 1/`FINE` of a level, for red, green and blue.
+        colour: the change.
     """
-    white = 255 * _FINE
-    tints = np.array([colour.red, 0, colour.blue], np.int64)
-    levels = np.arange(256, dtype=np.int64)[:, None]
-    x = np.minimum(levels * (_ONE + colour.brightness) * (_ONE + tints) // (_ONE * _ONE // _FINE), white)
+    light = _ONE + colour.brightness
+    gains = np.array([light * (_ONE + colour.red), light * _ONE, light * (_ONE + colour.blue)], np.int64)
+    x: Array = np.clip(levels * gains >> 20, 0, _WHITE)
     if colour.gamma:
         b = _ONE // 2 + colour.gamma
-        x = x * b * white // ((_ONE - 2 * b) * (white - x) + b * white)
-    middle = white // 2
-    x = (x - middle) * (_ONE + colour.contrast) // _ONE + middle
-    return _rounded(x)
+        x = x * (b * _WHITE) // ((_ONE - 2 * b) * (_WHITE - x) + b * _WHITE)
+    if colour.contrast:
+        x = ((x - _WHITE // 2) * (_ONE + colour.contrast) >> 10) + _WHITE // 2
+    return x
 
 
-def match_table(cutout: Array, around: Array, match: Match) -> Array:
-    """Return the level that each level becomes, (256, 3) uint8, so that a cut-out has more of the background's colours.
+def match_levels(cutout: Array, around: Array, match: Match) -> Array:
+    """Return the levels of a cut-out with more of the background's colours, (256, 3) int64 in 1/`FINE` of a level.
 
     At full strength each channel gets the mean and the standard deviation of the background, from exact sums and the
     roots of integers. Source: Reinhard et al., "Color transfer between images", 2001, here in RGB. The shift of the
-    mean is the same in every space that is linear in RGB, and only the change of the spread differs.
+    mean is the same in every space that is linear in RGB, and only the change of the spread differs. Every fourth
+    row counts, which is nearly four times as fast.
 
     Args:
         cutout: (h, w, 4) uint8 RGBA with straight colours. Pixels count if they are covered at least half.
@@ -129,25 +135,26 @@ def match_table(cutout: Array, around: Array, match: Match) -> Array:
     """
     import cv2
 
-    covered = cv2.threshold(cv2.extractChannel(cutout, 3), 127, 255, cv2.THRESH_BINARY)[1]
-    num, own_sums, own_squares = moments(cutout, covered)
-    levels = np.arange(256, dtype=np.int64) * _FINE
-    table = np.empty((256, 3), np.uint8)
+    own = cutout[::4]
+    covered = cv2.threshold(cv2.extractChannel(own, 3), 127, 255, cv2.THRESH_BINARY)[1]
+    num, sums, squares = moments(own, covered)
     if not num:
-        return np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None], (256, 3))
-    num_around, sums, squares = moments(around)
+        return LEVELS
+    num_around, sums_around, squares_around = moments(around[::4])
+    means, targets, spreads = [], [], []
     for channel in range(3):
         # The root is the standard deviation times the number of pixels.
-        own = math.isqrt(num * own_squares[channel] - own_sums[channel] ** 2)
-        other = math.isqrt(num_around * squares[channel] - sums[channel] ** 2)
-        spread = min(max(_ONE * other * num // max(1, own * num_around), _SPREADS[0]), _SPREADS[1])
-        mean, target = own_sums[channel] * _FINE // num, sums[channel] * _FINE // num_around
-        moved = (levels - mean) * spread // _ONE + target
-        table[:, channel] = _rounded(levels + (moved - levels) * match.strength // _ONE)
-    return table
+        deviation = math.isqrt(num * squares[channel] - sums[channel] ** 2) * num_around
+        wanted = math.isqrt(num_around * squares_around[channel] - sums_around[channel] ** 2) * num
+        spreads.append(min(max(_ONE * wanted // max(1, deviation), _SPREADS[0]), _SPREADS[1]))
+        means.append(sums[channel] * FINE // num)
+        targets.append(sums_around[channel] * FINE // num_around)
+    moved = ((LEVELS - np.array(means)) * np.array(spreads) >> 10) + np.array(targets)
+    matched: Array = LEVELS + ((moved - LEVELS) * match.strength >> 10)
+    return matched
 
 
-def _rounded(levels: Array) -> Array:
-    """Return levels in 1/`_FINE` as uint8."""
-    rounded: Array = np.clip((levels + _FINE // 2) // _FINE, 0, 255).astype(np.uint8)
-    return rounded
+def rounded(levels: Array) -> Array:
+    """Return levels in 1/`FINE` as uint8."""
+    whole: Array = np.clip((levels + FINE // 2) >> 8, 0, 255).astype(np.uint8)
+    return whole

@@ -13,6 +13,9 @@ from fgbg_data.sample import Array
 MAX_RADIUS = 7
 """Largest radius of a box mean: a square of 15 x 15 pixels, whose sum fits in 16 bits."""
 
+_POWERS = np.arange(256, dtype=np.float64)[:, None] ** np.arange(3)
+"""Each level to the powers 0, 1 and 2."""
+
 
 def weigh(pixels: Array, weight: Array) -> Array:
     """Return round(pixels * weight / 255). The quotient is never a half, because 255 is odd.
@@ -52,10 +55,10 @@ def moments(pixels: Array, mask: Array | None = None) -> tuple[int, list[int], l
     """
     import cv2
 
-    levels = np.arange(256, dtype=np.int64)
-    counts = [cv2.calcHist([pixels], [channel], mask, [256], [0, 256]).ravel().astype(np.int64) for channel in range(3)]
-    sums = [int(count @ levels) for count in counts]
-    return int(counts[0].sum()), sums, [int(count @ levels**2) for count in counts]
+    counts = [cv2.calcHist([pixels], [channel], mask, [256], [0, 256]).ravel() for channel in range(3)]
+    # Integers below 2**53 are exact in float64 too, whatever the order of the sum.
+    found = np.stack(counts).astype(np.float64) @ _POWERS  # (3, 3): number, sum, sum of squares
+    return int(found[0, 0]), [int(value) for value in found[:, 1]], [int(value) for value in found[:, 2]]
 
 
 def straight(cutout: Array) -> Array:

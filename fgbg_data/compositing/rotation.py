@@ -1,5 +1,6 @@
 """Rotation of cut-outs by small angles, about their centre, in integers."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +31,15 @@ def draw_rotation(seed: int, key: str, prefix: str, max_degrees: float) -> Rotat
         seed: seed of the dataset.
         key: key of the sample.
         prefix: what the names of the object's draws begin with; empty for the first object.
-        max_degrees: the largest angle to either side, 0 to 180.
+        max_degrees: the largest angle to either side, 0 to 180. Half of the objects stay upright.
 
     >>> draw_rotation(0, "bg07_fg42_013", "", 0)
     Rotation(millidegrees=0)
     """
     largest = round(1000 * max_degrees)
-    return Rotation(millidegrees=draw(seed, key, f"{prefix}rotate", 2 * largest + 1) - largest)
+    angles = 2 * largest + 1
+    drawn = draw(seed, key, f"{prefix}rotate", 2 * angles)
+    return Rotation(millidegrees=drawn - largest if drawn < angles else 0)
 
 
 def rotated_size(height: int, width: int, rotation: Rotation) -> tuple[int, int]:
@@ -47,7 +50,7 @@ def rotated_size(height: int, width: int, rotation: Rotation) -> tuple[int, int]
     >>> rotated_size(100, 50, Rotation(millidegrees=10_000))
     (108, 68)
     """
-    sine, cosine = map(abs, _sine_and_cosine(rotation))
+    sine, cosine = map(abs, _sine_and_cosine(rotation.millidegrees))
     rows, columns = height * cosine + width * sine, width * cosine + height * sine
     return height + _even_excess(rows - height * _ONE), width + _even_excess(columns - width * _ONE)
 
@@ -71,19 +74,21 @@ def rotate(cutout: Array, rotation: Rotation) -> Array:
 
     height, width = cutout.shape[:2]
     rows, columns = rotated_size(height, width, rotation)
-    sine, cosine = _sine_and_cosine(rotation)
+    sine, cosine = _sine_and_cosine(rotation.millidegrees)
     # Twice the distance from the centre is a whole number for odd and for even sides.
-    down = 2 * np.arange(rows, dtype=np.int64)[:, None] + 1 - rows
-    right = 2 * np.arange(columns, dtype=np.int64) + 1 - columns
-    scale = 2 * _ONE // _STEPS
-    x = (right * cosine // scale + (width - 1) * _STEPS // 2).astype(np.int32) - (down * sine // scale).astype(np.int32)
-    y = (right * sine // scale + (height - 1) * _STEPS // 2).astype(np.int32) + (down * cosine // scale).astype(
-        np.int32
-    )
-    x = (x + _STEPS // 64) >> 5
-    y = (y + _STEPS // 64) >> 5
-    whole = cv2.merge([(x >> 5).astype(np.int16), (y >> 5).astype(np.int16)])
-    part = (((y & 31) << 5) | (x & 31)).astype(np.uint16)
+    right, down = 2 * np.arange(columns, dtype=np.int64) + 1 - columns, 2 * np.arange(rows, dtype=np.int64) + 1 - rows
+
+    def along(factor_right: int, factor_down: int, side: int) -> Array:
+        """Return one coordinate of each pixel in the cut-out, (rows, columns) int32 in 1/1024 pixel."""
+        middle = (side - 1) * _STEPS // 2 + _STEPS // 64  # with half of 1/32 pixel, so that this is rounded below
+        first = right * factor_right * _STEPS // (2 * _ONE) + middle
+        second = down * factor_down * _STEPS // (2 * _ONE)
+        total: Array = second.astype(np.int32)[:, None] + first.astype(np.int32)
+        return total
+
+    x, y = along(cosine, -sine, width), along(sine, cosine, height)
+    whole = cv2.merge([(x >> 10).astype(np.int16), (y >> 10).astype(np.int16)])
+    part = (y & (31 << 5) | (x >> 5) & 31).astype(np.uint16)  # the number of 1/32 pixels, of y and of x
     return cv2.remap(cutout, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
 
 
@@ -92,18 +97,18 @@ def _even_excess(difference: int) -> int:
     return 2 * -(-difference // (2 * _ONE))
 
 
-def _sine_and_cosine(rotation: Rotation) -> tuple[int, int]:
+@functools.lru_cache(maxsize=64)
+def _sine_and_cosine(millidegrees: int) -> tuple[int, int]:
     """Return sine and cosine in 1/`_ONE`, from their power series in whole numbers.
 
     The mathematical library of a machine may differ from that of another in the last digit.
     """
     unit = 10**15
-    angle = rotation.millidegrees * _PI // 180_000
+    angle = abs(millidegrees) * _PI // 180_000
     sums, term, order = [0, 0], unit, 0
     while term:
         sums[order % 2] += -term if order % 4 > 1 else term
         order += 1
         term = term * angle // (order * unit)
-        if order > 100:  # a negative term never becomes 0, because division rounds it down to -1
-            break
-    return (2 * sums[1] * _ONE + unit) // (2 * unit), (2 * sums[0] * _ONE + unit) // (2 * unit)
+    cosine, sine = ((2 * value * _ONE + unit) // (2 * unit) for value in sums)
+    return (-sine if millidegrees < 0 else sine), cosine

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fgbg_data.compositing.colour import Colour, Match, change_table, draw_colour, draw_match, match_table, recolour
+from fgbg_data.compositing.colour import (
+    FINE,
+    LEVELS,
+    Colour,
+    Match,
+    change_levels,
+    draw_colour,
+    draw_match,
+    match_levels,
+    recolour,
+    rounded,
+)
 from fgbg_data.compositing.integers import straight
 
 colours = st.builds(
@@ -20,7 +31,10 @@ colours = st.builds(
     blue=st.integers(-1000, 1000),
 )
 matches = st.builds(Match, strength=st.integers(0, 1024))
-LEVELS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+
+
+def change_table(colour: Colour) -> np.ndarray:
+    return rounded(change_levels(LEVELS, colour))
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,8 +55,8 @@ def test_alpha_stays_and_colours_stay_premultiplied(
 def test_nothing_drawn_changes_nothing(cutout: np.ndarray, around: np.ndarray) -> None:
     np.testing.assert_array_equal(recolour(cutout, Colour(), Match(), around), cutout)
     np.testing.assert_array_equal(recolour(cutout, Colour(), Match(strength=900), around[:0]), cutout)
-    np.testing.assert_array_equal(change_table(Colour()), LEVELS)
-    np.testing.assert_array_equal(match_table(straight(cutout), around, Match()), LEVELS)
+    np.testing.assert_array_equal(change_table(Colour()), LEVELS // FINE)
+    np.testing.assert_array_equal(match_levels(straight(cutout), around, Match()), LEVELS)
 
 
 @given(colour=colours)
@@ -69,11 +83,11 @@ def test_matching_moves_mean_and_spread_to_those_of_the_background(strength: int
     rng = np.random.default_rng(0)
     cutout = np.concatenate([rng.integers(40, 120, (40, 50, 3)), np.full((40, 50, 1), 255)], axis=2).astype(np.uint8)
     around = rng.integers((90, 100, 60), (220, 190, 140), (60, 70, 3)).astype(np.uint8)
-    changed = recolour(cutout, Colour(), Match(strength=strength), around)[..., :3]
+    changed = recolour(cutout, Colour(), Match(strength=strength), around)
     share = strength / 1024
-    for value in (np.mean, np.std):
-        own, other, new = (value(pixels[..., :3], axis=(0, 1)) for pixels in (cutout, around, changed))
-        np.testing.assert_allclose(new, own + share * (other - own), atol=1)
+    for value in (np.mean, np.std):  # of the rows that count
+        own, other, new = (value(pixels[::4, :, :3], axis=(0, 1)) for pixels in (cutout, around, changed))
+        np.testing.assert_allclose(new, own + share * (other - own), atol=0.6)
 
 
 def test_a_flat_background_does_not_flatten_an_object() -> None:
@@ -105,6 +119,6 @@ def test_pixels_equal_the_golden_digest_with_any_number_of_threads(threads: int)
     cv2.setNumThreads(threads)
     try:
         colour = Colour(brightness=100, contrast=-200, gamma=40, red=90, blue=-70)
-        assert digest(recolour(bird(5), colour, Match(strength=400), meadow(5))) == "5f60a736a6d758cc"
+        assert digest(recolour(bird(5), colour, Match(strength=400), meadow(5))) == "84f55038352e134d"
     finally:
         cv2.setNumThreads(before)
