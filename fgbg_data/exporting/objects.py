@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from fgbg_data.dataset.classes import class_table
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.sample import Array, Meta
 
 ONLY_CLASS = "foreground"
-"""Name of the one class of a dataset whose foregrounds have no classes."""
+"""Name of the class of foregrounds that lie in no folder."""
 LABELS: tuple[str, ...] = ("mask", "instances")
 """The fields that labels are made of, as far as a dataset has them."""
 
@@ -22,11 +23,7 @@ class Classes:
     names: tuple[str, ...]
     """Names of the classes, in the order of their indices."""
     of_foreground: Mapping[str, int]
-    """Id of a foreground -> index of its class; one that is not listed has index 0."""
-
-    def index(self, foreground: str) -> int:
-        """Return the index of the class of a foreground."""
-        return self.of_foreground.get(foreground, 0)
+    """Id of a foreground -> index of its class."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,17 @@ class LabelledObject:
 
 
 def classes_of(manifest: Manifest) -> Classes:
-    """Return the classes of a dataset. Things without a class are of the class `foreground`, which is the last one."""
+    """Return the classes of a dataset: the first folders of its foregrounds, by the alphabet.
+
+    Foregrounds that lie in no folder are of the class `foreground`, which then is the last one.
+
+    Raises:
+        SourceError: the names of two classes differ only in capital letters.
+    """
     foregrounds = manifest.identity.sources.foregrounds
-    if not manifest.classes:
-        return Classes((ONLY_CLASS,), {})
-    without = () if all(source.class_name for source in foregrounds) else (ONLY_CLASS,)
-    names = (*manifest.classes, *without)
+    names = class_table(foregrounds)
+    if ONLY_CLASS not in names and (not names or not all(source.class_name for source in foregrounds)):
+        names = (*names, ONLY_CLASS)
     return Classes(names, {source.id: names.index(source.class_name or ONLY_CLASS) for source in foregrounds})
 
 
@@ -70,7 +72,7 @@ def labelled_objects(arrays: Mapping[str, Array], meta: Meta, classes: Classes) 
             for each in meta.get("objects", ())
         ]
     return [
-        LabelledObject(classes.index(about["foreground"]), number, about["foreground"], mask)
+        LabelledObject(classes.of_foreground[about["foreground"]], number, about["foreground"], mask)
         for number, about, mask in found
         if mask.any()
     ]

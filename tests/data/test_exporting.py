@@ -1,6 +1,7 @@
 """Exports for other tools: their readers find every sample, and the masks that the dataset holds."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,42 @@ def test_index_masks_hold_numbers(shards: Path, tmp_path: Path, values: Any, lar
         with Image.open(tmp_path / "masks" / "masks" / "test" / f"{sample.key}.png") as picture:
             assert np.array_equal(np.asarray(picture) * 255, sample.mask)
     assert json.loads((tmp_path / "masks" / "classes.json").read_text())["values"] == values
+
+
+@pytest.fixture(scope="module")
+def scenes(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of scenes with up to three objects, in two classes and without one."""
+    folder = tmp_path_factory.mktemp("scenes")
+    shutil.copytree(pictures / "bg", folder / "bg")
+    for number, path in enumerate(sorted((pictures / "fg").glob("*.png"))):
+        target = folder / "fg" / ("", "chair", "plant")[number % 3] / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    build(config_for(folder, folder / "shards", objects="2:3", visible=0.2))
+    return folder / "shards"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
+def test_every_object_of_a_scene_gets_its_visible_mask_and_its_class(scenes: Path, tmp_path: Path) -> None:
+    coco, yolo, masks = (tmp_path / name for name in ("coco", "yolo", "masks"))
+    assert export_dataset(scenes, coco, "coco", jobs=1).classes == ("chair", "plant", "foreground")
+    assert export_dataset(scenes, yolo, "yolo", jobs=1).objects > 2 * len(open_dataset(scenes, "train"))
+    export_dataset(scenes, masks, "index", values="class", jobs=1)
+    found = COCO(str(coco / "annotations" / "instances_train.json"))
+    names = {Path(image["file_name"]).stem: number for number, image in found.imgs.items()}
+    classes = ["background", "chair", "plant", "foreground"]
+    for sample in open_dataset(scenes, "train", fields=("mask", "instances", "meta")):
+        annotations = found.loadAnns(found.getAnnIds(imgIds=names[sample.key]))
+        seen = [each for each in sample.meta["objects"] if (sample["instances"] == each["id"]).any()]
+        assert len(annotations) == len(seen)
+        with Image.open(masks / "masks" / "train" / f"{sample.key}.png") as picture:
+            numbers = np.asarray(picture)
+        for annotation, each in zip(annotations, seen, strict=True):
+            mask = sample["instances"] == each["id"]
+            assert np.array_equal(found.annToMask(annotation) > 0, mask)
+            assert found.cats[annotation["category_id"]]["name"] == (each["class"] or "foreground")
+            assert set(numbers[mask]) == {classes.index(each["class"] or "foreground")}
+        assert len((yolo / "labels" / "train" / f"{sample.key}.txt").read_text().splitlines()) == len(seen)
 
 
 def test_pixels_of_hdf5_become_png(pictures: Path, tmp_path: Path) -> None:
@@ -206,4 +243,4 @@ def test_a_polygon_of_several_parts_is_nearer_to_the_mask_than_its_largest_part(
 def test_an_empty_mask_has_no_polygon_and_no_object() -> None:
     mask = np.zeros((4, 4), np.uint8)
     assert mask_polygon(mask) is None
-    assert labelled_objects({"mask": mask}, {"foreground": "cat"}, Classes(("foreground",), {})) == []
+    assert labelled_objects({"mask": mask}, {"foreground": "cat"}, Classes(("foreground",), {"cat": 0})) == []
