@@ -1,6 +1,7 @@
 """What the commands of both programs share: errors in one line with exit status 2, and other spellings of options."""
 
 import functools
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,11 @@ class Command(click.Command):
             if name in self.aliases:
                 args[i] = self.aliases[name] + equals + value
         return super().parse_args(ctx, args)
+
+
+def terminal_width() -> int | None:
+    """Return the number of columns of the terminal, or None if the output goes to a file or to another program."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

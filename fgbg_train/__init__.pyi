@@ -8,6 +8,7 @@ from .training.fit import fit
 from .training.plan import FitPlan, plan_fit
 from .training.rehearse import estimate_seconds
 from .use.evaluate import evaluate
+from .use.examine import examine
 from .use.export import export
 from .use.predict import predict
 from .use.summary import LayerRow, summary
@@ -21,6 +22,7 @@ __all__ = [
     "Stopped",
     "estimate_seconds",
     "evaluate",
+    "examine",
     "export",
     "fit",
     "load_model",

@@ -1,7 +1,6 @@
 """What the commands of `fgbg-data` share: options, tables, and the text about a dataset that was made."""
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fgbg_data import command_line
-from fgbg_data.command_line import Choice
+from fgbg_data.command_line import Choice, terminal_width
 from fgbg_data.text import format_bytes, text_table
 
 if TYPE_CHECKING:
@@ -73,11 +72,6 @@ def print_made(out: Path, manifest: "Manifest") -> None:
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; where the terminal is too narrow for it, one paragraph for each row."""
     click.echo(text_table(header, rows, terminal_width()))
-
-
-def terminal_width() -> int | None:
-    """Return the number of columns of the terminal, or None if the output goes to a file or to another program."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def format_shape(shape: Sequence[int]) -> str:

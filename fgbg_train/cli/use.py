@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from fgbg_data.command_line import Choice, Command
+from fgbg_data.command_line import Choice, Command, terminal_width
+from fgbg_data.errors import option as marked
+from fgbg_data.exam.command_options import NAMES, exam_options, take_protocol
 from fgbg_data.options import load_toml
 from fgbg_data.text import counted
 from fgbg_train import config as configuration
@@ -25,13 +27,27 @@ from fgbg_train.errors import ConfigError
 
 IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
 """Names that timm has for the same options."""
+EVAL_SECTIONS = {
+    "Dataset": ("splits", "batch", "depth_field", "limit", "on_error", "workers"),
+    "Real pictures": ("photos", "dataset", *NAMES),
+    "Both": ("size_px", "precision", "device", "as_json"),
+}
+"""Sections of the help of eval: title -> options."""
+ONLY_PHOTOS = ("dataset", *NAMES)
+"""Options of eval that have no effect without `--photos`."""
+ONLY_DATASET = ("batch", "depth_field", "on_error", "workers")
+"""Options of eval that have no effect with `--photos`."""
 
 
 @click.command(
-    "eval", cls=Command, aliases=IMAGE_SIZE | BATCH_SIZE, short_help="Measure a checkpoint on the splits of a dataset."
+    "eval",
+    cls=Command,
+    sections=EVAL_SECTIONS,
+    aliases=IMAGE_SIZE | BATCH_SIZE,
+    short_help="Measure a checkpoint on a dataset, or on real pictures.",
 )
 @click.argument("checkpoint")
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option("--split", "splits", multiple=True, help="Measure on this split; may be repeated.  [all but train]")
 @SIZE
 @option("--batch", "-b", type=click.IntRange(min=1), help="Put this many images into a batch.  [64]")
@@ -45,24 +61,45 @@ IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
 @ON_ERROR
 @DEVICE
 @WORKERS
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path),
+    help="Measure on the real pictures of this folder or COCO file, each at its own size.",
+)
+@option("--dataset", help="Also show how much worse the pictures of --photos are predicted than this dataset.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@exam_options
 @user_errors
-def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Measure CHECKPOINT on the dataset DATA: print a table with a column for each split.
+def evaluate(
+    checkpoint: str, data: str | None, photos: Path | None, splits: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Measure CHECKPOINT on the dataset DATA, or on real pictures.
 
     The folder of a run stands for its best checkpoint.
 
-    Predictions are enlarged to the size of the dataset. Metrics are pooled over all pixels; with the suffix _img they
-    are means over images. The last rows are what guessing gives: a mask that is all foreground, and the mean depth map
-    of the first 2,000 samples of train.
+    On a dataset, it prints a table with a column for each split. Predictions are enlarged to the size of the dataset.
+    Metrics are pooled over all pixels; with the suffix _img they are means over images. The last rows are what guessing
+    gives: a mask that is all foreground, and the mean depth map of the first 2,000 samples of train.
+
+    With --photos, it prints a column for each subfolder of real pictures, whose masks or depth are known: overlap and
+    outline of masks, false area where there is no object, and the errors of aligned depth.
 
     \b
       fgbg-train eval runs/NAME shards/
       fgbg-train eval runs/NAME other/ --split train --json
+      fgbg-train eval runs/NAME --photos photos/ --dataset shards/
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    if photos is not None:
+        _examine(checkpoint, photos, data, splits, as_json, given)
+        return
+    if data is None:
+        raise ConfigError("expected a dataset DATA, or --photos with a folder of real pictures")
+    idle = [name for name in given if name in ONLY_PHOTOS]
+    if idle:
+        raise ConfigError(f"{marked(idle[0])} has no effect without {marked('photos')}; leave it out")
     from fgbg_train import evaluate as measure
 
-    given = {name: value for name, value in options.items() if value is not None}
     found = measure(checkpoint, data, splits=splits, **given)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -77,6 +114,26 @@ def evaluate(checkpoint: str, data: str, splits: tuple[str, ...], as_json: bool,
         values = (row.get(name) for row in found.values())
         table.add_row(name, *("" if v is None else f"{v:.0f}" if name == "samples" else f"{v:.4f}" for v in values))
     Console().print(table)
+
+
+def _examine(
+    checkpoint: str, photos: Path, data: str | None, splits: tuple[str, ...], as_json: bool, given: dict[str, Any]
+) -> None:
+    """Measure a checkpoint on real pictures, and print the result."""
+    from fgbg_train import examine
+
+    if data is not None:
+        if "dataset" in given:
+            raise ConfigError(f"DATA {data} and {marked('dataset', given['dataset'])}: give one dataset")
+        given["dataset"] = data
+    idle = [name for name in given if name in ONLY_DATASET] + ["split"] * bool(splits)
+    if idle:
+        raise ConfigError(f"{marked(idle[0])} has no effect beside {marked('photos')}; leave it out")
+    if "limit" in given and "dataset" not in given:
+        raise ConfigError(f"{marked('limit')} has no effect without {marked('dataset')}; leave it out")
+    protocol = take_protocol(given)
+    report = examine(checkpoint, photos, protocol=protocol, progress=None, **given)
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.table(terminal_width()))
 
 
 @click.command(cls=Command, aliases=IMAGE_SIZE, short_help="Predict mask and depth of pictures.")

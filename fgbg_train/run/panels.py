@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -11,13 +10,9 @@ from torch import Tensor
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.drawing.sheets import GAP_PX, INK, PAPER, TITLE_PX, contact_sheet
 from fgbg_train.data.batches import Targets
+from fgbg_train.measure.picture import Picture, Plane
 from fgbg_train.models.blocks import height_width, resize
 from fgbg_train.models.cascade import Prediction
-
-Picture = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB."""
-Plane = npt.NDArray[np.float32]
-"""(H, W) float32 in [0, 1]."""
 
 SCALE_PX = 8
 """Height of a scale below the pictures."""

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 
@@ -19,8 +18,7 @@ from fgbg_train.config import Device
 from fgbg_train.data.sample_reader import size_at
 from fgbg_train.devices import resolve_device
 from fgbg_train.errors import DataError
-from fgbg_train.models.blocks import resize
-from fgbg_train.models.cascade import Cascade
+from fgbg_train.measure.picture import Picture, Plane, predict_picture, shrunk
 from fgbg_train.run.checkpoint import find_checkpoint, load, model_of
 from fgbg_train.run.panels import depth_picture, grey, with_scale
 from fgbg_train.settings import checked_path, checked_paths
@@ -29,9 +27,6 @@ PREVIEW_PX = 320
 """Shorter side of the pictures in a preview."""
 SUFFIXES = (".mask.png", ".depth.png", ".preview.png")
 """Suffixes of the files for each picture."""
-
-Picture = npt.NDArray[np.uint8]
-Plane = npt.NDArray[np.float32]
 
 
 def predict(
@@ -87,30 +82,6 @@ def predict(
     return list(names)
 
 
-@torch.no_grad()
-def predict_picture(
-    model: Cascade, image: Picture, size_px: int, device: torch.device
-) -> tuple[Plane | None, Plane | None]:
-    """Predict one picture; the networks see it with a shorter side of `size_px`.
-
-    Args:
-        model: in evaluation mode, on `device`.
-        image: (H, W, 3) uint8 RGB.
-        size_px: the size of the training, or near to it.
-        device: where to compute.
-
-    Returns:
-        Probability of the mask, and inverse depth: (H, W) float32 in [0, 1], or None if the model has no such network.
-    """
-    full = image.shape[0], image.shape[1]
-    small = shrunk(image, size_at(full, size_px))
-    x = torch.from_numpy(small.copy()).to(device).permute(2, 0, 1).unsqueeze(0).float() / 255  # (1, 3, h, w)
-    prediction = model(x)
-    logits, depth = prediction.mask_logits, prediction.depth
-    mask = None if logits is None else torch.sigmoid(resize(logits, full))[0, 0].cpu().numpy()
-    return mask, None if depth is None else resize(depth, full)[0, 0].cpu().numpy()
-
-
 def write_results(stem: Path, image: Picture, mask: Plane | None, depth: Plane | None) -> None:
     """Write mask, depth and preview of a picture.
 
@@ -138,13 +109,6 @@ def results_of(stem: Path) -> tuple[Path, Path, Path]:
     """Return the paths of the mask, the depth and the preview of a picture."""
     mask, depth, preview = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
     return mask, depth, preview
-
-
-def shrunk(image: Picture, size: tuple[int, int]) -> Picture:
-    """Resize (H, W, 3) to (height, width), each pixel being the mean of the area that it covers."""
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BOX))
 
 
 def _check_results(names: dict[Path, str], folder: Path) -> None:

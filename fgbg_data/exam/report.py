@@ -1,0 +1,102 @@
+"""The result of an exam: scores by set, how they were computed, and both as a table or as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fgbg_data.exam.scores import COUNTS, GUESS, LOWER_IS_BETTER, MEAN, POOLED, SCORES
+from fgbg_data.text import text_table
+
+SYNTHETIC = "synthetic"
+"""Name of the column of a dataset that stands beside the real pictures."""
+GAP = "gap "
+"""Stands before the name of a score in rows that say how much worse real pictures are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamReport:
+    """Scores by set of pictures, and how they were computed. `str(report)` is a table."""
+
+    exam: str
+    """The folder or file of the exam."""
+    columns: dict[str, dict[str, float]]
+    """Set -> name -> number of pictures, or score; with several sets also `pooled` and `mean of sets`."""
+    protocol: dict[str, str]
+    """How the scores were computed, such as alignment and cap, in words."""
+    notes: tuple[str, ...] = ()
+    """What else the reader should know."""
+    synthetic: dict[str, float] = field(default_factory=dict)
+    """The same scores on a split of a dataset; empty if none was given."""
+
+    @property
+    def gap(self) -> dict[str, dict[str, float]]:
+        """Synthetic to real gap: column -> score -> how much better the dataset scores; above 0 means that it does."""
+        return (
+            {
+                column: {
+                    name: (values[name] - self.synthetic[name]) * (1 if name in LOWER_IS_BETTER else -1)
+                    for name in SCORES
+                    if name in values and name in self.synthetic and name != "rmse"  # rmse has a unit
+                }
+                for column, values in self.columns.items()
+            }
+            if self.synthetic
+            else {}
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as nested dicts: `exam`, `sets`, `pooled`, `mean_of_sets`, `protocol`, `notes`.
+
+        With a single set, `pooled` and `mean_of_sets` repeat it. With a dataset, `synthetic` and `gap` stand beside.
+        """
+        sets = {name: values for name, values in self.columns.items() if name not in (POOLED, MEAN)}
+        only = next(iter(sets.values()))
+        found: dict[str, Any] = {
+            "exam": self.exam,
+            "sets": sets,
+            "pooled": self.columns.get(POOLED, only),
+            "mean_of_sets": self.columns.get(MEAN, only),
+        }
+        if self.synthetic:
+            found |= {"synthetic": self.synthetic, "gap": self.gap}
+        return {**found, "protocol": self.protocol, "notes": list(self.notes)}
+
+    def table(self, width: int | None = None) -> str:
+        """Return a table with a row for each score and a column for each set, and below it the protocol.
+
+        Args:
+            width: columns of the terminal; a wider table becomes one paragraph for each row. With None, it stays a
+                table.
+        """
+        columns: Mapping[str, Mapping[str, float]] = self.columns
+        if self.synthetic:
+            columns = {**columns, SYNTHETIC: self.synthetic}
+        names = list(dict.fromkeys(name for column in columns.values() for name in column))
+        order = [*COUNTS, *SCORES]
+        names.sort(key=lambda name: order.index(name) if name in order else len(order))
+        rows = [[_title(name), *(_cell(name, column.get(name)) for column in columns.values())] for name in names]
+        for name in dict.fromkeys(name for column in self.gap.values() for name in column):
+            cells = [f"{column[name]:.3f}" if name in column else "" for column in self.gap.values()]
+            rows.append([GAP + name, *cells, ""])
+        text = text_table(["score", *columns], rows, width)
+        if self.gap:
+            text += "\n\ngap: from synthetic to real pictures, above 0 where the synthetic ones score better"
+        about = "\n".join(f"{name}: {what}" for name, what in self.protocol.items())
+        notes = "".join(f"\nnote: {note}" for note in self.notes)
+        return f"{text}\n\n{about}{notes}"
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _title(name: str) -> str:
+    """Return the name of a row."""
+    if name.startswith(GUESS):
+        return f"{name.removeprefix(GUESS)} of a guess"
+    return name.replace("_", " ") if name in COUNTS else name
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if name in COUNTS else f"{value:.3f}"
