@@ -61,7 +61,7 @@ class MaskFile:
         grey: Array = np.ascontiguousarray(picture[..., 0])
         if 1 < grey.max() < HALF:
             raise SourceError(
-                f"holds no value above {grey.max()}, but an object begins at {HALF}; expected 0 outside and 255 on objects",
+                f"holds no value above {grey.max()}, but objects begin at {HALF}; expected 0 outside and 255 inside",
                 where=self.path,
             )
         return grey

@@ -75,7 +75,7 @@ def score_samples(predict: Predict, reader: SampleReader, exam: Exam) -> ExamSco
         FgbgError: a sample cannot be read.
     """
     scores = ExamScores()
-    for index, picture in enumerate(_pictures(reader)):
+    for index, picture in enumerate(_pictures(reader, exam)):
         scores.add(str(index), reader.split, _scored(predict, picture, exam))
     return scores
 
@@ -85,11 +85,11 @@ def _scored(predict: Predict, picture: ExamPicture, exam: Exam) -> dict[str, flo
     return score_picture(picture, None if probability is None else probability >= 0.5, depth, exam.protocol)
 
 
-def _pictures(reader: SampleReader) -> Iterator[ExamPicture]:
-    """Yield the samples of a split at the size of the dataset."""
+def _pictures(reader: SampleReader, exam: Exam) -> Iterator[ExamPicture]:
+    """Yield the samples of a split at the size of the dataset, with the fields that the exam also has."""
     for index in range(reader.num_samples):
         pixels = reader.read(index, None)
         depth = None
-        if pixels.depth is not None:
+        if pixels.depth is not None and exam.has_depth:
             depth = positive_depth(torch.from_numpy(pixels.depth.astype("float32") / 65535)).numpy()
-        yield ExamPicture(pixels.image, pixels.mask >= 128 if reader.has_mask else None, depth)
+        yield ExamPicture(pixels.image, pixels.mask >= 128 if reader.has_mask and exam.has_masks else None, depth)
