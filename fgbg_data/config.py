@@ -1,7 +1,6 @@
 """The configuration of a build: one frozen dataclass, whose values come from Python, a TOML file or options."""
 
 import dataclasses
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -12,9 +11,10 @@ from fgbg_data.dataset.identity import SCENE_OPTIONS, DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.fields import FIELDS
-from fgbg_data.fields.objects import MAX_AMODAL, MAX_OBJECTS
 from fgbg_data.options import (
     Converted,
+    Names,
+    RangeText,
     at_least,
     between,
     check_shares,
@@ -22,15 +22,13 @@ from fgbg_data.options import (
     load_toml,
     nearest,
     one_of,
-    parse_range,
     parse_size,
-    range_text,
     to_names,
     to_path,
-    to_range_text,
     to_scale_text,
     to_size_text,
 )
+from fgbg_data.scene_options import SceneOptions
 from fgbg_data.shards.registry import DEFAULT_FORMAT, check_formats, check_options, manifest_options
 from fgbg_data.splits import Holdout
 
@@ -46,10 +44,6 @@ SizeText = Converted[int | str | tuple[int, int], str]
 """A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
 ScaleText = Converted[str | tuple[float, float], str]
 """A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
-RangeText = Converted[int | float | str | tuple[float, float], str]
-"""A range of numbers: given as one number, as (low, high) or as text LOW:HIGH, kept as text."""
-Names = Converted[str | Collection[str], tuple[str, ...]]
-"""Names: given as a tuple, a list, or text with commas, kept as a tuple."""
 
 _NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite", "part"}
 """Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
@@ -72,7 +66,7 @@ _PATHS = ("bg", "fg", "out")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildConfig:
+class BuildConfig(SceneOptions):
     """Everything that a build can be asked for.
 
     Every field is also an option of `fgbg-data build` and a key of its TOML file.
@@ -105,14 +99,6 @@ class BuildConfig:
     """Size of the images in pixels: one side of a square, (height, width), or text WIDTHxHEIGHT."""
     fit: Fit = "cover"
     """How a background fills the canvas: `cover` crops it, `stretch` distorts it."""
-    objects: RangeText = Converted(to_range_text, "1")
-    """Number of objects in a picture, drawn for each: one number, (low, high), or text LOW:HIGH; at most 255. The
-    further ones are drawn among the foregrounds of the same split."""
-    visible: float = 0.3
-    """Smallest share of the pixels of every object that other objects must leave to be seen, in [0, 1]. An object that
-    would hide more of another one is drawn again."""
-    amodal: bool = False
-    """Store the field `amodal` too: the whole area of each object, with what others hide; for at most 16 objects."""
     samples: int | None = None
     """Number of samples over all splits, a fair subset of the whole plan. None makes all of them."""
     seed: int = 0
@@ -188,7 +174,11 @@ class BuildConfig:
         if not 0 <= self.truncate < 1:
             raise ConfigError(f"{option('truncate', self.truncate)}: expected a share of at least 0 and below 1")
         check_shares(self.val, self.test)
-        between("visible", self.visible, 0, 1)
+        self.check_scene()
+        for name in ("samples", "shard_size"):
+            value = getattr(self, name)
+            if value is not None and value < self.twins:
+                raise ConfigError(f"{option(name, value)}: holds less than one sample of {option('twins', self.twins)}")
         if not 0 <= self.relief <= 1:
             raise ConfigError(f"{option('relief', self.relief)}: expected a share of at least 0 and at most 1")
         for name, kind in (
@@ -208,7 +198,6 @@ class BuildConfig:
         check_options(vars(self))
         # In the order of the registry, so that `tar,hdf5` and `hdf5,tar` give one fingerprint.
         object.__setattr__(self, "format", check_formats(self.format, build=True))
-        object.__setattr__(self, "objects", range_text(self.object_range))  # 1:1 and 1 are one dataset
         if self.part and self.overwrite:
             raise ConfigError(
                 f"{option('part', self.part)} and {option('overwrite', True)}: a part would delete what others have "
@@ -263,27 +252,6 @@ class BuildConfig:
         return low, high
 
     @cached_property
-    def object_range(self) -> tuple[int, int]:
-        """Smallest and largest number of objects in a picture."""
-        low, high = parse_range("objects", self.objects, 1, MAX_OBJECTS, whole=True)
-        if self.amodal and high > MAX_AMODAL:
-            raise ConfigError(
-                f"{option('objects', self.objects)} and {option('amodal', True)}: the field amodal holds at most "
-                f"{MAX_AMODAL} objects"
-            )
-        return int(low), int(high)
-
-    @property
-    def is_scene(self) -> bool:
-        """Whether the dataset is more than the classic one, which pastes one object as it is."""
-        return any(getattr(self, name) != getattr(BuildConfig, name) for name in SCENE_OPTIONS)
-
-    @property
-    def object_fields(self) -> tuple[str, ...]:
-        """Names of the fields that tell objects apart; none if every picture has one object."""
-        return ("instances", *(("amodal",) if self.amodal else ())) if self.object_range[1] > 1 else ()
-
-    @cached_property
     def depth_shape(self) -> tuple[int, int] | None:
         """(height, width) of the stored depth in pixels; None without depth."""
         height, width = self.canvas
@@ -324,6 +292,7 @@ class BuildConfig:
             if field.name not in _NOT_IN_FINGERPRINT
         }
         values["format"] = list(self.format)
+        values["blend"] = list(self.blend)
         values["depth"] = shown_name(self.depth)
         height, width = self.canvas
         values["size"] = f"{width}x{height}"
@@ -335,7 +304,7 @@ class BuildConfig:
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
         for name in ("group_similar", *SCENE_OPTIONS):  # a default is not mentioned, so old fingerprints stay valid
-            if values[name] == getattr(BuildConfig, name):
+            if getattr(self, name) == getattr(BuildConfig, name):
                 del values[name]
         if self.scale_range:
             values["scale"] = "{}:{}".format(*self.scale_range)

@@ -10,19 +10,19 @@ KINDS: tuple[Kind, ...] = ("background", "foreground")
 
 _KEY = re.compile(
     r"(?:(?P<prefix>[a-z0-9_-]+)_)?(?P<background>[a-z0-9-]+)_(?P<foreground>[a-z0-9-]+)"
-    r"_(?P<position>[0-9]{3}|[1-9][0-9]{3,})(?P<mirrored>m?)"
+    r"_(?P<position>[0-9]{3}|[1-9][0-9]{3,})(?P<mirrored>m?)(?:b(?P<twin>[1-9][0-9]*))?"
 )
 
 
 class SampleKey(NamedTuple):
-    """The parts of a key, which is written `PREFIX_BACKGROUND_FOREGROUND_POSITION`, with an `m` if it is mirrored.
+    """The parts of a key: `PREFIX_BACKGROUND_FOREGROUND_POSITION`, with `m` if it is mirrored and `b1` for a twin.
 
     A key can be read in one way only, because ids of sources hold no underscore.
 
     >>> str(SampleKey("hall", "cat", 7, mirrored=True))
     'hall_cat_007m'
     >>> SampleKey.parse("a_hall_cat_007m")
-    SampleKey(background='hall', foreground='cat', position=7, mirrored=True, prefix='a')
+    SampleKey(background='hall', foreground='cat', position=7, mirrored=True, prefix='a', twin=0)
     """
 
     background: str
@@ -35,10 +35,13 @@ class SampleKey(NamedTuple):
     """Whether the cut-out is flipped."""
     prefix: str = ""
     """The prefix that `fgbg-data merge` put before the key; empty in a dataset that was never merged."""
+    twin: int = 0
+    """0, or the number of the twin: the same placement under other blends, from 1."""
 
     def __str__(self) -> str:
         before = f"{self.prefix}_" if self.prefix else ""
-        return f"{before}{self.background}_{self.foreground}_{self.position:03d}{'m' if self.mirrored else ''}"
+        after = ("m" if self.mirrored else "") + (f"b{self.twin}" if self.twin else "")
+        return f"{before}{self.background}_{self.foreground}_{self.position:03d}{after}"
 
     @classmethod
     def parse(cls, key: str) -> Self | None:
@@ -56,6 +59,7 @@ class SampleKey(NamedTuple):
             position=int(found["position"]),
             mirrored=bool(found["mirrored"]),
             prefix=found["prefix"] or "",
+            twin=int(found["twin"] or 0),
         )
 
 

@@ -53,6 +53,12 @@ class Converted(Generic[Given, Kept]):
         vars(instance)[self._name] = self._convert(self._name, value)
 
 
+Names = Converted[str | Collection[str], tuple[str, ...]]
+"""Names: given as a tuple, a list, or text with commas, kept as a tuple."""
+RangeText = Converted[int | float | str | tuple[float, float], str]
+"""A range of numbers: given as one number, as (low, high) or as text LOW:HIGH, kept as text."""
+
+
 def to_path(name: str, value: "str | os.PathLike[str]") -> Path:
     """Return a path that was given as text or as a path.
 
@@ -238,10 +244,10 @@ def parse_range(name: str, text: str, least: float, most: float, *, whole: bool 
 def range_text(found: tuple[float, float]) -> str:
     """Return the one way to write a range as text: LOW:HIGH, or one number if both are equal.
 
-    >>> range_text((1, 1)), range_text((1, 3))
-    ('1', '1:3')
+    >>> range_text((1, 1)), range_text((1, 3)), range_text((0.0, 0.5))
+    ('1', '1:3', '0:0.5')
     """
-    low, high = found
+    low, high = (int(number) if number == int(number) else number for number in found)
     return str(low) if low == high else f"{low}:{high}"
 
 

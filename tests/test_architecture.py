@@ -34,6 +34,7 @@ ORDER = {
             "exam",
             "shards",
             "dataset",
+            "scene_options",
             "config",
             "compositing",
             "writing",

@@ -81,6 +81,7 @@ class BuildPlan:
         config = self.config
         pairs = f"{counted(self.backgrounds, 'background')} x {counted(self.foregrounds, 'foreground')}"
         twins = " x 2 (mirrored)" if config.mirror else ""
+        twins += f" x {config.twins} (twins)" if config.twins > 1 else ""
         fewer = "" if self.possible_samples == self.samples else f"; this build makes {self.samples:,} of them"
         rows = [
             [name, *(f"{n:,}" for n in (split.samples, split.shards, split.backgrounds, split.foregrounds))]
@@ -132,7 +133,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         config=config,
         backgrounds=len(work.backgrounds),
         foregrounds=len(work.foregrounds),
-        possible_samples=len(work.backgrounds) * len(work.foregrounds) * work.plan.per_pair,
+        possible_samples=len(work.backgrounds) * len(work.foregrounds) * work.plan.per_pair * config.twins,
         splits={
             name: PlannedSplit(
                 samples=split.samples,

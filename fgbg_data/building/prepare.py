@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,13 +94,14 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     )
     _check_keys(work)
     notes = notes_of(config, backgrounds, foregrounds, similar)
+    shards = Counter(shard.split for shard in work.plan.shards())
     manifest = Manifest.begin(
         identity,
         fields=declared_fields(work.spec(0)),
         splits={
             split.name: SplitInfo(
                 samples=split.samples,
-                shards=-(-split.samples // config.shard_size),
+                shards=shards[split.name],
                 backgrounds=tuple(backgrounds[i].id for i in split.backgrounds),
                 foregrounds=tuple(foregrounds[i].id for i in split.foregrounds),
             )
@@ -157,7 +159,7 @@ def _check_keys(work: BuildWork) -> None:
     Ids are short enough for the fields of this package and 99,999 positions; other fields may have longer suffixes.
     """
     background, foreground = (max((s.id for s in found), key=len) for found in (work.backgrounds, work.foregrounds))
-    key = str(SampleKey(background, foreground, work.config.positions - 1, mirrored=True))
+    key = str(SampleKey(background, foreground, work.config.positions - 1, mirrored=True, twin=work.config.twins - 1))
     suffixes = work.spec(0).suffixes.values()
     if len(key) > max_key_bytes(suffixes):
         raise ConfigError(

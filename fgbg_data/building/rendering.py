@@ -1,6 +1,7 @@
 """Make a sample of a composite: encode its image, decode it again, describe it in meta, and encode depth as codes."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from fgbg_data.codecs.depth_codes import quantise_depth
 from fgbg_data.codecs.pictures import decode_pixels, encode_image
 from fgbg_data.compositing.compose_scene import SceneComposite, amodal_bits
 from fgbg_data.compositing.figures import Figure
+from fgbg_data.compositing.scene import Decoy
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.fields import FIELDS
@@ -16,34 +18,46 @@ from fgbg_data.key import SampleKey
 from fgbg_data.sample import Array, Meta, Sample
 
 
-def finish_sample(config: BuildConfig, key: SampleKey, figures: Sequence[Figure], composite: SceneComposite) -> Sample:
+def finish_sample(
+    config: BuildConfig,
+    key: SampleKey,
+    figures: Sequence[Figure],
+    decoys: Sequence[Figure],
+    composite: SceneComposite,
+) -> Sample:
     """Make a sample of a composite. Its image is encoded and decoded again, so that it is what a reader decodes.
 
     Args:
         config: the configuration of the build.
         key: key of the sample.
         figures: its objects, from far to near.
+        decoys: its decoys, in the order of painting.
         composite: their pixels.
     """
     data = encode_image(composite.image, config.image_format, config.quality)
     height, width = config.canvas
-    primary = next(figure.placed for figure in figures if figure.placed.number == 1)
+    primary = next((figure.placed for figure in figures if figure.placed.number == 1), None)
+    box = primary.box if primary else [0, 0, 0, 0]
     meta: Meta = {
         "key": str(key),
         "background": key.background,
         "foreground": key.foreground,
         "position": key.position,
         "mirrored": key.mirrored,
-        "box": primary.box,
+        "box": box,
         "bbox_xywh": tight_box(composite.mask),
-        "scale": round(max(primary.height / height, primary.width / width), 6),
-        "attempt": primary.attempt,
+        "scale": round(max(box[2] / height, box[3] / width), 6),
+        "attempt": primary.attempt if primary else 0,
         "mask_area_px": int(np.count_nonzero(composite.mask)),
     }
     image = decode_pixels(data, FIELDS["image"].file_type, str(key))
     arrays = {"image": image, "mask": composite.mask}
     if config.is_scene:
         meta["objects"] = [_describe(number, each, composite.instances) for number, each in enumerate(figures, 1)]
+    if config.decoy_range[1]:
+        meta["decoys"] = [_describe_decoy(each, composite.decoys) for each in decoys]
+    if config.twins > 1:
+        meta["twin"] = key.twin
     if "instances" in config.object_fields:
         arrays["instances"] = composite.instances
     if "amodal" in config.object_fields:
@@ -71,7 +85,29 @@ def _describe(number: int, figure: Figure, instances: Array) -> Meta:
         "visible_px": int(np.count_nonzero(seen)),
         "full_px": int(np.count_nonzero(figure.area)),
         "z": placed.z,
+        "angle": placed.look.rotation.millidegrees / 1000,
+        "blend": placed.look.blend.name,
         "attempt": placed.attempt,
+    }
+
+
+def _describe_decoy(decoy: Figure, seen: Array) -> Meta:
+    """Return what meta says about one decoy.
+
+    Args:
+        decoy: the decoy.
+        seen: (H, W) uint8, the number of the decoy that is seen at each pixel.
+    """
+    placed = cast(Decoy, decoy.placed)
+    return {
+        "number": placed.number,
+        "foreground": placed.foreground,
+        "background": placed.background,
+        "mirrored": placed.mirrored,
+        "box": placed.box,
+        "visible_px": int(np.count_nonzero(seen == placed.number)),
+        "angle": placed.look.rotation.millidegrees / 1000,
+        "blend": placed.look.blend.name,
     }
 
 

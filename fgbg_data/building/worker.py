@@ -11,7 +11,8 @@ import numpy as np
 from fgbg_data.building.estimating import EstimatorAccess, estimate
 from fgbg_data.building.rendering import finish_sample, store_depth
 from fgbg_data.building.source_depth import SourceDepth
-from fgbg_data.compositing.arrange import arrange
+from fgbg_data.compositing.arrange import arrange, arrange_decoys
+from fgbg_data.compositing.camera import draw_camera
 from fgbg_data.compositing.compose_scene import compose_scene
 from fgbg_data.compositing.composed_depth import compose_depth
 from fgbg_data.compositing.figures import Figure
@@ -144,10 +145,12 @@ class Worker:
     def render(self, split: str, position: int) -> Sample:
         """Compose one sample, without inferred depth."""
         work, cache = self.work, self._cache
-        key = work.plan.key(split, position)
-        figures = arrange(work.config, key, work.plan.split_foregrounds(split), cache.foreground)
-        composite = compose_scene(cache.background(key.background), figures)
-        return self._with_composed(finish_sample(work.config, key, figures, composite), key, figures)
+        config, key = work.config, work.plan.key(split, position)
+        sources = work.plan.split_sources(split)
+        figures, decoys = (each(config, key, sources, cache) for each in (arrange, arrange_decoys))
+        camera = draw_camera(config.seed, str(key), config.camera)
+        composite = compose_scene(cache.background(key.background), figures, decoys, camera)
+        return self._with_composed(finish_sample(config, key, figures, decoys, composite), key, figures)
 
     def _with_extra_fields(self, sample: Sample) -> Sample:
         """Add the fields of other packages in order, so that each can use the fields before it.
@@ -200,6 +203,7 @@ class Worker:
                 figure.area,
                 share=config.relief,
                 drawn=drawn_stand(config, key, figure.placed.number),
+                rotation=figure.placed.look.rotation,
             )
         return self._with_depth(sample, config.composed_field, composed)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.objects import conflicts, object_problems
 from fgbg_data.key import SampleKey
-from fgbg_data.sample import Sample
+from fgbg_data.sample import Meta, Sample
 from fgbg_data.versions import FORMAT_VERSION, rules_of
 
 META_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -30,6 +30,8 @@ def inspect_sample(sample: Sample, version: int = FORMAT_VERSION) -> Iterator[st
         version: format version by which its pixels were made; meta holds `bbox_xywh` from version 3 on.
     """
     meta, types = sample.meta, dict(META_TYPES)
+    if "twin" in meta:
+        types["twin"] = int
     if rules_of(version).tight_box:
         types["bbox_xywh"] = list
     for name in sample.arrays:
@@ -38,10 +40,16 @@ def inspect_sample(sample: Sample, version: int = FORMAT_VERSION) -> Iterator[st
     if wrong:
         yield f"meta fields missing or of the wrong type: {', '.join(wrong)}"
         return
-    expected = str(SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"]))
+    expected = str(key_of(meta))
     if not sample.key.endswith(expected):  # merged datasets put a prefix before it
         yield f"its meta is that of {expected}"
     yield from object_problems(meta)
     for name, array in sample.arrays.items():
         yield from FIELDS[name].problems(name, array, meta)
     yield from conflicts(sample.arrays)
+
+
+def key_of(meta: Meta) -> SampleKey:
+    """Return the key that a sample with this meta has, without the prefix of a merged dataset."""
+    parts = meta["background"], meta["foreground"], meta["position"], meta["mirrored"]
+    return SampleKey(*parts, twin=meta.get("twin", 0))

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from fgbg_data.building.rendering import finish_sample
+from fgbg_data.checking.inspect_sample import key_of
 from fgbg_data.checking.report import VerifyReport
+from fgbg_data.compositing.arrange import make_decoy
+from fgbg_data.compositing.camera import draw_camera
 from fgbg_data.compositing.compose_scene import compose_scene
 from fgbg_data.compositing.figures import Figure, make_figure
-from fgbg_data.compositing.scene import draw_object
+from fgbg_data.compositing.scene import draw_decoy, draw_object
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
@@ -117,24 +120,35 @@ class Rerenderer:
         problems = [self._source_problem(kind, name) for kind, name in names]
         if any(problems):
             return [problem for problem in problems if problem]
-        key = SampleKey(meta["background"], meta["foreground"], meta["position"], meta["mirrored"])
+        key = key_of(meta)
         figures = [self._figure(key, found) for found in meta.get("objects", [meta | {"number": 1}])]
-        rendered = finish_sample(
-            self.config, key, figures, compose_scene(self._cache.background(key.background), figures)
-        )
+        decoys = [self._decoy(key, found) for found in meta.get("decoys", [])]
+        camera = draw_camera(self.config.seed, str(key), self.config.camera)
+        composite = compose_scene(self._cache.background(key.background), figures, decoys, camera)
+        rendered = finish_sample(self.config, key, figures, decoys, composite)
         wrong = [
             f"its {name} is {meta.get(name)} by its meta, {rendered.meta.get(name)} by the plan"
-            for name in ("box", "objects")
+            for name in ("box", "objects", "decoys")
             if meta.get(name) != rendered.meta.get(name)
         ]
         return wrong or self._pixel_differences(sample, rendered)
 
     def _figure(self, key: SampleKey, found: Meta) -> Figure:
         """Return an object of a sample as it is drawn again, given its number, its foreground and its attempt."""
-        about = self._sources["foreground"][found["foreground"]]
-        foreground = Source(about.id, about.height or 0, about.width or 0, class_name=about.class_name)
+        foreground = self._foreground(found["foreground"])
         placed = draw_object(self.config, key, found["number"], foreground, found["attempt"])
-        return make_figure(placed, self._cache.foreground(about.id), self.config.canvas)
+        return make_figure(placed, self._cache.foreground(foreground.id), self.config.canvas)
+
+    def _decoy(self, key: SampleKey, found: Meta) -> Figure:
+        """Return a decoy of a sample as it is drawn again, given its number and its sources."""
+        foreground = self._foreground(found["foreground"])
+        placed = draw_decoy(self.config, key, found["number"], foreground, found["background"])
+        return make_decoy(placed, self._cache, self.config.canvas)
+
+    def _foreground(self, name: str) -> Source:
+        """Return a foreground with the facts that a plan needs."""
+        about = self._sources["foreground"][name]
+        return Source(about.id, about.height or 0, about.width or 0, class_name=about.class_name)
 
     def _pixel_differences(self, sample: LoadedSample, rendered: Sample) -> list[str]:
         found = []

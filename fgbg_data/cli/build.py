@@ -56,13 +56,15 @@ ALIASES = JOBS_ALIAS | {
     "--batch-size": "--estimator-batch",
     "--max-cropped": "--truncate",
     "--background-fit": "--fit",
+    "--color": "--colour",
 }
 """Other spellings of options of `build`. The help lists the names that a TOML file and `BuildConfig` have too."""
 
 SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
-    "Scenes": ("objects", "visible", "amodal"),
+    "Scenes": ("objects", "visible", "amodal", "empty", "decoys", "twins"),
+    "Look of objects": ("blend", "rotate", "colour", "match", "camera"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
@@ -110,6 +112,28 @@ SECTIONS = {
 )
 @_option("--visible", type=float, help="Let other objects leave at least this share of every object seen.  [0.3]")
 @_option("--amodal/--no-amodal", help="Store the whole area of each object too, with what others hide.")
+@_option("--empty", type=float, help="Show no object in this share of the samples.  [0]")
+@_option(
+    "--decoys",
+    **_text("N|LOW:HIGH"),
+    help="Paste so many silhouettes that are filled with another background; they are not in the mask.  [0]",
+)
+@_option("--twins", type=int, help="Make every sample this many times, with other blends.  [1]")
+@_option(
+    "--blend",
+    **_text("NAME,..."),
+    help="Draw one of these blends for each object: over, feather, box, erode, motion.  [over]",
+)
+@_option("--rotate", type=float, help="Turn objects by up to this many degrees to either side.  [0]")
+@_option(
+    "--colour", type=float, help="Change brightness, contrast and white balance of objects this much, 0 to 1.  [0]"
+)
+@_option(
+    "--match",
+    **_text("N|LOW:HIGH"),
+    help="Move the colours of objects to those of the background by this share of the way.  [0]",
+)
+@_option("--camera", type=float, help="Add blur, noise, vignette and marks of JPEG to this share of pictures.  [0]")
 @_option("--seed", type=int, help="Set the seed of all random choices.  [0]")
 @_option(
     "--depth",

@@ -1,11 +1,13 @@
 """Arrangements: the objects of a scene are drawn one after another, and again where one would hide too much."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from fgbg_data.compositing.figures import Figure, far_to_near, make_figure, seen_shares
-from fgbg_data.compositing.plan import SplitForegrounds
-from fgbg_data.compositing.scene import draw_count, draw_object, draws_of
+from fgbg_data.compositing.plan import SplitSources
+from fgbg_data.compositing.scene import Decoy, draw_count, draw_decoy, draw_num_decoys, draw_object, draws_of
 from fgbg_data.compositing.source_file import Source
+from fgbg_data.compositing.texture import fill
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import PlacementError, option
 from fgbg_data.key import SampleKey
@@ -16,11 +18,20 @@ MAX_ATTEMPTS = 1000
 MAX_FURTHER = 50
 """How often a further object is drawn before the scene stays without it, because there is no room."""
 
-Cutouts = Callable[[str], Sequence[Array]]
-"""Id of a foreground -> its cut-out at several sizes."""
+
+class Pictures(Protocol):
+    """Gives the pixels of sources: a `SourceCache`."""
+
+    def foreground(self, name: str) -> Sequence[Array]:
+        """Return a cut-out at several sizes, as `cutout_sizes` returns them."""
+        ...
+
+    def background(self, name: str) -> Array:
+        """Return a background at the size of the canvas, (H, W, 3) uint8 RGB."""
+        ...
 
 
-def arrange(config: BuildConfig, key: SampleKey, foregrounds: SplitForegrounds, cutouts: Cutouts) -> list[Figure]:
+def arrange(config: BuildConfig, key: SampleKey, sources: SplitSources, pictures: Pictures) -> list[Figure]:
     """Return the objects of a sample as figures, from far to near.
 
     An object is drawn again if it, or an object that was drawn before it, would keep less than the share `visible` of
@@ -29,30 +40,57 @@ def arrange(config: BuildConfig, key: SampleKey, foregrounds: SplitForegrounds, 
     Args:
         config: the configuration of the build.
         key: key of the sample.
-        foregrounds: the foregrounds of its split.
-        cutouts: gives the pixels of a foreground.
+        sources: the sources of its split.
+        pictures: gives the pixels of a source.
 
     Raises:
         PlacementError: no draw shows a mask pixel of the primary object.
     """
-    figures = [_primary(config, key, foregrounds.by_id[key.foreground], cutouts)]
-    draws = draws_of(config, key)
-    for number in range(2, draw_count(config, key) + 1):
+    count, draws = draw_count(config, key), draws_of(config, key)
+    if not count:
+        return []
+    figures = [_primary(config, key, sources.foregrounds[key.foreground], pictures)]
+    for number in range(2, count + 1):
         for attempt in range(MAX_FURTHER):
-            name = foregrounds.choice.choose(draws.of_object(number, attempt), "foreground")
-            placed = draw_object(config, key, number, foregrounds.by_id[name], attempt)
-            tried = far_to_near([*figures, make_figure(placed, cutouts(name), config.canvas)])
+            name = sources.foreground_choice.choose(draws.of_object(number, attempt), "foreground")
+            placed = draw_object(config, key, number, sources.foregrounds[name], attempt)
+            tried = far_to_near([*figures, make_figure(placed, pictures.foreground(name), config.canvas)])
             if all(full and seen >= config.visible * full for seen, full in seen_shares(tried, config.canvas)):
                 figures = tried
                 break
     return figures
 
 
-def _primary(config: BuildConfig, key: SampleKey, foreground: Source, cutouts: Cutouts) -> Figure:
+def arrange_decoys(config: BuildConfig, key: SampleKey, sources: SplitSources, pictures: Pictures) -> list[Figure]:
+    """Return the decoys of a sample as figures, in the order of painting.
+
+    Args:
+        config: the configuration of the build.
+        key: key of the sample.
+        sources: the sources of its split. If it has only one background, a part of this one fills the decoys.
+        pictures: gives the pixels of a source.
+    """
+    figures = []
+    for number in range(1, draw_num_decoys(config, key) + 1):
+        draws = draws_of(config, key).of_decoy(number)
+        name = sources.foreground_choice.choose(draws, "foreground")
+        background = sources.background_choice.choose(draws, "background", besides=key.background)
+        placed = draw_decoy(config, key, number, sources.foregrounds[name], background)
+        figures.append(make_decoy(placed, pictures, config.canvas))
+    return figures
+
+
+def make_decoy(placed: Decoy, pictures: Pictures, canvas: tuple[int, int]) -> Figure:
+    """Return a decoy as pixels: the silhouette, filled with its background."""
+    figure = make_figure(placed, pictures.foreground(placed.foreground), canvas)
+    return figure._replace(cutout=fill(figure.cutout, pictures.background(placed.background), placed.texture))
+
+
+def _primary(config: BuildConfig, key: SampleKey, foreground: Source, pictures: Pictures) -> Figure:
     """Return the figure of the primary object: the first that is drawn with a mask pixel."""
     for attempt in range(MAX_ATTEMPTS):
         placed = draw_object(config, key, 1, foreground, attempt)
-        figure = make_figure(placed, cutouts(foreground.id), config.canvas)
+        figure = make_figure(placed, pictures.foreground(foreground.id), config.canvas)
         if figure.area.any():
             return figure
     raise PlacementError(

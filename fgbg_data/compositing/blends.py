@@ -18,8 +18,6 @@ from fgbg_data.compositing.integers import MAX_RADIUS, box_mean, weigh
 from fgbg_data.sample import Array
 from fgbg_data.splits import draw
 
-BLENDS = ("over", "feather", "box", "erode", "motion")
-"""The names of the blends: the plain paste; a soft edge, wide and narrow; a narrower object; an object that moves."""
 DIRECTIONS = ((0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (2, -1), (2, -2), (1, -2))
 """The directions of motion, as (rows, columns) of two steps along the longer one."""
 MAX_MOTION = 3
@@ -31,7 +29,7 @@ class Blend:
     """How one cut-out is blended. The default leaves it as it is."""
 
     name: str = "over"
-    """One of `BLENDS`."""
+    """One of `scene_options.BLENDS`."""
     radius_px: int = 0
     """How far the blend reaches: the radius of each mean, of the erosion, or half the way of the motion."""
     direction: int = 0

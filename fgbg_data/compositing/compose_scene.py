@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.compositing.compose import paste
+from fgbg_data.compositing.blends import paste_blended
+from fgbg_data.compositing.camera import Camera, photograph
+from fgbg_data.compositing.colour import recolour
 from fgbg_data.compositing.figures import Figure, paint_ids
 from fgbg_data.sample import Array
 
@@ -19,21 +21,35 @@ class SceneComposite(NamedTuple):
     """(H, W) uint8: 255 where an object covers at least half of the pixel, else 0."""
     instances: Array
     """(H, W) uint8: the id of the object that is seen, in the order of painting from 1; 0 for none."""
+    decoys: Array
+    """(H, W) uint8: the number of the decoy that is seen, from 1; 0 for none."""
 
 
-def compose_scene(background: Array, figures: Sequence[Figure]) -> SceneComposite:
-    """Paint the figures of a scene.
+def compose_scene(
+    background: Array,
+    figures: Sequence[Figure],
+    decoys: Sequence[Figure] = (),
+    camera: Camera = Camera(),  # noqa: B008 (it is frozen)
+) -> SceneComposite:
+    """Paint the decoys and the objects of a scene, and take a picture of it.
+
+    Objects are matched to the bare background, so that none depends on another.
 
     Args:
         background: (H, W, 3) uint8 RGB, of the size of the canvas. It is not changed.
         figures: the objects, from far to near.
+        decoys: the decoys, in the order of painting; their cut-outs are filled already.
+        camera: what the camera does to the whole picture.
     """
     image = background
-    for figure in figures:
-        image = paste(image, figure.cutout, top=figure.top, left=figure.left).image
-    instances = paint_ids(figures, background.shape[:2])
+    for figure in (*decoys, *figures):
+        look, rows, columns = figure.placed.look, *figure.span(background.shape[:2])
+        cutout = recolour(figure.cutout, look.colour, look.match, background[rows, columns])
+        image = paste_blended(image, cutout, look.blend, top=figure.top, left=figure.left).image
+    instances, beneath = (paint_ids(each, background.shape[:2]) for each in (figures, decoys))
+    beneath[instances > 0] = 0
     mask = (instances > 0) * np.uint8(255)
-    return SceneComposite(image, mask, instances)
+    return SceneComposite(photograph(image, camera), mask, instances, beneath)
 
 
 def amodal_bits(areas: Sequence[Array], canvas: tuple[int, int]) -> Array:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fgbg_data.compositing.rotation import Rotation, rotate_relief
 from fgbg_data.sample import Array
 
 NEUTRAL = 127
@@ -118,7 +119,14 @@ def stand(background: Array, mask: Array) -> float:
 
 
 def compose_depth(
-    background: Array, relief: Array, placement: Placed, mask: Array, *, share: float, drawn: float = 0.0
+    background: Array,
+    relief: Array,
+    placement: Placed,
+    mask: Array,
+    *,
+    share: float,
+    drawn: float = 0.0,
+    rotation: Rotation = Rotation(),  # noqa: B008 (it is frozen)
 ) -> Array:
     """Return the depth of a composite.
 
@@ -131,6 +139,7 @@ def compose_depth(
             at which the cut-out stands.
         drawn: how far the cut-out is moved towards the camera, in [0, 1]: 0 leaves it where it stands, 1 moves it to
             the background's nearest depth.
+        rotation: how far the cut-out is turned about its centre.
 
     Returns:
         (H, W) float32 on the scale of `background`. Outside the mask it equals the background, and inside it is never
@@ -144,14 +153,16 @@ def compose_depth(
     )
     if placement.mirrored:
         sized = sized[:, ::-1]
-    rows = slice(max(0, placement.top), placement.top + placement.height)
-    columns = slice(max(0, placement.left), placement.left + placement.width)
+    sized = rotate_relief(sized, rotation)
+    height, width = sized.shape
+    top, left = placement.top - (height - placement.height) // 2, placement.left - (width - placement.width) // 2
+    rows, columns = slice(max(0, top), max(0, top + height)), slice(max(0, left), max(0, left + width))
     composed = background.copy()
     here, seen = composed[rows, columns], mask[rows, columns]
     at = stand(here, seen)
     if drawn:
         at += drawn * (float(background.max()) - at)
-    top, left = rows.start - placement.top, columns.start - placement.left
-    front = at + share * (at - float(background.min())) * sized[top : top + here.shape[0], left : left + here.shape[1]]
+    shown = sized[rows.start - top :, columns.start - left :][: here.shape[0], : here.shape[1]]
+    front = at + share * (at - float(background.min())) * shown
     np.copyto(here, np.maximum(front, here), where=seen > 0)
     return composed

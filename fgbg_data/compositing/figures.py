@@ -7,6 +7,7 @@ import numpy as np
 
 from fgbg_data.compositing.compose import mask_of
 from fgbg_data.compositing.resize import resize_premultiplied
+from fgbg_data.compositing.rotation import rotate
 from fgbg_data.compositing.scene import SceneObject
 from fgbg_data.sample import Array
 
@@ -15,7 +16,7 @@ class Figure(NamedTuple):
     """One object of a scene as pixels."""
 
     placed: SceneObject
-    """Where it is."""
+    """Where it is, and how it looks."""
     cutout: Array
     """(h, w, 4) uint8: RGB premultiplied by alpha, and alpha. It has the size of the object in the picture."""
     top: int
@@ -24,6 +25,14 @@ class Figure(NamedTuple):
     """Column of the left edge of `cutout` in the picture; may be negative."""
     area: Array
     """(H, W) bool: where the object covers at least half of the pixel, whether or not other objects hide it."""
+
+    def span(self, canvas: tuple[int, ...]) -> tuple[slice, slice]:
+        """Return the rows and the columns of the picture, of size `canvas`, that `cutout` lies on."""
+        height, width = self.cutout.shape[:2]
+        return (
+            slice(max(0, self.top), max(0, min(canvas[0], self.top + height))),
+            slice(max(0, self.left), max(0, min(canvas[1], self.left + width))),
+        )
 
 
 def make_figure(placed: SceneObject, sizes: Sequence[Array], canvas: tuple[int, int]) -> Figure:
@@ -39,7 +48,8 @@ def make_figure(placed: SceneObject, sizes: Sequence[Array], canvas: tuple[int, 
     cutout = resize_premultiplied(sizes, placed.height, placed.width)
     if placed.mirrored:
         cutout = cv2.flip(cutout, 1)
-    top, left = placed.top, placed.left
+    cutout = rotate(cutout, placed.look.rotation)
+    top, left = placed.top - (len(cutout) - placed.height) // 2, placed.left - (cutout.shape[1] - placed.width) // 2
     area = mask_of(cutout, top=top, left=left, canvas=canvas) > 0
     return Figure(placed, cutout, top, left, area)
 

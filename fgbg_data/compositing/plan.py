@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from fgbg_data.compositing.draws import Draws
@@ -64,13 +64,15 @@ class ShardRange:
         return self.stop - self.start
 
 
-class SplitForegrounds(NamedTuple):
-    """The foregrounds of a split."""
+class SplitSources(NamedTuple):
+    """The sources of a split, among which further objects and decoys are chosen."""
 
-    by_id: Mapping[str, Source]
+    foregrounds: Mapping[str, Source]
     """Id -> foreground."""
-    choice: SourceChoice
-    """Chooses one of them by a draw."""
+    foreground_choice: SourceChoice
+    """Chooses one of the foregrounds by a draw."""
+    background_choice: SourceChoice
+    """Chooses one of the backgrounds by a draw."""
 
 
 class Plan:
@@ -100,9 +102,9 @@ class Plan:
             "background": join_units([source.marks for source in self.backgrounds]),
             "foreground": join_units([source.marks for source in self.foregrounds]),
         }
-        splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, config.samples, units)
-        self.splits = {split.name: split for split in splits}
-        self._split_foregrounds: dict[str, SplitForegrounds] = {}
+        splits = plan_splits(ids_bg, ids_fg, self.per_pair, config, _placements(config), units)
+        self.splits = {split.name: replace(split, samples=split.samples * config.twins) for split in splits}
+        self._split_sources: dict[str, SplitSources] = {}
 
     def __len__(self) -> int:
         return sum(split.samples for split in self.splits.values())
@@ -127,6 +129,7 @@ class Plan:
             index: index of the sample in the split, from 0.
         """
         part = self.splits[split]
+        index, twin = divmod(index, self.config.twins)
         # The order of samples is a permutation, so that every shard is a fair mixture of the split.
         whole = "all" if self.config.holdout == "sample" else split
         number = permute(part.start + index, part.population, self.config.seed, whole)
@@ -135,25 +138,33 @@ class Plan:
         position, mirrored = divmod(variant, 2) if self.config.mirror else (variant, 0)
         background = self.backgrounds[part.backgrounds[bg]].id
         foreground = self.foregrounds[part.foregrounds[fg]].id
-        return SampleKey(background, foreground, position, bool(mirrored))
+        return SampleKey(background, foreground, position, bool(mirrored), twin=twin)
 
-    def split_foregrounds(self, split: str) -> "SplitForegrounds":
-        """Return the foregrounds of a split, among which further objects are chosen."""
-        if split not in self._split_foregrounds:
-            chosen = [self.foregrounds[number] for number in self.splits[split].foregrounds]
-            self._split_foregrounds[split] = SplitForegrounds(
-                {source.id: source for source in chosen}, SourceChoice([source.id for source in chosen])
+    def split_sources(self, split: str) -> SplitSources:
+        """Return the sources of a split, among which further objects and decoys are chosen."""
+        if split not in self._split_sources:
+            part = self.splits[split]
+            foregrounds = [self.foregrounds[number] for number in part.foregrounds]
+            self._split_sources[split] = SplitSources(
+                {source.id: source for source in foregrounds},
+                SourceChoice([source.id for source in foregrounds]),
+                SourceChoice([self.backgrounds[number].id for number in part.backgrounds]),
             )
-        return self._split_foregrounds[split]
+        return self._split_sources[split]
 
     def shards(self) -> list[ShardRange]:
-        """Return all shards, in the order of the splits."""
-        size = self.config.shard_size
+        """Return all shards, in the order of the splits. The twins of a sample are in one shard."""
+        size = self.config.shard_size - self.config.shard_size % self.config.twins
         return [
             ShardRange(split.name, index, start, min(start + size, split.samples))
             for split in self.splits.values()
             for index, start in enumerate(range(0, split.samples, size))
         ]
+
+
+def _placements(config: BuildConfig) -> int | None:
+    """Return the number of placements that are taken in all, each of which has as many samples as there are twins."""
+    return None if config.samples is None else config.samples // config.twins
 
 
 def place_box(

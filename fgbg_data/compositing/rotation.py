@@ -68,11 +68,25 @@ def rotate(cutout: Array, rotation: Rotation) -> Array:
     Returns:
         (height, width, 4) uint8 premultiplied RGBA, of the size that `rotated_size` gives.
     """
-    if not rotation.millidegrees:
-        return cutout
     import cv2
 
-    height, width = cutout.shape[:2]
+    return _turned(cutout, rotation, cv2.BORDER_CONSTANT)
+
+
+def rotate_relief(relief: Array, rotation: Rotation) -> Array:
+    """Turn the depth of a cut-out, (h, w) float32, in the same way; outside of it the nearest value goes on."""
+    import cv2
+
+    return _turned(relief, rotation, cv2.BORDER_REPLICATE)
+
+
+def _turned(array: Array, rotation: Rotation, border: int) -> Array:
+    """Turn an array of pixels about its centre; `border` is what OpenCV finds outside of it."""
+    if not rotation.millidegrees:
+        return array
+    import cv2
+
+    height, width = array.shape[:2]
     rows, columns = rotated_size(height, width, rotation)
     sine, cosine = _sine_and_cosine(rotation.millidegrees)
     # Twice the distance from the centre is a whole number for odd and for even sides.
@@ -89,7 +103,7 @@ def rotate(cutout: Array, rotation: Rotation) -> Array:
     x, y = along(cosine, -sine, width), along(sine, cosine, height)
     whole = cv2.merge([(x >> 10).astype(np.int16), (y >> 10).astype(np.int16)])
     part = (y & (31 << 5) | (x >> 5) & 31).astype(np.uint16)  # the number of 1/32 pixels, of y and of x
-    return cv2.remap(cutout, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
+    return cv2.remap(array, whole, part, cv2.INTER_LINEAR, borderMode=border, borderValue=(0, 0, 0, 0))
 
 
 def _even_excess(difference: int) -> int:

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
+from fgbg_data.compositing.colour import Colour, Match
 from fgbg_data.compositing.draws import Draws
+from fgbg_data.compositing.look import Look, draw_look
 from fgbg_data.compositing.plan import draw_box
+from fgbg_data.compositing.rotation import Rotation, rotated_size
 from fgbg_data.compositing.source_file import Source
+from fgbg_data.compositing.texture import Texture, draw_texture
 from fgbg_data.config import BuildConfig
 from fgbg_data.key import SampleKey
+from fgbg_data.splits import draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +42,23 @@ class SceneObject:
     """How near it is; larger is nearer. Objects are painted in this order, so that nearer ones hide farther ones."""
     attempt: int = 0
     """How many earlier draws were dropped because too little of it, or of another object, would have been seen."""
+    look: Look = Look()
+    """How it is turned, coloured and blended."""
 
     @property
     def box(self) -> list[int]:
         """[top, left, height, width] of the box in pixels."""
         return [self.top, self.left, self.height, self.width]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoy(SceneObject):
+    """The silhouette of a cut-out, filled with a part of another background. It belongs to no object."""
+
+    background: str
+    """Id of the background that fills it."""
+    texture: Texture
+    """The part of that background."""
 
 
 def draws_of(config: BuildConfig, key: SampleKey) -> Draws:
@@ -50,9 +67,20 @@ def draws_of(config: BuildConfig, key: SampleKey) -> Draws:
 
 
 def draw_count(config: BuildConfig, key: SampleKey) -> int:
-    """Return the number of objects that are drawn for a sample."""
+    """Return the number of objects that are drawn for a sample; 0 if it is one of those without objects.
+
+    Whether it is empty depends on the whole key, because the twins of an empty picture would be the same picture.
+    """
+    if config.empty and draw(config.seed, str(key._replace(prefix="")), "empty", 2**32) < config.empty * 2**32:
+        return 0
     low, high = config.object_range
     return low + draws_of(config, key).below("objects", high - low + 1)
+
+
+def draw_num_decoys(config: BuildConfig, key: SampleKey) -> int:
+    """Return the number of decoys that are drawn for a sample."""
+    low, high = config.decoy_range
+    return low + draws_of(config, key).below("decoys", high - low + 1)
 
 
 def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: Source, attempt: int) -> SceneObject:
@@ -67,6 +95,8 @@ def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: So
     """
     draws = draws_of(config, key).of_object(number, attempt)
     top, left, height, width = draw_box(config, foreground, draws)
+    look = draw_look(config, draws, key.twin)
+    top, left = keep_inside(config, (top, left, height, width), look.rotation)
     flipped = number > 1 and config.mirror and draws.below("mirrored", 2) == 1
     return SceneObject(
         number=number,
@@ -79,7 +109,65 @@ def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: So
         width=width,
         z=round(draws.share("z"), 6) if config.object_range[1] > 1 else 0.0,
         attempt=attempt,
+        look=look,
     )
+
+
+def draw_decoy(config: BuildConfig, key: SampleKey, number: int, foreground: Source, background: str) -> Decoy:
+    """Draw everything about one decoy of a sample but its sources.
+
+    Args:
+        config: the configuration of the build.
+        key: key of the sample.
+        number: number of the decoy, from 1.
+        foreground: the foreground whose silhouette it has, with its size.
+        background: id of the background that fills it.
+    """
+    draws = draws_of(config, key).of_decoy(number)
+    top, left, height, width = draw_box(config, foreground, draws)
+    look = draw_look(config, draws, key.twin)._replace(colour=Colour(), match=Match())
+    top, left = keep_inside(config, (top, left, height, width), look.rotation)
+    rows, columns = rotated_size(height, width, look.rotation)
+    return Decoy(
+        number=number,
+        foreground=foreground.id,
+        mirrored=key.mirrored != (config.mirror and draws.below("mirrored", 2) == 1),
+        top=top,
+        left=left,
+        height=height,
+        width=width,
+        look=look,
+        background=background,
+        texture=draw_texture(draws.seed, draws.key, draws.prefix, config.canvas, rows, columns),
+    )
+
+
+def keep_inside(config: BuildConfig, box: tuple[int, int, int, int], rotation: Rotation) -> tuple[int, int]:
+    """Return (top, left) of a box, moved as little as needed so that the rotated object stays on the canvas.
+
+    It is not moved if the option `truncate` allows objects to be cut off, nor if it is too large for the canvas.
+
+    Args:
+        config: the configuration of the build.
+        box: (top, left, height, width) in pixels.
+        rotation: how far the object is turned.
+    """
+    top, left, height, width = box
+    if config.truncate or not rotation.millidegrees:
+        return top, left
+    rows, columns = rotated_size(height, width, rotation)
+    return (
+        _moved_inside(top, height, rows, config.canvas[0]),
+        _moved_inside(left, width, columns, config.canvas[1]),
+    )
+
+
+def _moved_inside(start: int, length: int, rotated: int, limit: int) -> int:
+    """Return where a side begins if the rotated side, whose middle is the same, is moved into [0, limit]."""
+    if rotated > limit:
+        return start
+    grown = (rotated - length) // 2
+    return min(max(start - grown, 0), limit - rotated) + grown
 
 
 def drawn_stand(config: BuildConfig, key: SampleKey, number: int) -> float:

@@ -19,7 +19,10 @@ from fgbg_data.splits import Holdout
 
 DepthMode = Literal["infer", "compose", "both"]
 
-SCENE_OPTIONS = ("objects", "visible", "amodal")
+SCENE_OPTIONS = (
+    *("objects", "visible", "amodal", "empty", "decoys", "twins"),
+    *("blend", "rotate", "colour", "match", "camera"),
+)
 """Options of a build that only scenes have. If all have their defaults, the dataset is the classic one: every picture
 is a background with one object, pasted as it is."""
 

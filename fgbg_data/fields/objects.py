@@ -25,20 +25,33 @@ _ENTRIES: dict[str, Any] = {
     "visible_px": int,
     "full_px": int,
     "z": (int, float),
+    "angle": (int, float),
+    "blend": str,
     "attempt": int,
 }
 """Entry of an object in meta -> its type."""
+_DECOY_ENTRIES: dict[str, Any] = {
+    "number": int,
+    "foreground": str,
+    "background": str,
+    "mirrored": bool,
+    "box": list,
+    "visible_px": int,
+    "angle": (int, float),
+    "blend": str,
+}
+"""Entry of a decoy in meta -> its type."""
 
 
 def object_problems(meta: Meta) -> Iterator[str]:
-    """Check the list `objects` of meta by itself, if there is one.
+    """Check the lists `objects` and `decoys` of meta by themselves, if there are any.
 
     Ids are 1, 2 and so on in the order of painting, from far to near. Number 1 is the primary object.
     """
     if "objects" not in meta:
         return
     objects = meta["objects"]
-    wrong = _wrong_entries(objects)
+    wrong = _wrong_entries(objects) or _wrong_entries(meta.get("decoys", []), "decoy", _DECOY_ENTRIES)
     if wrong:
         yield wrong
         return
@@ -53,7 +66,7 @@ def object_problems(meta: Meta) -> Iterator[str]:
     for found in objects:
         if not 0 <= found["visible_px"] <= found["full_px"]:
             yield f"object {found['id']} shows {found['visible_px']} of {found['full_px']} px by its meta"
-        if not found.get("angle") and found["visible_px"] and not _inside(found["bbox_xywh"], found["box"]):
+        if not found["angle"] and found["visible_px"] and not _inside(found["bbox_xywh"], found["box"]):
             yield f"object {found['id']} has the bbox_xywh {found['bbox_xywh']}, outside of its box {found['box']}"
     total = sum(found["visible_px"] for found in objects)
     if total != meta["mask_area_px"]:
@@ -62,22 +75,23 @@ def object_problems(meta: Meta) -> Iterator[str]:
 
 def further_sources(kind: Kind, meta: Meta) -> set[str]:
     """Return the ids of the sources of a kind that a sample shows beside those of its key."""
-    found = meta.get("objects") if kind == "foreground" else None
-    entries = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    named = {each.get(kind) for each in entries}
+    lists = (meta.get("objects"), meta.get("decoys"))
+    entries = [each for found in lists if isinstance(found, list) for each in found if isinstance(each, dict)]
+    named = (each.get(kind) for each in entries)
     return {name for name in named if isinstance(name, str) and name != meta.get(kind)}
 
 
-def _wrong_entries(objects: Any) -> str:
-    """Return what is wrong with the types of the objects in meta, or an empty text."""
-    if not isinstance(objects, list):
-        return f"its meta has {type(objects).__name__} as objects, expected a list"
-    for place, found in enumerate(objects, 1):
+def _wrong_entries(listed: Any, noun: str = "object", kinds: Mapping[str, Any] = _ENTRIES) -> str:
+    """Return what is wrong with the types of the objects or decoys in meta, or an empty text."""
+    if not isinstance(listed, list):
+        return f"its meta has {type(listed).__name__} as {noun}s, expected a list"
+    for place, found in enumerate(listed, 1):
         entries = found if isinstance(found, dict) else {}
-        wrong = [name for name, kind in _ENTRIES.items() if not isinstance(entries.get(name), kind)]
-        wrong += [name for name in ("box", "bbox_xywh") if name not in wrong and not _is_box(entries[name])]
+        wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
+        boxes = {"box", "bbox_xywh"} & kinds.keys() - set(wrong)
+        wrong += sorted(name for name in boxes if not _is_box(entries[name]))
         if wrong:
-            return f"entries of object {place} in its meta are missing or of the wrong type: {', '.join(wrong)}"
+            return f"entries of {noun} {place} in its meta are missing or of the wrong type: {', '.join(wrong)}"
     return ""
 
 

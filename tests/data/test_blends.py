@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fgbg_data.compositing.blends import (
-    BLENDS,
     DIRECTIONS,
     MAX_MOTION,
     Blend,
@@ -18,6 +17,7 @@ from fgbg_data.compositing.blends import (
 )
 from fgbg_data.compositing.compose import paste
 from fgbg_data.compositing.integers import MAX_RADIUS
+from fgbg_data.scene_options import BLENDS
 
 blends = st.one_of(
     st.builds(Blend, name=st.sampled_from(["feather", "box", "erode"]), radius_px=st.integers(0, MAX_RADIUS)),

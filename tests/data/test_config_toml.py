@@ -56,6 +56,14 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         objects = "1:3"
         visible = 0.2
         amodal = true
+        empty = 0.05
+        decoys = 2
+        twins = 2
+        blend = ["over", "box"]
+        rotate = 10
+        colour = 0.3
+        match = "0:0.5"
+        camera = 0.5
         """,
     )
     values = read_toml(path)

@@ -43,6 +43,13 @@ OTHER_VALUES: dict[str, Any] = {
     "holdout": "both",
     "group_similar": True,
     "objects": "1:3",
+    "empty": 0.1,
+    "decoys": "0:2",
+    "blend": "over,feather",
+    "rotate": 10,
+    "colour": 0.2,
+    "match": "0:0.5",
+    "camera": 0.5,
 }
 
 
@@ -62,8 +69,8 @@ IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.
 """These options have no effect without HDF5, without composed depth, or with one object in a picture."""
 
 
-APART = {"depth_mode", "extra_fields"}
-"""These cannot be combined with `depth = "none"`, or need another package (tests/data/test_third_party.py)."""
+APART = {"depth_mode", "extra_fields", "twins"}
+"""These need an estimator, another package (tests/data/test_third_party.py), or several blends."""
 
 
 def test_every_field_is_listed_as_changing_the_dataset_or_not() -> None:
@@ -98,6 +105,7 @@ def test_hdf5_layout_changes_the_fingerprint_only_with_hdf5() -> None:
 
 def test_options_of_several_objects_change_the_fingerprint_only_with_several_objects() -> None:
     found = [stamp(), stamp(objects=2), stamp(objects=2, visible=0.5), stamp(objects=2, amodal=True)]
+    found += [stamp(blend="over,box"), stamp(blend="over,box", twins=2)]
     assert len(set(found)) == len(found)
     assert stamp(objects="2:2") == stamp(objects=2)
     with pytest.raises(ConfigError, match="amodal=True: has no effect here; it needs objects='1:3'"):
@@ -144,6 +152,8 @@ def test_different_datasets_have_different_fingerprints(first: set[str], second:
         ({"positions": np.int64(20)}, {"positions": 20}),
         ({"objects": (1, 3)}, {"objects": "1:3"}),
         ({"objects": "1:1"}, {}),
+        ({"match": "0.0:0"}, {}),
+        ({"blend": "box,over"}, {"blend": ["over", "box"]}),
         ({"val": np.float32(0.25)}, {"val": 0.25}),
     ],
     ids=str,

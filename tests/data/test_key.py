@@ -8,7 +8,7 @@ from fgbg_data.key import SampleKey, key_sources, rename_key
 
 IDS = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)
 PREFIXES = st.just("") | st.from_regex(r"[a-z0-9-]{1,20}(_[a-z0-9-]{1,20})?", fullmatch=True)
-KEYS = st.builds(SampleKey, IDS, IDS, st.integers(0, 10**7), st.booleans(), PREFIXES)
+KEYS = st.builds(SampleKey, IDS, IDS, st.integers(0, 10**7), st.booleans(), PREFIXES, st.integers(0, 300))
 
 
 @given(key=KEYS)
@@ -25,7 +25,20 @@ def test_a_text_is_the_key_that_its_parts_make_or_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "000123", "hall_cat", "hall_cat_7", "hall_cat_0007", "hall_cat_007n", "IMG_hall_cat_007", "a.b_c_007"]
+    "key",
+    [
+        "",
+        "000123",
+        "hall_cat",
+        "hall_cat_7",
+        "hall_cat_0007",
+        "hall_cat_007n",
+        "hall_cat_007b0",
+        "hall_cat_007b",
+        "hall_cat_007bm",
+        "IMG_hall_cat_007",
+        "a.b_c_007",
+    ],
 )
 def test_a_key_of_another_program_names_no_sources(key: str) -> None:
     assert SampleKey.parse(key) is None
@@ -39,5 +52,5 @@ def test_renaming_changes_the_named_sources_and_the_prefix_alone(
     ids = {"background": {key.background: background}, "foreground": {key.foreground: foreground}}
     new = SampleKey.parse(rename_key(str(key), prefix=prefix, ids=ids))  # type: ignore[arg-type]
     whole = "_".join(filter(None, (prefix, key.prefix)))
-    assert new == SampleKey(background, foreground, key.position, key.mirrored, whole)
+    assert new == SampleKey(background, foreground, key.position, key.mirrored, whole, key.twin)
     assert rename_key(str(key), ids={}) == str(key)

@@ -1,6 +1,7 @@
 """Scenes: several objects in a picture, their order, and what is seen of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from fgbg_data import open_dataset
 from fgbg_data.building.build import build
-from fgbg_data.compositing.arrange import arrange
+from fgbg_data.compositing.arrange import arrange, arrange_decoys
+from fgbg_data.compositing.blends import Blend
 from fgbg_data.compositing.compose_scene import amodal_bits, compose_scene
 from fgbg_data.compositing.figures import Figure, seen_shares
-from fgbg_data.compositing.plan import Plan, SplitForegrounds
+from fgbg_data.compositing.plan import Plan, SplitSources
 from fgbg_data.compositing.source_choice import SourceChoice
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
@@ -28,6 +30,7 @@ from fgbg_data.sample import Array
 CANVAS = (48, 64)
 OPTIONS: Mapping[str, Any] = {"size": CANVAS, "depth": "none"}
 NAMES = ("ball", "bar", "block", "cross", "dot")
+ROOMS = ("attic", "hall", "park")
 
 
 def shape(name: str) -> Array:
@@ -41,16 +44,30 @@ def shape(name: str) -> Array:
     return cutout
 
 
-def cutouts(name: str) -> Sequence[Array]:
-    return [shape(name)]
+class DrawnPictures:
+    """Gives cut-outs that are drawn by their names, and backgrounds of one colour."""
+
+    def foreground(self, name: str) -> Sequence[Array]:
+        return [shape(name)]
+
+    def background(self, name: str) -> Array:
+        return np.full((*CANVAS, 3), 10 + 60 * ROOMS.index(name), np.uint8)
 
 
-def foregrounds(names: Sequence[str] = NAMES) -> SplitForegrounds:
-    return SplitForegrounds({name: Source(name, 20, 12, class_name=name[0]) for name in names}, SourceChoice(names))
+PICTURES = DrawnPictures()
+
+
+def sources(names: Sequence[str] = NAMES) -> SplitSources:
+    drawn = {name: Source(name, 20, 12, class_name=name[0]) for name in names}
+    return SplitSources(drawn, SourceChoice(names), SourceChoice(ROOMS))
 
 
 def figures_of(key: SampleKey, options: BuildConfig, names: Sequence[str] = NAMES) -> list[Figure]:
-    return arrange(options, key, foregrounds(names), cutouts)
+    return arrange(options, key, sources(names), PICTURES)
+
+
+def decoys_of(key: SampleKey, options: BuildConfig) -> list[Figure]:
+    return arrange_decoys(options, key, sources(), PICTURES)
 
 
 KEYS = st.builds(
@@ -110,11 +127,10 @@ def test_a_further_object_changes_with_another_source_only_if_that_source_is_cho
 
 def test_the_classic_scene_is_the_placement_of_the_plan() -> None:
     backgrounds = [Source(name, 100, 100) for name in ("hall", "park")]
-    sources = [Source(name, 20, 12) for name in NAMES]
-    plan = Plan(config(**OPTIONS, holdout="sample", positions=3), backgrounds, sources)
+    plan = Plan(config(**OPTIONS, holdout="sample", positions=3), backgrounds, [Source(name, 20, 12) for name in NAMES])
     for index in range(20):
         placement = plan.placement("train", index)
-        (figure,) = arrange(plan.config, plan.key("train", index), plan.split_foregrounds("train"), cutouts)
+        (figure,) = arrange(plan.config, plan.key("train", index), plan.split_sources("train"), PICTURES)
         placed = figure.placed
         assert (placed.top, placed.left, placed.height, placed.width, placed.mirrored, placed.foreground) == (
             placement.top,
@@ -134,6 +150,101 @@ def test_sources_are_chosen_with_the_same_chance() -> None:
                 counts[figure.placed.foreground] += 1
     assert min(counts.values()) > 90
     assert max(counts.values()) < 150
+
+
+LOOKS: Mapping[str, Any] = {
+    "blend": "over,feather,box,erode,motion",
+    "rotate": 20,
+    "colour": 0.4,
+    "match": "0:1",
+}
+"""Options that change how objects look."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(key=KEYS, names=st.sets(st.sampled_from(sorted(LOOKS))))
+def test_an_option_of_the_look_changes_no_other_draw(key: SampleKey, names: set[str]) -> None:
+    some = config(**OPTIONS, objects=2, visible=0, **{name: LOOKS[name] for name in sorted(names)})
+    every = config(**OPTIONS, objects=2, visible=0, decoys=2, empty=0, camera=1, **LOOKS)
+    for one, other in zip(figures_of(key, some), figures_of(key, every), strict=True):
+        assert one.placed.foreground == other.placed.foreground
+        assert one.placed.mirrored == other.placed.mirrored
+        assert one.placed.z == other.placed.z
+        if "rotate" in names:
+            assert one.placed.box == other.placed.box
+        parts = {"rotate": "rotation", "colour": "colour", "match": "match", "blend": "blend"}
+        for name in names:
+            assert getattr(one.placed.look, parts[name]) == getattr(other.placed.look, parts[name])
+
+
+@settings(max_examples=40, deadline=None)
+@given(key=KEYS)
+def test_a_rotated_object_stays_on_the_canvas_unless_it_may_be_cut_off(key: SampleKey) -> None:
+    (upright,) = figures_of(key, config(**OPTIONS, scale="0.4:0.6"))
+    (turned,) = figures_of(key, config(**OPTIONS, scale="0.4:0.6", rotate=90))
+    (cut_off,) = figures_of(key, config(**OPTIONS, scale="0.4:0.6", rotate=90, truncate=0.01))
+    height, width = turned.cutout.shape[:2]
+    assert 0 <= turned.top <= CANVAS[0] - height
+    assert 0 <= turned.left <= CANVAS[1] - width
+    assert turned.placed.look == cut_off.placed.look
+    assert (turned.placed.height, turned.placed.width) == (upright.placed.height, upright.placed.width)
+
+
+@settings(max_examples=40, deadline=None)
+@given(key=KEYS, count=st.integers(1, 4))
+def test_decoys_are_filled_with_another_background_and_are_in_no_mask(key: SampleKey, count: int) -> None:
+    drawn = config(**OPTIONS, decoys=count, blend="over,feather", rotate=10)
+    figures, decoys = figures_of(key, drawn), decoys_of(key, drawn)
+    assert len(decoys) == count
+    background = PICTURES.background(key.background)
+    bare, full = compose_scene(background, figures), compose_scene(background, figures, decoys)
+    np.testing.assert_array_equal(full.mask, bare.mask)
+    np.testing.assert_array_equal(full.instances, bare.instances)
+    assert not (full.decoys[full.mask > 0]).any()
+    for number, decoy in enumerate(decoys, 1):
+        assert decoy.placed.background != key.background
+        seen = (full.decoys == number) & (decoy.placed.look.blend.name == "over")
+        inside = seen & (cv2.erode(seen.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+        if decoy.placed.look.blend.name == "over" and all(each.placed.look.blend.name == "over" for each in figures):
+            assert (full.image[inside] == PICTURES.background(decoy.placed.background)[0, 0]).all()
+
+
+def test_a_share_of_samples_is_empty_whatever_else_is_drawn() -> None:
+    keys = [SampleKey("hall", "ball", position) for position in range(400)]
+    empty = [not figures_of(key, config(**OPTIONS, empty=0.2)) for key in keys]
+    assert 50 < sum(empty) < 110
+    assert empty == [not figures_of(key, config(**OPTIONS, empty=0.2, objects="1:3", rotate=9)) for key in keys]
+    more = [not figures_of(key, config(**OPTIONS, empty=0.4)) for key in keys]
+    assert all(b for a, b in zip(empty, more, strict=True) if a)
+
+
+@settings(max_examples=30, deadline=None)
+@given(key=KEYS, twins=st.integers(2, 5))
+def test_twins_are_one_placement_under_different_blends(key: SampleKey, twins: int) -> None:
+    drawn = config(**OPTIONS, objects=2, visible=0, twins=twins, decoys=1, **LOOKS)
+    family = [figures_of(key._replace(twin=twin), drawn) for twin in range(twins)]
+    for members in zip(*family, strict=True):
+        plain = {replace(each.placed, look=each.placed.look._replace(blend=Blend())) for each in members}
+        assert len(plain) == 1
+        assert len({each.placed.look.blend.name for each in members}) == twins
+        assert all(np.array_equal(each.area, members[0].area) for each in members)
+
+
+def test_twins_are_in_one_shard_and_one_split_and_change_no_placement() -> None:
+    backgrounds = [Source(f"room{number}", 100, 100) for number in range(10)]
+    drawn = config(**OPTIONS, positions=3, shard_size=10, samples=200)
+    foregrounds = [Source(name, 20, 12) for name in NAMES]
+    plain = Plan(drawn, backgrounds, foregrounds)
+    plan = Plan(replace(drawn, twins=3, blend="over,box,motion", samples=601), backgrounds, foregrounds)
+    assert len(plan) == 600
+    for shard in plan.shards():
+        keys = [plan.key(shard.split, index) for index in range(shard.start, shard.stop)]
+        assert [key.twin for key in keys] == [0, 1, 2] * (len(keys) // 3)
+        assert len({key._replace(twin=0) for key in keys}) == len(keys) // 3 <= 3
+    for split, part in plain.splits.items():
+        assert [plan.key(split, 3 * index) for index in range(part.samples)] == [
+            plain.key(split, index) for index in range(part.samples)
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +267,11 @@ def scenes(pictures_in_classes: Path, tmp_path_factory: pytest.TempPathFactory) 
         out,
         objects="1:4",
         amodal=True,
+        empty=0.2,
+        decoys="0:2",
+        twins=2,
+        camera=0.5,
+        **LOOKS,
         samples=40,
         depth="fake",
         depth_mode="both",
@@ -181,6 +297,7 @@ def test_a_reader_gets_instances_in_both_formats(scenes: Path) -> None:
         assert one.instances.max() <= len(one.meta["objects"])
         assert {each["class"] for each in one.meta["objects"]} <= {"lamp", "chair", ""}
     assert len(counts) > 2
+    assert 0 in counts
     small = open_dataset(scenes, "train", size=(24, 24))[0]
     assert small.instances.shape == small.amodal.shape == (24, 24)
     assert set(np.unique(small.instances)) <= set(np.unique(tar[0].instances))
