@@ -8,6 +8,7 @@ out. It changes the whole object, it takes a solver in floats whose pixels diffe
 hundred times as much, and in that paper it did worse alone than plain pasting.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,12 +124,16 @@ def _eroded(cutout: Array, radius: int) -> Array:
 
     alpha = cv2.extractChannel(cutout, 3)
     solid = cv2.add(alpha, alpha)
+    eroded = cv2.erode(solid, _disc(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.add(eroded, cv2.subtract(solid, cv2.dilate(eroded, _disc(radius))))
+
+
+@functools.cache
+def _disc(radius: int) -> Array:
+    """Return a disc of ones, (2 radius + 1, 2 radius + 1) uint8."""
     steps = np.arange(-radius, radius + 1)
-    disc = (steps[:, None] ** 2 + steps**2 <= radius * (radius + 1)).astype(np.uint8)
-    padded = cv2.copyMakeBorder(solid, radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0)
-    eroded = cv2.erode(padded, disc)
-    thin = cv2.subtract(padded, cv2.dilate(eroded, disc))
-    return cv2.add(eroded, thin)[radius:-radius, radius:-radius]
+    disc: Array = (steps[:, None] ** 2 + steps**2 <= radius * (radius + 1)).astype(np.uint8)
+    return disc
 
 
 def _moved(cutout: Array, radius: int, direction: int) -> Array:
