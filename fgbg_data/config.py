@@ -1,6 +1,8 @@
 """The configuration of a build: one frozen dataclass, whose values come from Python, a TOML file or options."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -63,6 +65,9 @@ _TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
 }
 """Type of a field -> its name in error texts, and the types that a TOML file may give for it. Other fields are text."""
 _PATHS = ("bg", "fg", "out")
+CLASSIC = "classic"
+"""The recipe whose options are the defaults of `BuildConfig`."""
+_RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,9 @@ class BuildConfig(SceneOptions):
     """Folder of foregrounds: cut-outs with transparency. It is searched with its subfolders."""
     out: AnyPath = Converted(to_path)
     """Folder that becomes the dataset."""
+    recipe: str = CLASSIC
+    """Name of a recipe, `classic` or `varied`, or path of a TOML file of options. Options that are not given take its
+    values."""
     positions: int = 20
     """Number of placements of each foreground on each background."""
     mirror: bool = True
@@ -181,6 +189,7 @@ class BuildConfig(SceneOptions):
                 raise ConfigError(f"{option(name, value)}: holds less than one sample of {option('twins', self.twins)}")
         if not 0 <= self.relief <= 1:
             raise ConfigError(f"{option('relief', self.relief)}: expected a share of at least 0 and at most 1")
+        _recipe_file(self.recipe)
         for name, kind in (
             ("fit", Fit),
             ("holdout", Holdout),
@@ -293,6 +302,7 @@ class BuildConfig(SceneOptions):
         }
         values["format"] = list(self.format)
         values["blend"] = list(self.blend)
+        values["recipe"] = Path(self.recipe).name
         values["depth"] = shown_name(self.depth)
         height, width = self.canvas
         values["size"] = f"{width}x{height}"
@@ -303,7 +313,11 @@ class BuildConfig(SceneOptions):
         if self.depth_mode == "infer":  # these options have no effect then, and old fingerprints stay valid
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
-        for name in ("group_similar", *SCENE_OPTIONS):  # a default is not mentioned, so old fingerprints stay valid
+        for name in (
+            "group_similar",
+            "recipe",
+            *SCENE_OPTIONS,
+        ):  # a default is not mentioned, so old fingerprints stay valid
             if getattr(self, name) == getattr(BuildConfig, name):
                 del values[name]
         if self.scale_range:
@@ -339,6 +353,54 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
         if type(options[key]) not in kinds:
             raise ConfigError(f"{key} = {value!r} is of the wrong type; expected {expected}", where=path)
-        if key in _PATHS:
+        if key in _PATHS or (key == "recipe" and value.endswith(".toml")):
             options[key] = str(path.parent / value)
     return options
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes in this package, by the alphabet.
+
+    >>> recipe_names()[0]
+    'classic'
+    """
+    return tuple(sorted(path.stem for path in _RECIPES.glob("*.toml")))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Return the options of a recipe.
+
+    Args:
+        name: name of a recipe in this package, or path of a TOML file.
+
+    Raises:
+        ConfigError: there is no such recipe, a key of the file is no option, or a recipe cannot hold it.
+    """
+    path = _recipe_file(name)
+    values = read_toml(path)
+    for key in values:
+        if key in _NOT_IN_FINGERPRINT or key == "recipe":
+            raise ConfigError(f"{key!r} cannot stand in a recipe, which holds only options of the samples", where=path)
+    return values
+
+
+def _recipe_file(name: str) -> Path:
+    """Return the file of a recipe."""
+    if isinstance(name, str) and name.endswith(".toml"):
+        return Path(name).expanduser()
+    one_of("recipe", name, recipe_names())
+    return _RECIPES / f"{name}.toml"
+
+
+def _over_recipe(init: Callable[..., None]) -> Callable[..., None]:
+    """Return the constructor of `BuildConfig` that lays the given options over those of a recipe."""
+
+    @functools.wraps(init)
+    def laid_over(self: BuildConfig, **options: Any) -> None:
+        recipe = options.get("recipe", CLASSIC)
+        init(self, **({} if recipe == CLASSIC else read_recipe(recipe)) | options)
+
+    return laid_over
+
+
+BuildConfig.__init__ = _over_recipe(BuildConfig.__init__)  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ from fgbg_data.compositing.figures import Figure, make_figure
 from fgbg_data.compositing.scene import draw_decoy, draw_object
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
-from fgbg_data.config import BuildConfig
+from fgbg_data.config import CLASSIC, BuildConfig
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset
@@ -96,7 +96,9 @@ class Rerenderer:
                 )
         described = {name: value for name, value in manifest.identity.config.values.items() if value is not None}
         try:
-            self.config = BuildConfig(**(described | {"bg": bg, "fg": fg, "out": ".", "extra_fields": ()}))
+            self.config = BuildConfig(
+                **(described | {"bg": bg, "fg": fg, "out": ".", "extra_fields": (), "recipe": CLASSIC})
+            )
         except TypeError as error:
             raise ManifestError(f"does not tell how to render samples again ({error})", where=MANIFEST) from error
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}

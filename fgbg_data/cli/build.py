@@ -11,6 +11,7 @@ from fgbg_data.cli.common import (
     JOBS_ALIAS,
     complete_depth,
     complete_format,
+    complete_recipe,
     format_channels,
     format_shape,
     print_made,
@@ -63,7 +64,7 @@ ALIASES = JOBS_ALIAS | {
 SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
-    "Scenes": ("objects", "visible", "amodal", "empty", "decoys", "twins"),
+    "Scenes": ("recipe", "objects", "visible", "amodal", "empty", "decoys", "twins"),
     "Look of objects": ("blend", "rotate", "colour", "match", "camera"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout", "group_similar"),
@@ -104,6 +105,12 @@ SECTIONS = {
     "--fit",
     type=Choice(["cover", "stretch"]),
     help="Crop backgrounds to the image (cover) or distort them (stretch).  [cover]",
+)
+@_option(
+    "--recipe",
+    **_text("NAME|FILE.toml"),
+    shell_complete=complete_recipe,
+    help="Start from the options of this recipe: classic, or varied; options that are given win.  [classic]",
 )
 @_option(
     "--objects",

@@ -52,6 +52,13 @@ def complete_format_or_layout(context: click.Context, parameter: click.Parameter
     return complete_format(context, parameter, typed) + [name for name in LAYOUTS if name.startswith(typed)]
 
 
+def complete_recipe(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Return the names of recipes that begin with what was typed, for the shell."""
+    from fgbg_data.config import recipe_names
+
+    return [name for name in recipe_names() if name.startswith(typed)]
+
+
 @contextlib.contextmanager
 def resumable(out: Path) -> Iterator[None]:
     """Answer Ctrl-C, while a dataset is made in `out`, by the text that says how to resume, and by status 130."""

@@ -40,7 +40,7 @@ def _options(found: RecordedConfig, wanted: RecordedConfig) -> list[str]:
     def differs(name: str) -> bool:
         # An option that has no effect is None; the option that disables it differs too. For `samples`, None is all.
         values = old.get(name), new.get(name)
-        return values[0] != values[1] and (name == "samples" or None not in values)
+        return name != "recipe" and values[0] != values[1] and (name == "samples" or None not in values)
 
     return _compared(old, new, option, differs)
 

@@ -221,11 +221,12 @@ class Identity:
         check_version(self.format_version)
 
     def fingerprint(self) -> str:
-        """Return 32 hex digits that no other dataset has.
+        """Return 32 hex digits that no other dataset has. The name of a recipe does not count.
 
         Sources count by id, digest and group, skipped ones by file.
         """
         value = to_json(self)
+        value["config"].pop("recipe", None)  # a name for options, which count by themselves
         value["sources"] = {
             name: [
                 (source["id"], source["sha256"], *([source["group"]] if "group" in source else [])) for source in found

@@ -63,11 +63,13 @@ def _hub_size(samples: int) -> str:
 
 def _heading(manifest: Manifest) -> str:
     sources = manifest.identity.sources
+    recipe = manifest.identity.config.values.get("recipe")
+    options = f" --recipe {recipe}" if recipe else ""
     size = "" if manifest.bytes is None else f"; {format_bytes(manifest.bytes)}"
     return (
         f"# {manifest.samples:,} composites with mask{' and depth' if 'depth' in manifest.fields else ''}\n\n"
         f"{len(sources.foregrounds)} foregrounds pasted on {len(sources.backgrounds)} backgrounds by "
-        f"`fgbg-data build`{size}. Fingerprint `{manifest.fingerprint}`. "
+        f"{_code(f'fgbg-data build{options}')}{size}. Fingerprint `{manifest.fingerprint}`. "
         "`preview.png` shows some samples; `dataset.json` holds the whole configuration."
     )
 

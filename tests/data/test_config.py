@@ -123,6 +123,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"depth": "none", "depth_bits": 8}, "depth_bits=8", "--depth-bits 8", "has no effect here; it needs an estimator"),
     ({"image_format": "png", "quality": 80}, "quality=80", "--quality 80", "has no effect here; it needs "),
     ({"hdf5_layout": "encoded"}, "hdf5_layout='encoded'", "--hdf5-layout encoded", "has no effect here; it needs "),
+    ({"recipe": "varid"}, "recipe='varid'", "--recipe varid", "expected one of classic, "),
     ({"objects": "0"}, "objects='0'", "--objects 0", "expected a whole number from 1 to 255, or LOW:HIGH of such"),
     ({"objects": "1:300"}, "objects='1:300'", "--objects 1:300", "expected a whole number from 1 to 255"),
     ({"objects": "3:1"}, "objects='3:1'", "--objects 3:1", "expected a whole number from 1 to 255"),

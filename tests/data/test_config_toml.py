@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from helpers.datasets import config
 
-from fgbg_data.config import BuildConfig, read_toml
+from fgbg_data.config import BuildConfig, read_recipe, read_toml, recipe_names
 from fgbg_data.errors import ConfigError
 
 
-def toml(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "build.toml"
+def toml(tmp_path: Path, text: str, name: str = "build.toml") -> Path:
+    path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -53,6 +53,7 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         skip-bad = true
         group-similar = true
         overwrite = true
+        recipe = "classic"
         objects = "1:3"
         visible = 0.2
         amodal = true
@@ -131,3 +132,53 @@ def test_unreadable_toml_files_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes('fit = "é"'.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin.toml: is not TOML \("):
         read_toml(tmp_path / "latin.toml")
+
+
+def test_a_recipe_gives_options_that_are_not_given() -> None:
+    made = config(recipe="varied", rotate=3, depth="none")
+    recipe = read_recipe("varied")
+    assert (made.rotate, made.blend, made.objects) == (3, tuple(recipe["blend"]), recipe["objects"])
+    assert dataclasses.replace(made, objects=1).objects == "1"
+    assert dataclasses.replace(made, objects=1).blend == made.blend
+
+
+def test_the_classic_recipe_holds_the_defaults() -> None:
+    assert config() == config(**read_recipe("classic"))
+    assert config(recipe="classic") == config()
+
+
+def test_every_recipe_of_the_package_can_be_built_and_holds_options_that_it_changes() -> None:
+    for name in recipe_names():
+        options = read_recipe(name)
+        made = config(recipe=name)
+        assert config(**options).described() == {key: v for key, v in made.described().items() if key != "recipe"}
+        if name != "classic":
+            assert made.described()["recipe"] == name
+            assert options.keys() <= made.described().keys()  # no recipe names a default
+
+
+def test_a_recipe_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    recipe = toml(tmp_path, 'objects = 2\ndecoys = "0:1"', "mine.toml")
+    made = config(recipe=str(recipe), decoys=1)
+    assert (made.objects, made.decoys, made.described()["recipe"]) == ("2", "1", recipe.name)
+    assert config(**read_toml(toml(tmp_path, 'recipe = "mine.toml"\nbg = "b"'))).objects == "2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("object = 2", r"\.toml: 'object' is no option; did you mean 'objects'"),
+        ('out = "x"', r"\.toml: 'out' cannot stand in a recipe, which holds only options of the samples"),
+        ('recipe = "varied"', r"\.toml: 'recipe' cannot stand in a recipe"),
+        ("objects = true", r"\.toml: objects = True is of the wrong type; expected text such as '1:3'"),
+    ],
+)
+def test_a_recipe_with_a_wrong_key_is_refused_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message) as refusal:
+        config(recipe=str(toml(tmp_path, text)))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_recipe_file_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no\.toml: cannot be read \(No such file"):
+        config(recipe=str(tmp_path / "no.toml"))

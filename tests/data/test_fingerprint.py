@@ -62,6 +62,7 @@ NO_CHANGE: dict[str, Any] = {
     "check": True,
     "skip_bad": True,  # what was skipped counts
     "overwrite": True,
+    "recipe": "classic",  # its options count, and not its name
 }
 
 
