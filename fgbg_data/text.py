@@ -1,5 +1,6 @@
 """Numbers, sizes, durations, tables and errors as people read them."""
 
+import hashlib
 import re
 import textwrap
 from collections.abc import Sequence
@@ -49,6 +50,19 @@ def first_line(error: BaseException) -> str:
     ('no such layer', 'MemoryError')
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def short_name(name: str, longest: int) -> str:
+    """Return the name of a file, shortened to at most `longest` bytes; a digest keeps shortened names apart.
+
+    >>> short_name("hall", 255), short_name("hall" * 100, 20)
+    ('hall', 'hallhal-51d15316343b')
+    """
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) <= longest:
+        return name
+    digest = hashlib.blake2b(encoded, digest_size=6).hexdigest()
+    return f"{encoded[: longest - len(digest) - 1].decode('utf-8', 'ignore')}-{digest}"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:

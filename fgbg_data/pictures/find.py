@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fgbg_data.errors import ConfigError, SourceError
+from fgbg_data.runtime.files import MAX_NAME_BYTES
 from fgbg_data.runtime.system_files import is_system_file
-from fgbg_data.text import counted
+from fgbg_data.text import counted, short_name
 
 SUFFIXES = frozenset(
     {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".avif"}
 )  # fmt: skip
 """Files with these suffixes, in upper or lower case, are taken for pictures."""
+
+RESULT_SUFFIX_BYTES = 16
+"""Bytes that a name leaves for the suffix of a result, such as `.preview.png`."""
 
 
 @dataclass
@@ -74,7 +78,8 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
         report: called with a sentence about files that are left out.
 
     Returns:
-        Each picture file -> its name without suffix; of a file in a folder, with the subfolders that lead to it.
+        Each picture file -> its name without suffix; of a file in a folder, with the subfolders that lead to it. A
+        very long name is shortened and gets a digest.
 
     Raises:
         SourceError: a file or folder is missing or cannot be read, or a folder holds no picture.
@@ -83,9 +88,9 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
     names: dict[Path, str] = {}
     for given in map(Path, pictures):
         if given.is_dir():
-            names |= {given / file: Path(file).with_suffix("").as_posix() for file in _found_in(given, report)}
+            names |= {given / file: _name_of(Path(file)) for file in _found_in(given, report)}
         elif given.is_file():
-            names[given] = given.stem
+            names[given] = _name_of(Path(given.name))
         else:
             raise SourceError("there is no such file or folder", where=given)
     first: dict[str, Path] = {}
@@ -94,6 +99,11 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
             raise ConfigError(f"{first[name]} and {path} would both be written as {name}; use a folder for each")
         first[name] = path
     return names
+
+
+def _name_of(file: Path) -> str:
+    """Return the path of a picture without its suffix, shortened so that the system allows a longer suffix."""
+    return file.with_name(short_name(file.stem, MAX_NAME_BYTES - RESULT_SUFFIX_BYTES)).as_posix()
 
 
 def _found_in(folder: Path, report: Callable[[str], None]) -> list[str]:

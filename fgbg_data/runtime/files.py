@@ -15,12 +15,15 @@ from pathlib import Path
 from fgbg_data.errors import StorageError
 from fgbg_data.runtime import remote
 from fgbg_data.runtime.locations import LACKING, Location, open_stream, parent, size
+from fgbg_data.text import short_name
 
 PARTIAL = ".partial"
 """The end of the name of a file that is still being written."""
 owner = uuid.uuid4().hex[:8]
 """Stands in the names of the half-written files of this process; workers take it over from the process that started
 them, so that each build knows its own."""
+MAX_NAME_BYTES = 255
+"""Longest name of a file in bytes, as nearly all file systems have it."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -97,7 +100,8 @@ def take_owner(name: str) -> None:
 
 def _partial(name: str) -> str:
     """Return a new name for a file that is still being written."""
-    return f"{name}.{owner}-{uuid.uuid4().hex[:12]}{PARTIAL}"
+    ending = f".{owner}-{uuid.uuid4().hex[:12]}{PARTIAL}"
+    return short_name(name, MAX_NAME_BYTES - len(ending)) + ending
 
 
 def write_text(location: Location, text: str) -> None:

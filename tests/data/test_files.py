@@ -80,6 +80,15 @@ with write_whole(Path(sys.argv[1]) / "shard.h5") as temporary:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_may_have_the_longest_name_that_the_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("漢" * 83 + ".jpeg2")
+    with write_whole(path) as temporary:
+        temporary.write_text("whole")
+        assert temporary.name.endswith(PARTIAL)
+    assert path.read_text() == "whole"
+    assert clear_partials(tmp_path) == 0
+
+
 def test_dead_partials_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / f"a.tar.0123{PARTIAL}").touch()

@@ -46,6 +46,22 @@ def test_the_paths_of_the_depth_are_returned_in_the_order_of_the_pictures(photos
     assert sheets[0].is_file()
 
 
+@pytest.mark.parametrize("letter", ["n", "漢"])
+def test_results_of_pictures_with_the_longest_names_are_written_under_shortened_ones(
+    letter: str, photos: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "long"
+    folder.mkdir()
+    size = len(letter.encode())
+    for number, length in enumerate((225, 243, 250)):
+        shutil.copy(photos / "room1.jpg", folder / f"{letter * (length // size)}{number}.jpg")
+    depth = label_pictures(folder, tmp_path / "out", depth="fake")
+    sheets = compare_estimators(folder, tmp_path / "out", ["fake", "fake"])
+    assert len(set(depth)) == len(set(sheets)) == 3
+    assert all(path.is_file() for path in (*depth, *sheets))
+    assert max(len(path.name.encode()) for path in (tmp_path / "out").iterdir()) <= 255
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 def test_one_picture_needs_no_list(photos: Path, tmp_path: Path, as_text: bool) -> None:
     path = photos / "room2.jpg"

@@ -42,6 +42,15 @@ def test_results_have_the_size_of_the_picture_and_lie_in_its_subfolder(
         assert preview.height > size[1] + 18  # titles above, a scale below
 
 
+def test_a_picture_with_the_longest_name_has_results_under_a_shortened_one(finished_run: Path, tmp_path: Path) -> None:
+    picture = tmp_path / f"{'n' * 251}.jpg"
+    Image.new("RGB", (40, 30), "white").save(picture)
+    predict(finished_run / "best.ckpt", picture, out=tmp_path / "out", device="cpu")
+    stems = {path.name.partition(".")[0] for path in (tmp_path / "out").iterdir()}
+    assert len(stems) == 1
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
 def test_nothing_is_overwritten(finished_run: Path, photos: Path, tmp_path: Path) -> None:
     predict(finished_run / "best.ckpt", photos / "a.jpg", out=tmp_path / "out", device="cpu")
     with pytest.raises(DataError, match=r"a.mask.png: exists already \(3 results would be overwritten\)"):
