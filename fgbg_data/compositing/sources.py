@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from fgbg_data.compositing.cutouts import NO_ALPHA, UNMARKED_ALPHA, check_cutout, crop_cutout, filled_share
+from fgbg_data.compositing.cutouts import NO_ALPHA, check_cutout, crop_cutout, filled_share
 from fgbg_data.compositing.provenance import read_provenance
 from fgbg_data.compositing.similar import look_of
 from fgbg_data.compositing.source_file import BadSource, SourceFile
@@ -144,7 +144,7 @@ def bad_sources_error(bad: Sequence[tuple[Path, BadSource]]) -> SourceError:
 
 def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError | None:
     """Return an error that says that no foreground has transparency; None if some have another problem."""
-    if not all(source.problem in (NO_ALPHA, UNMARKED_ALPHA, OPAQUE) for source in bad):
+    if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
         return None
     shown = ", ".join(source.file for source in bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
     return SourceError(

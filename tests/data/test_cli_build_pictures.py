@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from helpers.build_command import refused_build, run_build, run_build_process, snapshot
+from helpers.tiff_files import tiff
 from PIL import Image
 
 
@@ -23,6 +24,15 @@ def test_foregrounds_without_any_transparency_are_refused(folder: Path) -> None:
     )
     assert refused_build(folder, fg=folder / "photos") == expected
     assert refused_build(folder, "--skip-bad", fg=folder / "photos") == expected
+
+
+def test_foregrounds_whose_alpha_is_not_marked_are_refused_for_that_reason(folder: Path) -> None:
+    (folder / "unmarked").mkdir()
+    pixels = np.full((9, 9, 4), 200, np.uint8)
+    pixels[2:7, 2:7, 3] = 0
+    (folder / "unmarked" / "a.tif").write_bytes(tiff(pixels, 2, (0,)))
+    refused = refused_build(folder, fg=folder / "unmarked", lines=2)
+    assert "a.tif: has a channel that it does not call alpha (TIFF ExtraSamples 0)" in refused
 
 
 def spoil(folder: Path) -> list[str]:
