@@ -1,4 +1,4 @@
-"""What the commands of both programs share: errors in one line with exit status 2, and other spellings of options."""
+"""What the commands of both programs share: errors in one line with exit status 2, tables, and spellings of options."""
 
 import functools
 import shutil
@@ -13,6 +13,7 @@ from fgbg_data.errors import FgbgError, FgbgWarning
 from fgbg_data.options import nearest
 from fgbg_data.runtime.signals import signals_as_ctrl_c
 from fgbg_data.runtime.streams import discard_output, open_closed_streams, show_any_name
+from fgbg_data.text import text_table
 
 
 class Choice(click.Choice[str]):
@@ -141,3 +142,8 @@ def user_errors(program: str) -> Callable[[Callable[..., Any]], Callable[..., An
         return run
 
     return decorate
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; where the terminal is too narrow for it, one paragraph for each row."""
+    click.echo(text_table(header, rows, terminal_width()))

@@ -15,11 +15,10 @@ from fgbg_data.cli.common import (
     format_channels,
     format_shape,
     print_made,
-    print_table,
     resumable,
     user_errors,
 )
-from fgbg_data.command_line import Choice, Command
+from fgbg_data.command_line import Choice, Command, print_table
 
 if TYPE_CHECKING:
     from fgbg_data.config import BuildConfig

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fgbg_data import command_line
-from fgbg_data.command_line import Choice, terminal_width
-from fgbg_data.text import format_bytes, text_table
+from fgbg_data.command_line import Choice
+from fgbg_data.text import format_bytes
 
 if TYPE_CHECKING:
     from fgbg_data.dataset.manifest import Manifest
@@ -74,11 +74,6 @@ def print_made(out: Path, manifest: "Manifest") -> None:
     splits = ", ".join(f"{name} {about.samples:,}" for name, about in manifest.splits.items())
     size = "" if manifest.bytes is None else f", {format_bytes(manifest.bytes)}"
     click.echo(f"{out}: {manifest.samples:,} samples ({splits}){size}")
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; where the terminal is too narrow for it, one paragraph for each row."""
-    click.echo(text_table(header, rows, terminal_width()))
 
 
 def format_shape(shape: Sequence[int]) -> str:

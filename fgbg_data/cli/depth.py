@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fgbg_data.cli.common import DEVICES, complete_depth, print_table, user_errors
-from fgbg_data.command_line import Command
+from fgbg_data.cli.common import DEVICES, complete_depth, user_errors
+from fgbg_data.command_line import Command, print_table
 from fgbg_data.text import counted
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ from fgbg_data.cli.common import (
     SHARDS,
     format_channels,
     format_shape,
-    print_table,
     user_errors,
 )
-from fgbg_data.command_line import Command, terminal_width
+from fgbg_data.command_line import Command, print_table, terminal_width
 from fgbg_data.text import counted, format_bytes, wrapped
 
 if TYPE_CHECKING:

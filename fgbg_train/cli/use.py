@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fgbg_data.command_line import Choice, Command, terminal_width
+from fgbg_data.command_line import Choice, Command, print_table, terminal_width
 from fgbg_data.errors import option as marked
 from fgbg_data.exam.command_options import NAMES, exam_options, take_protocol
 from fgbg_data.options import load_toml
@@ -104,16 +104,11 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("metric")
-    for split in found:
-        table.add_column(split, justify="right")
+    rows = []
     for name in next(iter(found.values())):
         values = (row.get(name) for row in found.values())
-        table.add_row(name, *("" if v is None else f"{v:.0f}" if name == "samples" else f"{v:.4f}" for v in values))
-    Console().print(table)
+        rows.append([name, *("" if v is None else f"{v:.0f}" if name == "samples" else f"{v:.4f}" for v in values)])
+    print_table(["metric", *found], rows)
 
 
 def _examine(
@@ -234,22 +229,19 @@ def summary(checkpoint: str | None, preset: str | None, toml: Path | None, size_
       fgbg-train summary --preset eva4
       fgbg-train summary runs/NAME
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from fgbg_train import summary as describe
 
     if checkpoint and (preset or toml):
         raise ConfigError(f"{'--preset' if preset else '--config'}: has no effect beside CHECKPOINT; leave one out")
     table = load_toml(toml) if toml else {}
     config = checkpoint or FitConfig.from_tables(preset or table.get("preset", "small"), table)
-    for rows in describe(config, size_px=size_px, levels=levels).values():
-        shown = Table("layer", "kind", "output")
-        shown.add_column("parameters", justify="right")
-        shown.add_column("multiply-adds", justify="right")
-        for row in rows:
-            shown.add_row(row.name, row.kind, row.output, f"{row.parameters:,}", f"{row.multiply_adds:,}")
-        Console().print(shown)
+    for number, rows in enumerate(describe(config, size_px=size_px, levels=levels).values()):
+        if number:
+            click.echo()
+        print_table(
+            ["layer", "kind", "output", "parameters", "multiply-adds"],
+            [[row.name, row.kind, row.output, f"{row.parameters:,}", f"{row.multiply_adds:,}"] for row in rows],
+        )
 
 
 COMMANDS = (evaluate, predict, export, plot, summary)

@@ -31,6 +31,17 @@ def test_summary_counts_the_parameters_of_the_published_networks(capsys: pytest.
     assert "25,259,761" in printed
 
 
+def test_a_table_that_goes_to_a_file_has_its_full_width_and_no_colours_whatever_the_environment_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as services that run tests set it
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(["summary", "--preset", "small"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0] == "layer            kind                    output  parameters  multiply-adds"
+    assert not {"\x1b", "…"} & set(printed)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
