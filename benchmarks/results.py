@@ -5,7 +5,7 @@
 IMAGES holds `bg/` and `fg/`. Two datasets of 2,000 samples are built: `shards`, whose val and test backgrounds are
 held out, and `shards-both`, where backgrounds and foregrounds are (`--holdout both`). Each variant is one run of
 `fgbg-train fit` with the same schedule, and differs from `base` in one choice. The table has, for each variant and
-test split, what `summary.json` says: metrics at the dataset's full size, beside what guessing gives; and the time.
+test split, what `summary.json` says: metrics at the dataset's full size, beside the baselines; and the time.
 
 All of it can be stopped and started again by the same command: what is finished stays. `results.md` and `curves.png` in
 OUT are written anew after each run, with the variants that are finished. `--only NAME` runs one of them.

@@ -78,8 +78,8 @@ def evaluate(
     The folder of a run stands for its best checkpoint.
 
     On a dataset, it prints a table with a column for each split. Predictions are enlarged to the size of the dataset.
-    Metrics are pooled over all pixels; with the suffix _img they are means over images. The last rows are what guessing
-    gives: a mask that is all foreground, and the mean depth map of the first 2,000 samples of train.
+    Metrics are pooled over all pixels; with the suffix _img they are means over images. The last rows are baselines,
+    which need no model: a mask that is all foreground, and the mean depth map of the first 2,000 samples of train.
 
     With --photos, it prints a column for each subfolder of real pictures, whose masks or depth are known: overlap and
     outline of masks, false area where there is no object, and the errors of aligned depth.

@@ -1,6 +1,6 @@
-"""What guessing without a model gives: a mask that is all foreground, and the mean depth map of train.
+"""Baselines, which need no model: a mask that is all foreground, and the mean depth map of train.
 
-A model that does not beat both guesses has learned nothing.
+A model that does not beat both baselines has learned nothing.
 """
 
 import math
@@ -20,20 +20,20 @@ fair subset."""
 BATCH = 64
 """Images in one batch."""
 PREFIX = "baseline_"
-"""Stands before the name of the metric that a guess gives."""
+"""Stands before the name of the metric of a baseline."""
 
 
-def worse_than_guessing(measured: Mapping[str, float]) -> list[str]:
-    """Return the metrics in which a model is no better than the guess beside it.
+def worse_than_baseline(measured: Mapping[str, float]) -> list[str]:
+    """Return the metrics in which a model is no better than its baseline.
 
-    >>> worse_than_guessing({"rmse": 0.32, "baseline_rmse": 0.13, "mask_iou": 0.8, "baseline_mask_iou": 0.1})
+    >>> worse_than_baseline({"rmse": 0.32, "baseline_rmse": 0.13, "mask_iou": 0.8, "baseline_mask_iou": 0.1})
     ['rmse']
 
     Args:
         measured: metrics of a model, and what `measure` returned for the same split.
     """
-    guesses = {name.removeprefix(PREFIX): value for name, value in measured.items() if name.startswith(PREFIX)}
-    return [name for name, guess in guesses.items() if name in measured and not better(name, measured[name], guess)]
+    baselines = {name.removeprefix(PREFIX): value for name, value in measured.items() if name.startswith(PREFIX)}
+    return [name for name, value in baselines.items() if name in measured and not better(name, measured[name], value)]
 
 
 def mean_depth(train: SampleReader, *, skip_errors: bool = False) -> Tensor | None:
@@ -53,7 +53,7 @@ def mean_depth(train: SampleReader, *, skip_errors: bool = False) -> Tensor | No
 
 
 def measure(split: SampleReader, mean: Tensor | None, *, skip_errors: bool = False) -> dict[str, float]:
-    """Measure both guesses on a split, pooled over pixels at the size of the dataset.
+    """Measure both baselines on a split, pooled over pixels at the size of the dataset.
 
     Args:
         split: a split of the dataset.

@@ -32,10 +32,10 @@ COLUMNS = (
 )
 """Columns of log.csv."""
 
-GUESS = "guess"
-"""Stands in the column `split` for what guessing gives on val: `mask_iou` of a mask that is all foreground, and `rmse`
-of the mean depth map of train. A log has one such row."""
-DURING = ("train", "val", GUESS)
+BASELINE = "guess"
+"""Stands in the column `split` for the baselines on val: `mask_iou` of a mask that is all foreground, and `rmse` of the
+mean depth map of train. A log has one such row; its name is that of the first logs."""
+DURING = ("train", "val", BASELINE)
 """What is measured in each epoch, or once. All other splits are measured at the end of the run, again if it resumes
 there."""
 
@@ -65,8 +65,8 @@ class RunLog(Log):
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-        self.has_guess = any(row["split"] == GUESS for row in rows)
-        """Whether the row of what guessing gives is there."""
+        self.has_baseline = any(row["split"] == BASELINE for row in rows)
+        """Whether the row of the baselines is there."""
         self._events = _open_events(folder / "tensorboard", step)
 
     def add(self, row: Mapping[str, Value]) -> None:

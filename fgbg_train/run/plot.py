@@ -7,7 +7,7 @@ from typing import Any
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import DataError
 from fgbg_train.run.folder import LOG
-from fgbg_train.run.log import GUESS, read_rows
+from fgbg_train.run.log import BASELINE, read_rows
 from fgbg_train.settings import checked_path, checked_paths
 
 PANELS = {
@@ -28,7 +28,7 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     >>> plot(["runs/demo", "runs/other"], out="curves.png")  # doctest: +SKIP
     PosixPath('curves.png')
 
-    Training is a thin line, val a thick one; a dashed line is what guessing without a model gives on val. For one run,
+    Training is a thin line, val a thick one; a dashed line is the baseline on val, which needs no model. For one run,
     its image sizes stand above the curves.
 
     Args:
@@ -66,8 +66,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
                         *zip(*points, strict=True), f"C{i}", linewidth=width, marker=marker, markersize=4, label=label
                     )
             for row in rows:
-                if row["split"] == GUESS and row.get(name):
-                    axes.axhline(float(row[name]), color=f"C{i}", linestyle="--", linewidth=1.2, label="guessing")
+                if row["split"] == BASELINE and row.get(name):
+                    axes.axhline(float(row[name]), color=f"C{i}", linestyle="--", linewidth=1.2, label="baseline")
         if len(logs) == 1:
             _mark_sizes(axes, logs[folders[0]])
         axes.set_title(PANELS[name], fontsize=11, pad=16)

@@ -5,14 +5,14 @@ from types import TracebackType
 from typing import Self
 
 from fgbg_data.runtime.progress import ProgressReporter, TimeLeftReporter
-from fgbg_train.measure.baseline import worse_than_guessing
+from fgbg_train.measure.baseline import worse_than_baseline
 from fgbg_train.measure.tally import Tally
 from fgbg_train.schedule import Stage
 
 SHOWN = ("loss", "mask_iou", "rmse")
 """The numbers that are shown, as far as a run has them."""
-GUESSES = {"mask_iou": "everything foreground", "rmse": "mean depth map of train"}
-"""Metric -> the guess without a model that it is compared with."""
+BASELINES = {"mask_iou": "everything foreground", "rmse": "mean depth map of train"}
+"""Metric -> the baseline that it is compared with."""
 
 
 class RunProgress:
@@ -92,16 +92,16 @@ class RunProgress:
         self.note("  ".join(parts))
 
     def end_split(self, split: str, images: int, measured: Mapping[str, float]) -> None:
-        """Show the lines of a split that was tested: its metrics, and what guessing gives."""
+        """Show the lines of a split that was tested: its metrics, and the baselines."""
         self.note(f"{split} ({images} samples)  {_numbers(measured)}")
-        guesses = [
-            f"{name} {measured[f'baseline_{name}']:.4f} ({guess})"
-            for name, guess in GUESSES.items()
+        baselines = [
+            f"{name} {measured[f'baseline_{name}']:.4f} ({baseline})"
+            for name, baseline in BASELINES.items()
             if name in measured and f"baseline_{name}" in measured
         ]
-        if guesses:
-            self.note(f"  baselines: {', '.join(guesses)}")
-        for name in worse_than_guessing(measured):
+        if baselines:
+            self.note(f"  baselines: {', '.join(baselines)}")
+        for name in worse_than_baseline(measured):
             self.note(f"  {name} is WORSE than its baseline: the model has learned nothing that helps here")
 
     def _end(self) -> None:

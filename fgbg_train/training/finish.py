@@ -67,7 +67,7 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
         "fingerprint": plan.fingerprint,
         "best": {**state.best, "epoch": epoch} if state.best else {},
         "test": tests,
-        "worse_than_guessing": {split: baseline.worse_than_guessing(found) for split, found in tests.items()},
+        "worse_than_baseline": {split: baseline.worse_than_baseline(found) for split, found in tests.items()},
         "steps": state.step,
         "skipped_samples": state.skipped,
         "parameters": sum(p.numel() for p in state.model.parameters()),

@@ -24,7 +24,7 @@ from fgbg_train.measure.tally import Tally
 from fgbg_train.run.checkpoint import BEST, LAST
 from fgbg_train.run.clock import Clock, TimedBatches
 from fgbg_train.run.folder import CURVES, LOG, SAMPLES, SUMMARY, Resume, write_config
-from fgbg_train.run.log import GUESS, Log, RunLog, read_rows
+from fgbg_train.run.log import BASELINE, Log, RunLog, read_rows
 from fgbg_train.run.pace import TimeLeft
 from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
@@ -145,8 +145,8 @@ def fit(
                     picture = panel(*found.first, samples=NUM_PICTURES)
                     save_png(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
             if isinstance(log, RunLog):
-                if plan.num_val and not log.has_guess:
-                    log_guess(log, plan, row)
+                if plan.num_val and not log.has_baseline:
+                    log_baseline(log, plan, row)
                 plot(folder, folder / CURVES)
             shown.end_epoch(trained, measured, speed)
 
@@ -166,14 +166,14 @@ def fit(
     return folder
 
 
-def log_guess(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:
-    """Log once what guessing without a model gives on val, which the curves show as a line."""
+def log_baseline(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:
+    """Log the baselines on val once, which the curves show as lines."""
     skip = plan.config.on_error == "skip"
     train, val = (dataclasses.replace(plan.readers[split], caches={}) for split in (TRAIN, VAL))
-    guess = baseline.measure(val, baseline.mean_depth(train, skip_errors=skip), skip_errors=skip)
-    numbers = {name.removeprefix(baseline.PREFIX): value for name, value in guess.items()}
-    log.add({"epoch": row["epoch"], "step": row["step"], "split": GUESS, **numbers})
-    log.has_guess = True
+    found = baseline.measure(val, baseline.mean_depth(train, skip_errors=skip), skip_errors=skip)
+    numbers = {name.removeprefix(baseline.PREFIX): value for name, value in found.items()}
+    log.add({"epoch": row["epoch"], "step": row["step"], "split": BASELINE, **numbers})
+    log.has_baseline = True
 
 
 def open_stream(plan: FitPlan, start_step: int, fabric: Fabric) -> Iterable[Batch]:

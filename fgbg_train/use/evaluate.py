@@ -49,7 +49,7 @@ def evaluate(
 
     Returns:
         Split -> metric -> value: the number of samples, losses and metrics at the size of the dataset, and
-        `baseline_mask_iou` and `baseline_rmse`, which guessing without a model gives.
+        `baseline_mask_iou` and `baseline_rmse`, which need no model.
 
     Raises:
         FgbgError: the checkpoint, the dataset or an option cannot be used as asked.
@@ -101,6 +101,6 @@ def evaluate(
             workers=workers,
             skip_errors=skip,
         )
-        guessed = baseline.measure(reader, mean, skip_errors=skip)
-        found[reader.split] = {"samples": float(tally.images), **tally.compute(), **guessed}
+        baselines = baseline.measure(reader, mean, skip_errors=skip)
+        found[reader.split] = {"samples": float(tally.images), **tally.compute(), **baselines}
     return found

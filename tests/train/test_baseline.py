@@ -1,4 +1,4 @@
-"""What guessing without a model gives, against NumPy."""
+"""Baselines, against NumPy."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from fgbg_train.measure import baseline
 from fgbg_train.measure.metrics import MetricSums
 
 
-def test_guesses_are_measured_as_numpy_does(shards: Path) -> None:
+def test_baselines_are_measured_as_numpy_does(shards: Path) -> None:
     train = np.stack([s.depth for s in open_dataset(shards, "train", fields=("depth",))])
     test = [(s.mask > 0, s.depth) for s in open_dataset(shards, "test", fields=("mask", "depth"))]
     mean = train.astype(np.float64).mean(0)
@@ -25,7 +25,7 @@ def test_guesses_are_measured_as_numpy_does(shards: Path) -> None:
     assert measured["baseline_mask_iou"] == pytest.approx(np.mean([mask for mask, _ in test]))
 
 
-def test_guesses_are_measured_by_the_metrics_of_models(shards: Path) -> None:
+def test_baselines_are_measured_by_the_metrics_of_models(shards: Path) -> None:
     reader = SampleReader(str(shards), "test")
     mean = baseline.mean_depth(SampleReader(str(shards), "train"))
     assert mean is not None

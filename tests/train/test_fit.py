@@ -36,8 +36,8 @@ def test_a_run_leaves_checkpoints_log_curves_pictures_and_a_summary(finished_run
         "tensorboard",
     }
     rows = read_rows(finished_run / "log.csv")
-    guess = rows.pop(2)  # after the first epoch
-    assert (guess["split"], guess["epoch"]) == ("guess", "1")
+    baseline = rows.pop(2)  # after the first epoch
+    assert (baseline["split"], baseline["epoch"]) == ("guess", "1")
     assert [(r["epoch"], r["step"], r["split"], r["size_px"]) for r in rows[:6]] == [
         (str(e), str(s), split, str(px))
         for e, s, px in ((1, 4, 16), (2, 8, 24), (3, 12, 24))
@@ -55,7 +55,7 @@ def test_a_run_leaves_checkpoints_log_curves_pictures_and_a_summary(finished_run
         for name, sign in (("mask_iou", -1), ("rmse", 1))
         if sign * (tested[name] - tested[f"baseline_{name}"]) >= 0
     ]
-    assert summary["worse_than_guessing"]["test"] == worse
+    assert summary["worse_than_baseline"]["test"] == worse
     assert summary["test"]["test"]["rmse"] == float(rows[6]["rmse"])
     assert summary["steps"] == 12
     assert load_toml(finished_run / "config.toml")["schedule"] == "1@16x6,2@24x6"

@@ -1,4 +1,4 @@
-"""Networks learn: a few hundred small steps beat guessing without a network."""
+"""Networks learn: a few hundred small steps beat the baselines."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from fgbg_train import evaluate, fit
 
 @pytest.mark.slow
 @pytest.mark.parametrize("combine", ["concat", "product"])
-def test_training_samples_are_learned_well_beyond_guessing(combine: str, shards: Path, tmp_path: Path) -> None:
+def test_training_samples_are_learned_well_beyond_the_baselines(combine: str, shards: Path, tmp_path: Path) -> None:
     settings = {"augment": AUGMENTATION_OFF, "model": {"combine": combine}}
     config = quick_config(schedule="80@32x12", lr=3e-3, save_minutes=1000.0, **settings)
     run = fit(shards, config, out=tmp_path / "run")

@@ -59,7 +59,7 @@ def test_a_log_of_an_earlier_version_which_counts_epochs_from_0_is_read_from_1(t
     assert [line[0] for line in path.read_text().splitlines()[1:]] == ["1", "1", "2", "2"]
 
 
-def test_what_guessing_gives_is_a_dashed_line_in_the_curves(tmp_path: Path) -> None:
+def test_the_baseline_is_a_dashed_line_in_the_curves(tmp_path: Path) -> None:
     log = write_log(tmp_path)
     before = plot(tmp_path, tmp_path / "before.svg").read_bytes()
     log.add({"epoch": 1, "step": 10, "split": "guess", "rmse": 0.25})

@@ -23,12 +23,12 @@ def test_each_epoch_is_an_activity_and_each_step_shows_loss_iou_and_rmse(shards:
         assert " mask_iou " in note
         assert " rmse " in note
         assert note.endswith(" waiting for data")
-    first, second, test, guesses, *worse = shown.messages
+    first, second, test, baselines, *worse = shown.messages
     assert all("is WORSE than its baseline" in line for line in worse)
     assert first.startswith("epoch 1/2 16 px  train loss ")
     assert "  val loss " in second
     assert test.startswith("test (12 samples)  loss ")
-    assert "(everything foreground), rmse " in guesses
+    assert "(everything foreground), rmse " in baselines
 
 
 class WithTimeLeft(Recorder):
