@@ -340,7 +340,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, a key is not an option, or a value has the wrong type.
     """
-    path = Path(path)
+    path = to_path("config", path)
     values = load_toml(path)
     fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
     options = {key.replace("-", "_"): value for key, value in values.items()}

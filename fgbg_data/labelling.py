@@ -17,7 +17,7 @@ from fgbg_data.depth.registry import load_estimator
 from fgbg_data.drawing.colours import colour_depth
 from fgbg_data.drawing.sheets import contact_sheet, save_png
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError, option
-from fgbg_data.options import at_least, between, one_of
+from fgbg_data.options import at_least, between, one_of, to_path
 from fgbg_data.pictures import find_named, load_rgb, quiet
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.progress import Progress, activity, reporter
@@ -68,8 +68,9 @@ def label_pictures(
     """
     between("depth_bits", depth_bits, 1, 16)
     shown = reporter(progress)
+    folder = to_path("out", out)
     names = find_named(_listed(pictures), shown.message)
-    stems = {path: Path(out).expanduser() / name for path, name in names.items()}
+    stems = {path: folder / name for path, name in names.items()}
     endings = (".depth.png", ".depth.json", ".preview.png")
     _check_free([_with_ending(stem, ending) for stem in stems.values() for ending in endings], overwrite)
     bad: list[SourceError] = []
@@ -115,8 +116,9 @@ def compare_estimators(
     if len(estimators) < 2:
         raise ConfigError(f"expected at least two estimators to compare, got {', '.join(estimators) or 'none'}")
     shown = reporter(progress)
+    folder = to_path("out", out)
     names = find_named(_listed(pictures), shown.message)
-    sheets = {path: _with_ending(Path(out).expanduser() / name, ".compare.png") for path, name in names.items()}
+    sheets = {path: _with_ending(folder / name, ".compare.png") for path, name in names.items()}
     _check_free(list(sheets.values()), overwrite)
     bad: list[SourceError] = []
     written: list[Path] = []

@@ -60,17 +60,26 @@ RangeText = Converted[int | float | str | tuple[float, float], str]
 
 
 def to_path(name: str, value: "str | os.PathLike[str]") -> Path:
-    """Return a path that was given as text or as a path.
+    """Return a path that was given as text or as a path; `~` at its start stands for the home folder.
 
     >>> to_path("bg", "pictures").name
     'pictures'
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: it is neither, or the home folder is not known.
     """
     if not isinstance(value, str | os.PathLike):
         raise ConfigError(f"{option(name, value)}: expected a path, as text or as a Path")
-    return Path(value).expanduser() if str(value).startswith("~") else Path(value)
+    path = Path(value)
+    if not str(path).startswith("~"):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{option(name, str(path))}: no home folder is known for it; write the whole path, or ./{path} for a file "
+            "of that name"
+        ) from error
 
 
 def to_size_text(name: str, value: int | str | tuple[int, int]) -> str:
@@ -251,7 +260,7 @@ def range_text(found: tuple[float, float]) -> str:
     return str(low) if low == high else f"{low}:{high}"
 
 
-def load_toml(path: Path) -> dict[str, Any]:
+def load_toml(path: str | Path) -> dict[str, Any]:
     """Return the values in a TOML file; their names are not checked.
 
     Raises:
@@ -259,6 +268,7 @@ def load_toml(path: Path) -> dict[str, Any]:
     """
     import tomllib
 
+    path = to_path("config", path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
     except OSError as error:

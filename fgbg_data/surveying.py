@@ -15,7 +15,7 @@ from fgbg_data.drawing.sheets import save_png
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.ground.ground import Ground
 from fgbg_data.ground.notes import GroundNote, read_notes
-from fgbg_data.options import parse_size, to_size_text
+from fgbg_data.options import parse_size, to_path, to_size_text
 from fgbg_data.pictures import load_rgb, quiet
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.sample import Array
@@ -74,7 +74,7 @@ def survey_ground(
     """
     if depth == "none":
         raise EstimatorError(f"{option('depth', 'none')}: sees no ground; `fgbg-data estimators` lists the estimators")
-    folder, canvas = Path(backgrounds), parse_size("size", to_size_text("size", size))
+    folder, canvas = to_path("backgrounds", backgrounds), parse_size("size", to_size_text("size", size))
     shown = reporter(progress)
     files = find_pictures(folder, "background").files
     notes = read_notes(folder, files)
@@ -97,7 +97,7 @@ def survey_ground(
             reports.append(report)
             cells.append(_cell(draw_ground(images[number], found.ground), report))
             images[number] = images[number][:0]  # it is drawn, and many would fill the memory
-    save_png(_sheet(cells), Path(sheet))
+    save_png(_sheet(cells), to_path("sheet", sheet))
     return reports
 
 

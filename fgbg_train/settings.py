@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from fgbg_data.errors import option
-from fgbg_data.options import nearest, one_of
+from fgbg_data.options import nearest, one_of, to_path
 from fgbg_train.errors import ConfigError
 
 Config = TypeVar("Config")
@@ -41,7 +41,7 @@ def checked_path(name: str, value: object) -> Path:
         ConfigError: it is no path and no text, as when two arguments of a call are swapped.
     """
     if isinstance(value, str | os.PathLike):
-        return Path(os.path.expanduser(value))
+        return to_path(name, value)
     raise ConfigError(
         f"`{name}`: expected a path or text, found {type(value).__name__}; were the arguments of the call swapped?"
     )

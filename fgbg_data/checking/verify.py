@@ -14,6 +14,7 @@ from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
+from fgbg_data.options import to_path
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
@@ -73,7 +74,7 @@ def verify(
         inspect_holdout(manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
         if rerender and bg is not None and fg is not None:
-            rerender_samples(root, manifest, Path(bg), Path(fg), rerender, seed, report)
+            rerender_samples(root, manifest, to_path("bg", bg), to_path("fg", fg), rerender, seed, report)
     elif rerender:
         raise ConfigError(
             f"holds no {MANIFEST}, so samples cannot be rendered again; leave out {option('rerender')}", where=root

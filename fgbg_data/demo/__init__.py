@@ -21,6 +21,7 @@ from fgbg_data.demo.objects import OBJECTS
 from fgbg_data.demo.paint import Canvas
 from fgbg_data.demo.town import TOWN
 from fgbg_data.errors import StorageError
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import PARTIAL, write_whole
 
 __all__ = ["BACKGROUNDS", "FOREGROUNDS", "DemoPaths", "write_demo"]
@@ -30,7 +31,7 @@ FOREGROUNDS: dict[str, Callable[[], Canvas]] = dict(sorted({**CREATURES, **OBJEC
 
 MADE_FROM_IT = ("shards", "runs")
 """Folders in the demo's folder that `write_demo` tolerates: the README builds a dataset and trains there."""
-_PARTIAL_OF = re.compile(r"(.+)\.[0-9a-f]+" + re.escape(PARTIAL))
+_PARTIAL_OF = re.compile(r"(.+)\.[0-9a-f-]+" + re.escape(PARTIAL))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def write_demo(folder: str | Path) -> DemoPaths:
     Raises:
         StorageError: `folder` is a file, holds files that are not the demo's own, or cannot be written.
     """
-    folder = Path(folder)
+    folder = to_path("folder", folder)
     paths = DemoPaths(backgrounds=folder / "bg", foregrounds=folder / "fg")
     _refuse_strangers(folder, paths)
     try:

@@ -12,6 +12,7 @@ from fgbg_data.depth.estimator import Identity
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
 
@@ -49,7 +50,7 @@ class DenseDepthEstimator:
         check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
-        path = Path(source).expanduser()
+        path = to_path("depth", source)
         self._net = load_net(path).to(device)
         self._weights_sha256 = file_sha256(path)
 

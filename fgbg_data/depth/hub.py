@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import file_sha256, joined_sha256
 
 CONFIG = "config.json"
@@ -76,7 +77,7 @@ def find_model(source: str) -> ModelFiles:
     Raises:
         EstimatorError: files are missing and cannot be fetched, or they are not those of a model.
     """
-    folder = Path(source).expanduser()
+    folder = to_path("depth", source)
     if source not in PRESETS and (folder.is_dir() or folder.is_absolute() or source.startswith((".", "~"))):
         if not folder.is_dir():
             raise EstimatorError(f"{option('depth', f'hf:{source}')}: there is no such folder")

@@ -13,6 +13,7 @@ from fgbg_data.depth.onnx_recipe import Recipe, read_recipe
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import file_sha256, joined_sha256
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
 from fgbg_data.sample import Array
@@ -44,7 +45,7 @@ class OnnxEstimator:
         check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
-        path = Path(source).expanduser()
+        path = to_path("depth", source)
         self._session = _open_session(path, self.name, device)
         recipe, is_preset = read_recipe(path)
         if is_preset and normalises_itself(path):

@@ -15,6 +15,7 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.halving import Halving
 from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
+from fgbg_data.options import to_path
 from fgbg_data.registry import Registry, imported
 
 Factory = Callable[..., DepthEstimator]
@@ -147,8 +148,8 @@ def check_estimator(name: str) -> None:
         raise EstimatorError(
             f"{option('depth', name)}: needs {family.needs}, which is not installed: pip install 'fgbg[{family.extra}]'"
         )
-    if family.suffix and not Path(source).expanduser().is_file():
-        found = "is a folder" if Path(source).expanduser().is_dir() else "there is no such file"
+    if family.suffix and not to_path("depth", source).is_file():
+        found = "is a folder" if to_path("depth", source).is_dir() else "there is no such file"
         raise EstimatorError(f"{option('depth', name)}: {found}; expected {family.shown}")
 
 

@@ -7,7 +7,7 @@ from fgbg_data.deriving.copying import CopyMaker, derived_identity, tasks_as_cut
 from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.shard_copier import InputSplit
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.options import between, one_of
+from fgbg_data.options import between, one_of, to_path
 from fgbg_data.runtime.progress import Progress
 from fgbg_data.shards.registry import check_formats, check_options, format_options, load_format, manifest_options
 
@@ -57,7 +57,7 @@ def convert(
     between("quality", quality, 1, 100)
     options = format_options({"hdf5_layout": hdf5_layout}, formats)
     holds_files = any(load_format(name).holds_files(options) for name in formats)
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     dataset = open_input(path, out=out, encoded_files=holds_files)
     image_format = image_format or dataset.image_format
     if not holds_files and image_format != dataset.image_format:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from fgbg_data.errors import ConfigError, UnknownKeyError, option
-from fgbg_data.options import nearest
+from fgbg_data.options import nearest, to_path
 
 ChoiceName = Literal["only_keys", "without_keys"]
 
@@ -78,6 +78,7 @@ def read_keys(path: Path) -> list[str]:
     Raises:
         ConfigError: the file cannot be read, is not UTF-8 text, or holds no key.
     """
+    path = to_path("keys", path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -26,7 +26,7 @@ from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.shard_copier import CopyTask, CopyWork, InputSplit, ShardCopier
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.fields import FIELDS, depth_fields
-from fgbg_data.options import at_least, one_of
+from fgbg_data.options import at_least, one_of, to_path
 from fgbg_data.runtime.progress import Progress, ProgressReporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample, canonical_json
@@ -81,7 +81,7 @@ def relabel(
     if estimator_batch is not None:
         at_least("estimator_batch", estimator_batch, 1)
     check_estimator(depth)
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     dataset = _open(path, out)
     estimator, access = load_for_workers(depth, device, estimator_batch)
     spec = _new_spec(dataset)

@@ -14,7 +14,7 @@ from fgbg_data.deriving.key_choice import KeyChoice
 from fgbg_data.deriving.shard_copier import CopyTask, InputSplit
 from fgbg_data.errors import ConfigError, ShardError, option
 from fgbg_data.key import Kind
-from fgbg_data.options import at_least, check_shares, one_of
+from fgbg_data.options import at_least, check_shares, one_of, to_path
 from fgbg_data.runtime.progress import Progress, reporter
 from fgbg_data.sample import Array, Meta
 from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, join_units, permute
@@ -109,7 +109,7 @@ def resplit(
     choice = KeyChoice.of(only_keys, without_keys)
     rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
     at_least("shard_size", shard_size, 1)
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     dataset = open_input(path, out=out)
     if keep_splits:
         _refuse_rule(rule)

@@ -18,7 +18,7 @@ from fgbg_data.exporting.folder import ExportFolder, Part
 from fgbg_data.exporting.layout import ExportedDataset, ExportedSample, Layout, Rows
 from fgbg_data.exporting.objects import LABELS, Classes, classes_of, labelled_objects
 from fgbg_data.exporting.yolo import YoloLayout
-from fgbg_data.options import one_of
+from fgbg_data.options import one_of, to_path
 from fgbg_data.runtime.files import writing_errors
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.parallel import in_parallel, num_jobs
@@ -102,7 +102,7 @@ def export_dataset(
     """
     one_of("format", layout, get_args(LayoutName))
     one_of("values", values, get_args(Values))
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     dataset = open_input(path, out=out)
     classes = classes_of(dataset.manifest)
     writer = make_layout(layout, values, len(classes.names))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fgbg_data.errors import ConfigError, SourceError
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import MAX_NAME_BYTES
 from fgbg_data.runtime.system_files import is_system_file
 from fgbg_data.text import counted, short_name
@@ -86,7 +87,7 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
         ConfigError: two pictures would have one name.
     """
     names: dict[Path, str] = {}
-    for given in map(Path, pictures):
+    for given in (to_path("pictures", one) for one in pictures):
         if given.is_dir():
             names |= {given / file: _name_of(Path(file)) for file in _found_in(given, report)}
         elif given.is_file():

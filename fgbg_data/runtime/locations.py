@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fgbg_data.errors import ShortageError, StorageError
+from fgbg_data.options import to_path
 from fgbg_data.runtime import remote
 
 Location = Path | str
@@ -61,7 +62,7 @@ def locate(path: str | Path) -> Location:
     """
     text = str(path)
     if "://" not in text:
-        return Path(path).expanduser() if text.startswith("~") else Path(path)
+        return to_path("path", path)
     return Path(text.removeprefix("file://")) if text.startswith("file://") else text.rstrip("/")
 
 

@@ -4,8 +4,9 @@ import json
 import math
 import random
 import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from fgbg_data.errors import FgbgError, UnknownKeyError
 from fgbg_data.fields import depth_fields, pixel_fields
 from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.key import KINDS, key_sources
+from fgbg_data.options import to_path
 from fgbg_data.runtime import locations
 from fgbg_data.sample import Array
 from fgbg_data.viewing.source_pictures import QUALITY, SourcePictures
@@ -49,7 +51,8 @@ class Gallery:
         # Formats with encoded files are preferred: files are sent as they are, pixels would have to be encoded.
         self._readers = [SplitReader(layout, format_of_files(layout), skip=True) for layout in layouts]
         self.manifest: Manifest | None = self._readers[0].layout.manifest
-        self.sources = SourcePictures(self.manifest, Path(bg) if bg else None, Path(fg) if fg else None)
+        folders = (to_path(name, folder) if folder else None for name, folder in (("bg", bg), ("fg", fg)))
+        self.sources = SourcePictures(self.manifest, *folders)
         self.keys: list[str] = []
         self._splits: list[int] = []
         self._areas: list[int] = []
@@ -99,13 +102,12 @@ class Gallery:
         `background` and `foreground` are little-endian uint32, `split` is uint8, and `keys` is text with a line for
         each key. Half a million samples take 20 MB and one request, and the page filters them by itself.
         """
-        sources = [key_sources(key) or ("", "") for key in self.keys]
-        names: dict[str, list[str]] = {}
+        pairs = [key_sources(key) or ("", "") for key in self.keys]
+        backgrounds = _numbered([background for background, _ in pairs])
+        foregrounds = _numbered([foreground for _, foreground in pairs])
+        names = {"backgrounds": backgrounds.names, "foregrounds": foregrounds.names}
         columns: dict[str, bytes] = {"area": np.array(self._areas, "<u4").tobytes()}
-        for position, kind in enumerate(KINDS):
-            names[f"{kind}s"] = sorted({pair[position] for pair in sources})
-            number = {name: i for i, name in enumerate(names[f"{kind}s"])}
-            columns[kind] = np.array([number[pair[position]] for pair in sources], "<u4").tobytes()
+        columns |= {"background": backgrounds.column, "foreground": foregrounds.column}
         columns["split"] = bytes(self._splits)
         columns["keys"] = "\n".join(self.keys).encode()
         sizes = {name: len(column) for name, column in columns.items()}
@@ -225,6 +227,21 @@ class Gallery:
             except UnknownKeyError:
                 continue
         raise UnknownKeyError(f"{key!r} is none of the {len(self)} samples")
+
+
+class _Numbered(NamedTuple):
+    """The ids of the sources of many samples, as the page reads them."""
+
+    names: list[str]
+    """All ids, sorted."""
+    column: bytes
+    """The number of each sample's id in `names`, as little-endian uint32."""
+
+
+def _numbered(ids: Sequence[str]) -> _Numbered:
+    names = sorted(set(ids))
+    number = {name: i for i, name in enumerate(names)}
+    return _Numbered(names, np.array([number[name] for name in ids], "<u4").tobytes())
 
 
 def _read_areas(split: SplitReader, shard: int, count: int) -> list[int]:

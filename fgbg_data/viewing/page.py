@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fgbg_data.options import at_least
+from fgbg_data.options import at_least, to_path
 from fgbg_data.runtime.files import write_text
 from fgbg_data.viewing.gallery import Gallery
 from fgbg_data.viewing.output_file import check_output_file
@@ -47,7 +47,7 @@ def export_page(
     Raises:
         FgbgError: there is no dataset, a chosen sample is damaged, or an option cannot work.
     """
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     at_least("samples", samples, 1)
     check_output_file(out, (".html", ".htm"), "the page is HTML")
     gallery = Gallery(path, bg=bg, fg=fg)

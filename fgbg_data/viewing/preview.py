@@ -12,7 +12,7 @@ from fgbg_data.drawing.colours import outlined
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
-from fgbg_data.options import between, nearest
+from fgbg_data.options import between, nearest, to_path
 from fgbg_data.sample import Array
 from fgbg_data.viewing.output_file import check_output_file
 
@@ -51,7 +51,7 @@ def preview(
     Raises:
         FgbgError: there is no such dataset, split, key, background or foreground, or an option cannot work.
     """
-    out = Path(out).expanduser()
+    out = to_path("out", out)
     between("count", count, 1, MAX_ROWS)
     if len(keys) > MAX_ROWS:
         raise ConfigError(f"{len(keys)} keys are given; expected at most {MAX_ROWS} in one sheet")

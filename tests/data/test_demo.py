@@ -84,7 +84,7 @@ def test_a_second_run_writes_the_same_bytes_and_leaves_nothing_else(
         if not name.endswith(".csv"):
             assert content == (demo.backgrounds.parent / name).read_bytes(), name
     (paths.foregrounds / "cat.png").write_bytes(b"cut short")
-    (paths.foregrounds / "cat.png.0123456789ab.partial").write_bytes(b"killed here")
+    (paths.foregrounds / "cat.png.01234567-0123456789ab.partial").write_bytes(b"killed here")
     assert write_demo(tmp_path) == paths
     assert contents(tmp_path) == first
 

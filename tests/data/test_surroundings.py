@@ -8,13 +8,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.datasets import contents
 
-from fgbg_data import BuildConfig, build, open_dataset
-from fgbg_data.errors import BuildError
+from fgbg_data import (
+    BuildConfig,
+    build,
+    export_page,
+    label_pictures,
+    open_dataset,
+    preview,
+    resplit,
+    verify,
+)
+from fgbg_data.errors import BuildError, ConfigError
 from fgbg_data.options import load_toml
 from fgbg_data.runtime.parallel import in_parallel, map_with_progress
 
@@ -205,6 +216,22 @@ def test_a_home_folder_in_options_and_arguments(
     assert (tmp_path / "shards" / "dataset.json").is_file()
     assert not (tmp_path / "~").exists()
     assert len(open_dataset("~/shards")) == 12
+
+
+@pytest.mark.parametrize("call", [export_page, preview, resplit, verify, label_pictures])
+def test_a_home_folder_that_is_not_known_is_one_of_our_errors(call: Callable[..., Any], pictures: Path) -> None:
+    unknown = "~nobody-has-this-name/out"
+    arguments = [unknown] if call is verify else [pictures / "bg", unknown]
+    with pytest.raises(ConfigError, match=f"'{unknown}': no home folder is known for it"):
+        call(*arguments)
+
+
+def test_pictures_in_the_home_folder_are_labelled(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy(pictures / "bg" / "room0.jpg", tmp_path)
+    assert label_pictures("~/room0.jpg", "~/out", depth="fake") == [tmp_path / "out" / "room0.depth.png"]
 
 
 def test_a_toml_file_with_a_byte_order_mark(tmp_path: Path) -> None:

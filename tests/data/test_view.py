@@ -209,7 +209,7 @@ def test_exports_that_cannot_work_are_refused(dataset: Path, tmp_path: Path) -> 
         ("file/page", "there is no folder {folder}; make it first, or choose another"),
         ("n" * 300 + "/page", "there is no folder {folder}; make it first, or choose another"),
         ("taken", "is a folder; expected the name of a file"),
-        ("n" * 240, "cannot be written (File name too long)"),
+        ("n" * 252, "cannot be written (File name too long)"),
     ],
 )
 def test_files_that_cannot_be_written_are_refused_in_one_line(
