@@ -208,14 +208,13 @@ def estimator_alone(cores: int, *, keep: bool) -> float:
 
 
 def _predict(keep: bool, seconds: float = 10) -> float:
-    import torch
-
     from fgbg_data.depth.registry import load_estimator
     from fgbg_data.runtime.malloc import keep_freed_memory
+    from fgbg_data.runtime.threads import set_num_threads
 
     if keep:
         keep_freed_memory()
-    torch.set_num_threads(1)
+    set_num_threads(1)
     estimator = load_estimator("tiny", "cpu")
     images = np.random.default_rng(0).integers(0, 256, (estimator.batch_size, SIZE, SIZE, 3)).astype(np.uint8)
     estimator.estimate(images)

@@ -4,7 +4,7 @@
     python benchmarks/depth.py --only b --bg BACKGROUNDS --fg FOREGROUNDS
 
 (a) pictures a second of each estimator, batches of 224 x 224 px that are ready: `tiny` in torch (eager, compiled,
-    bfloat16) and in onnxruntime, DenseDepth, and models of Hugging Face transformers.
+    bfloat16) and as a build runs it (onnxruntime on a CPU), DenseDepth, and models of Hugging Face transformers.
 (b) samples a second of `fgbg-data build --depth-mode compose` against `--depth-mode infer`, start-up included.
 
 Weights of all but `tiny` are random, in the published shapes, so that nothing is fetched; speed does not depend on
@@ -18,16 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fgbg_data.depth.devices import pick_device
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.depth.registry import load_estimator, pick_device
-from fgbg_data.depth.tiny import TinyEstimator
+from fgbg_data.depth.registry import load_estimator
+from fgbg_data.depth.tiny import TinyEstimator, read_weights
+from fgbg_data.depth.tiny_engines import torch_engine, torch_net
 from fgbg_data.errors import FgbgError
 
 ROUNDS = 3
@@ -87,10 +88,10 @@ def estimators(options: argparse.Namespace, folder: Path) -> None:
 def candidates(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Callable[[], DepthEstimator]]]:
     """Yield names, and how each estimator is made."""
     device, batch = options.device, options.batch
-    yield "tiny, torch eager", lambda: load_estimator("tiny", device, batch)
-    yield "tiny, torch compiled", lambda: changed_tiny(options, compiled=True)
-    yield "tiny, torch bfloat16", lambda: changed_tiny(options, compiled=False)
-    yield "tiny, onnxruntime", lambda: load_estimator(f"onnx:{tiny_onnx(folder, batch)}", device, batch)
+    yield "tiny, torch eager", lambda: torch_tiny(options, lambda net: net)
+    yield "tiny, torch compiled", lambda: torch_tiny(options, compiled)
+    yield "tiny, torch bfloat16", lambda: torch_tiny(options, in_bfloat16)
+    yield "tiny, as in a build", lambda: load_estimator("tiny", device, batch)
     yield "densedepth (random weights)", lambda: random_densedepth(options)
     shapes = [("depth-anything-v2-small", "small"), ("depth-anything-v2-base", "base"), ("dpt-hybrid-midas", "")]
     shapes += [("depth-anything-v2-large", "large"), ("dpt-large", "")] if options.large else []
@@ -102,39 +103,33 @@ def candidates(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str,
         )
 
 
-def changed_tiny(options: argparse.Namespace, *, compiled: bool) -> DepthEstimator:
-    """The embedded estimator with its network compiled, or in bfloat16."""
-    import torch
-
-    estimator: Any = TinyEstimator(pick_device(options.device), options.batch)
-    network = estimator._net
-    if compiled:
-        estimator._net = torch.compile(network)
-    else:
-        network.to(torch.bfloat16)
-        estimator._net = lambda x: network(x.to(torch.bfloat16))
+def torch_tiny(options: argparse.Namespace, change: Callable[[Any], Any]) -> DepthEstimator:
+    """The embedded estimator in torch, with a change to its network."""
+    device = pick_device(options.device)
+    estimator: Any = TinyEstimator(device, options.batch)
+    estimator._forward = torch_engine(change(torch_net(read_weights(), device)), device)
     return estimator  # type: ignore[no-any-return]
 
 
-def tiny_onnx(folder: Path, batch: int) -> Path:
-    """Export the network of `tiny` for this size, with a recipe beside it."""
+def compiled(net: Any) -> Any:
+    """The network, compiled."""
     import torch
 
-    path = folder / "exported.onnx"
-    network: Any = TinyEstimator()
-    example = torch.zeros(batch, 3, SIZE_PX, SIZE_PX)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the older exporter, which is quick
-        torch.onnx.export(network._net.to(memory_format=torch.contiguous_format), (example,), path, dynamo=False)
-    path.with_suffix(".toml").write_text('preset = "tiny"\n')
-    return path
+    return torch.compile(net)
+
+
+def in_bfloat16(net: Any) -> Any:
+    """The network in bfloat16."""
+    import torch
+
+    net.to(torch.bfloat16)
+    return lambda x: net(x.to(torch.bfloat16))
 
 
 def random_densedepth(options: argparse.Namespace) -> DepthEstimator:
     """DenseDepth at its published width."""
     from fgbg_data.depth.densedepth import DenseDepthEstimator
     from fgbg_data.depth.densedepth_net import DenseDepthNet
-    from fgbg_data.depth.registry import pick_device
 
     estimator: Any = DenseDepthEstimator.__new__(DenseDepthEstimator)
     estimator.name, estimator.batch_size = "densedepth", options.batch

@@ -19,6 +19,7 @@ from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
+from fgbg_data.runtime.threads import kept_threads, set_num_threads
 from fgbg_data.sample import Array
 
 log = logging.getLogger("fgbg_data")
@@ -35,7 +36,7 @@ class EstimatorAccess:
     batch_size: int = 16
     """Pictures in one call. Floats depend on it, so a short batch is filled up."""
     threads: int = 0
-    """Threads of torch in a worker; 0 leaves the number as it is."""
+    """Threads of torch or onnxruntime in a worker; 0 leaves the number as it is."""
     server: Address | None = None
     """Where another process runs the estimator for all workers, or None."""
     loaded: DepthEstimator | None = None
@@ -48,9 +49,7 @@ class EstimatorAccess:
         if self.server is not None:
             return RemoteEstimator(self.server, self.name, self.batch_size)
         if self.threads:
-            import torch
-
-            torch.set_num_threads(self.threads)
+            set_num_threads(self.threads)
         return load_estimator(self.name, self.device, self.batch_size)
 
 
@@ -124,7 +123,7 @@ def start_estimator(
         if jobs == 1 and steady:
             access = replace(access, loaded=estimator)
         elif jobs == 1:  # loaded again, because onnxruntime takes the number of threads when it opens a file
-            stack.enter_context(_kept_threads())
+            stack.enter_context(kept_threads())
         elif access.device == "cuda":
             server = stack.enter_context(EstimatorServer(estimator))
             access = replace(access, server=server.address)
@@ -135,15 +134,3 @@ def start_estimator(
         text = f"depth estimator ({access.name}, {access.device}) was busy {share:.0%} of the time"
         log.info(text)
         shown.message(text)
-
-
-@contextlib.contextmanager
-def _kept_threads() -> Iterator[None]:
-    """Give this process its number of torch threads back after it was a worker."""
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

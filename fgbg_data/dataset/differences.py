@@ -57,7 +57,8 @@ def _sources(found: Identity, wanted: Identity) -> list[str]:
 
 
 def _estimators(found: Identity, wanted: Identity) -> list[str]:
-    old, new = (dict(each.estimator.values) if each.estimator else {} for each in (found, wanted))
+    # The engine is recorded only where it is another than torch.
+    old, new = ({"engine": "torch", **(each.estimator.values if each.estimator else {})} for each in (found, wanted))
     return _compared(old, new, lambda name: f"the estimator's {name}", lambda name: old.get(name) != new.get(name))
 
 

@@ -1,4 +1,4 @@
-"""Depth models in ONNX files (extra `onnx`): `--depth onnx:FILE`, run by onnxruntime."""
+"""Depth models in ONNX files: `--depth onnx:FILE`, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fgbg_data.depth.estimator import Identity
 from fgbg_data.depth.onnx_recipe import Recipe, read_recipe
+from fgbg_data.depth.onnx_session import open_session
 from fgbg_data.depth.preprocess import check_batch_size, check_images, pad_to_multiple, resize, size_within, unpad
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError, option
@@ -23,7 +24,6 @@ LONGEST_PX = 896
 """Longest side of the network's input if no size is given. It bounds memory for panoramas, as in `tiny`."""
 NEAREST = 1e-6
 """Smaller metric depths are raised to this, in the unit of the model, so that their inverse is finite."""
-PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
 class OnnxEstimator:
@@ -132,8 +132,12 @@ def normalises_itself(path: Path) -> bool:
 
     Some exports of MiDaS take pixels in [0, 1], others take normalised pixels, and both have the same file name.
     """
-    import onnx
-
+    try:
+        import onnx
+    except ImportError as error:
+        raise EstimatorError(
+            "its preset needs onnx, which is not installed: pip install 'fgbg[onnx]'", where=path
+        ) from error
     graph = onnx.load(path, load_external_data=False).graph
     constants = {each.name for each in graph.initializer}
     constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
@@ -152,7 +156,6 @@ def normalises_itself(path: Path) -> bool:
 def _open_session(path: Path, name: str, device: str) -> Any:
     """Open a file with onnxruntime on the device."""
     import onnxruntime
-    import torch
 
     if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise EstimatorError(
@@ -160,11 +163,8 @@ def _open_session(path: Path, name: str, device: str) -> Any:
             f"or use {option('device', 'cpu')}",
             where=name,
         )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # fatal messages only, because errors are raised
-    options.intra_op_num_threads = torch.get_num_threads()  # a worker of a build has its share of the cores
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS[device])
+        session = open_session(path, device)
     except Exception as error:
         raise EstimatorError(f"is damaged, or not an ONNX model ({first_line(error)})", where=path) from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fgbg_data.depth.devices import pick_device
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.halving import Halving
 from fgbg_data.depth.hf_presets import PRESETS
@@ -70,8 +71,6 @@ FAMILIES: Registry[Family] = Registry(
         "onnx": Family(
             target="fgbg_data.depth.onnx:OnnxEstimator",
             shown="onnx:FILE",
-            extra="onnx",
-            needs="onnxruntime",
             suffix=".onnx",
             licence="from TOML",
             output="from TOML",
@@ -79,6 +78,8 @@ FAMILIES: Registry[Family] = Registry(
         "densedepth": Family(
             target="fgbg_data.depth.densedepth:DenseDepthEstimator",
             shown="densedepth:FILE.h5",
+            extra="torch",
+            needs="torch",
             suffix=".h5",
             licence="GPL-3.0",
             parameters="42.7 M",
@@ -174,24 +175,6 @@ def shown_name(name: str) -> str:
     if family.suffix or path.is_absolute() or source[:1] in ".~" or len(path.parts) > 2:
         return f"{name.partition(':')[0]}:{path.name or path.resolve().name}"
     return name
-
-
-def pick_device(device: str) -> str:
-    """Return `cuda` or `cpu` for `auto`, after checking that this machine has it.
-
-    Raises:
-        EstimatorError: `cuda` is asked for and torch sees no GPU.
-    """
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EstimatorError(
-            f"{option('device', 'cuda')}: torch {torch.__version__} sees no GPU. Use "
-            f"{option('device', 'cpu')}, or install a driver that fits it"
-        )
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _family(name: str) -> tuple[Family | None, str]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fgbg_data.depth.devices import check_device
 from fgbg_data.depth.estimator import Identity
 from fgbg_data.depth.preprocess import check_batch_size, check_images, resize, size_within
+from fgbg_data.depth.tiny_engines import Engine, onnx_engine, torch_engine, torch_net
 from fgbg_data.errors import EstimatorError
 from fgbg_data.sample import Array
 
@@ -48,46 +50,28 @@ class TinyEstimator:
     thread_invariant = True
 
     def __init__(self, device: str = "cpu", batch_size: int = 16) -> None:
-        import torch
-
         if device not in ("cpu", "cuda"):
             raise EstimatorError(f"unknown device {device!r}; use 'cpu' or 'cuda'", where=self.name)
-        if device == "cuda" and not torch.cuda.is_available():
-            raise EstimatorError("no CUDA device is available; use device 'cpu'", where=self.name)
+        check_device(device)
         check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
         self.load(read_weights())
 
-    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
+    def load(self, weights: Mapping[str, Array]) -> None:
         """Replace the network's weights.
 
         Args:
-            weights: state dict of `tiny_net.TinyNet`; it may lack the counters `num_batches_tracked`.
+            weights: state dict of `tiny_net.TinyNet` as float16 or float32, without `num_batches_tracked`.
 
         Raises:
-            EstimatorError: tensors are missing, unknown or of another shape.
+            EstimatorError: weights are missing, unknown or of another shape.
         """
-        import torch
-
-        from fgbg_data.depth.efficientnet import fold_batch_norm
-        from fgbg_data.depth.tiny_net import TinyNet
-
-        net = TinyNet()
-        state = {k: v.float() if v.dtype.is_floating_point else v for k, v in weights.items()}
-        try:
-            result = net.load_state_dict(state, strict=False)
-        except RuntimeError as error:
-            raise EstimatorError(f"the weights do not fit the network: {error}", where=self.name) from error
-        missing = [k for k in result.missing_keys if not k.endswith("num_batches_tracked")]
-        if missing or result.unexpected_keys:
-            odd = (missing or result.unexpected_keys)[0]
-            raise EstimatorError(
-                f"the weights do not fit the network, starting with {odd!r}; reinstall fgbg", where=self.name
-            )
-        net.eval().requires_grad_(False)
-        fold_batch_norm(net)
-        self._net = net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward: Engine
+        if self.device == "cpu":
+            self._forward = onnx_engine(weights)
+        else:
+            self._forward = torch_engine(torch_net(weights, self.device), self.device)
 
     def identity(self) -> Identity:
         """Return what the output depends on, and the licence of the weights."""
@@ -99,6 +83,8 @@ class TinyEstimator:
             "device": self.device,
             "dtype": "float32",
             "batch_size": self.batch_size,
+            # Absent means torch: so datasets from a GPU keep the identity that they had before there were two engines.
+            **({"engine": "onnxruntime"} if self.device == "cpu" else {}),
         }
 
     def estimate(self, images: Array) -> Array:
@@ -125,19 +111,6 @@ class TinyEstimator:
                 out[start + k] = resize(depth, (height, width), "linear")
         return out
 
-    def _forward(self, images: Array) -> Array:
-        """Call the network: (B, h, w, 3) uint8, sides multiples of 32 -> (B, h/2, w/2) float32."""
-        import torch
-
-        from fgbg_data.depth.tiny_net import normalise
-
-        with torch.inference_mode():
-            batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
-            # In place, because one more tensor of this size would add 60 MB to the peak memory of a worker.
-            batch = normalise(batch.float().div_(255)).contiguous(memory_format=torch.channels_last)
-            depth: Array = self._net(batch).float().cpu().numpy()
-        return depth
-
 
 def network_size(height: int, width: int) -> tuple[int, int]:
     """Return the (height, width) at which the network sees a picture: short side 224, aspect kept, multiples of 32.
@@ -161,21 +134,22 @@ def weights_digest() -> str:
     return hashlib.sha256(_weights_bytes()).hexdigest()
 
 
-def read_weights() -> dict[str, torch.Tensor]:
-    """Return the packaged state dict of `tiny_net.TinyNet`, as stored (float16).
+def read_weights() -> dict[str, Array]:
+    """Return the packaged weights, the state dict of `tiny_net.TinyNet` without `num_batches_tracked`, as float16.
 
     Raises:
         EstimatorError: the file is missing or damaged.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load
+    from safetensors.numpy import load
 
     try:
-        return load(_weights_bytes())
+        weights: dict[str, Array] = load(_weights_bytes())
     except SafetensorError as error:
         raise EstimatorError(
             f"the packaged weights {WEIGHTS} are damaged ({error}); reinstall fgbg", where="tiny"
         ) from error
+    return weights
 
 
 def encoder_weights() -> dict[str, torch.Tensor]:
@@ -189,7 +163,11 @@ def encoder_weights() -> dict[str, torch.Tensor]:
     import torch
 
     prefix = "encoder."
-    encoder = {k[len(prefix) :]: v.float() for k, v in read_weights().items() if k.startswith(prefix)}
+    encoder = {
+        key[len(prefix) :]: torch.from_numpy(value.astype(np.float32))
+        for key, value in read_weights().items()
+        if key.startswith(prefix)
+    }
     for key in [k for k in encoder if k.endswith("running_var")]:
         encoder[key.replace("running_var", "num_batches_tracked")] = torch.tensor(0)
     return encoder

@@ -44,11 +44,15 @@ class Scene(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, width_in, h, w) -> (B, width, h, w)."""
         batch, _, height, width = x.shape
-        rows = torch.linspace(-1, 1, height, dtype=x.dtype, device=x.device).view(1, 1, height, 1)
+        rows = self.rows(height).to(x).view(1, 1, height, 1)
         y = self.lateral(torch.cat([x, rows.expand(batch, 1, height, width)], 1))
         y = functional.relu6(y + self.whole(x.mean((2, 3)))[:, :, None, None])
         mixed: Tensor = self.mix(y)
         return mixed
+
+    def rows(self, height: int) -> Tensor:
+        """Return (height,) how high up each row is, from -1 at the top to 1."""
+        return torch.linspace(-1, 1, height)
 
 
 class TinyNet(nn.Module):

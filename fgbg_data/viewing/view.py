@@ -64,12 +64,10 @@ def view(
             None prints the address.
 
     Raises:
-        FgbgError: there is no dataset, the host or port cannot be listened on, or the extra `view` is not installed.
+        FgbgError: there is no dataset, or the host or port cannot be listened on.
     """
-    try:
-        import uvicorn
-    except ImportError as error:
-        raise ConfigError("view needs starlette and uvicorn: pip install 'fgbg[view]'") from error
+    import uvicorn
+
     between("port", port, 0, MAX_PORT)
     with _listen(host, port) as listener:  # before the dataset is read, so that a bad port shows at once
         app = application(Gallery(path, bg=bg, fg=fg), host)

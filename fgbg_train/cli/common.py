@@ -1,5 +1,7 @@
 """What the commands of `fgbg-train` share: options, and the way to show errors."""
 
+import functools
+import importlib.util
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -8,10 +10,25 @@ import click
 from fgbg_data import command_line
 from fgbg_data.command_line import Choice
 from fgbg_train import config as configuration
+from fgbg_train.errors import ConfigError
 
-user_errors = command_line.user_errors("fgbg-train")
+NEEDED = ("torch", "lightning_fabric", "matplotlib", "tensorboard", "timm")
+"""The modules that the extra `train` brings."""
 
 Decorator = Callable[..., Any]
+
+
+def user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Show a user's mistake, or that the extra `train` is not installed, in one line, and exit with status 2."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        missing = [name.replace("_", "-") for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ConfigError(f"{', '.join(missing)} must be installed for training: pip install 'fgbg[train]'")
+        return command(*args, **kwargs)
+
+    return command_line.user_errors("fgbg-train")(run)
 
 
 def option(*names: str, **settings: Any) -> Decorator:

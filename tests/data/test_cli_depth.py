@@ -157,7 +157,8 @@ def test_table_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     states = {row.name: row.state for row in list_estimators()}
     assert states["zoedepth"] == states["hf:REPO_OR_FOLDER"] == "pip install 'fgbg[hf]'"
-    assert states["onnx:FILE"] == "pip install 'fgbg[onnx]'"
+    assert states["densedepth:FILE.h5"] == "pip install 'fgbg[torch]'"
+    assert states["onnx:FILE"] == "ready"  # onnxruntime is always there
     assert states["tiny"] == "in the package"
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from helpers.fake_estimator import FakeEstimator
 
+from fgbg_data.depth.devices import pick_device
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.depth.registry import FAMILIES, Family, check_estimator, load_estimator, pick_device, shown_name
+from fgbg_data.depth.registry import FAMILIES, Family, check_estimator, load_estimator, shown_name
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
 from fgbg_data.testing import EstimatorContract

@@ -15,7 +15,8 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.onnx import OnnxEstimator, normalises_itself
 from fgbg_data.depth.onnx_recipe import RECIPES, read_recipe
 from fgbg_data.depth.registry import load_estimator
-from fgbg_data.depth.tiny import TinyEstimator
+from fgbg_data.depth.tiny import TinyEstimator, read_weights
+from fgbg_data.depth.tiny_engines import torch_net
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
@@ -32,7 +33,7 @@ def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     path = tmp_path_factory.mktemp("tiny") / "exported.onnx"
-    network = TinyEstimator()._net.to(memory_format=torch.contiguous_format)
+    network = torch_net(read_weights(), "cpu").to(memory_format=torch.contiguous_format)
 
     def linspace(start: float, stop: float, steps: Any, **options: Any) -> torch.Tensor:
         """As torch's, whose number of steps the exporter would take for a constant."""

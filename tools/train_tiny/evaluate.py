@@ -112,7 +112,8 @@ def estimator(weights: Path | None, device: str = "cpu") -> Predict:
     if weights is not None:
         from export import read_weights
 
-        tiny.load(read_weights(weights))
+        kept = {k: v for k, v in read_weights(weights).items() if not k.endswith("num_batches_tracked")}
+        tiny.load({k: v.float().numpy() for k, v in kept.items()})
     return lambda image: tiny.estimate(image[None])[0]
 
 
@@ -133,9 +134,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="checkpoints to judge as well")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    import torch
+    from fgbg_data.runtime.threads import set_num_threads
 
-    torch.set_num_threads(arguments.threads)
+    set_num_threads(arguments.threads)
     candidates: dict[str, Predict] = {"constant": constant, "noise": noise, "ramp": ramp}
     candidates |= {path.name: estimator(path) for path in arguments.weights} or {"tiny": estimator(None)}
     rows = {}

@@ -158,9 +158,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="checkpoints to judge as well")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
     arguments = parser.parse_args()
-    import torch
+    from fgbg_data.runtime.threads import set_num_threads
 
-    torch.set_num_threads(arguments.threads)
+    set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     rows: dict[str, Predict] = {"constant": constant, "ramp": ramp, "tiny": estimator(None)}
     rows |= {str(path): estimator(path) for path in arguments.weights}
