@@ -233,7 +233,16 @@ class BuildConfig(SceneOptions):
             (self.composed_field is not None, composes, ("stand", "relief")),
             (self.image_format == "jpg", option("image_format", "jpg"), ("quality",)),
             ("hdf5" in self.format, option("format", "hdf5"), ("hdf5_layout",)),
-            (self.object_range[1] > 1, option("objects", "1:3"), ("visible", "amodal")),
+            (
+                self.object_range[1] > 1 or self.place == "ground",
+                f"{option('objects', '1:3')} or {option('place', 'ground')}",
+                ("visible", "amodal"),
+            ),
+            (
+                self.place == "ground",
+                option("place", "ground"),
+                ("camera_height", "require_ground", "occlude", "shadow"),
+            ),
         ]
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for there, needed, names in needs:

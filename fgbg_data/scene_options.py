@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 from fgbg_data.dataset.identity import SCENE_OPTIONS
 from fgbg_data.errors import ConfigError, option
@@ -18,6 +19,9 @@ from fgbg_data.options import (
     to_names,
     to_range_text,
 )
+
+Place = Literal["free", "ground"]
+Shadow = Literal["none", "contact", "cast"]
 
 BLENDS = ("over", "feather", "box", "erode", "motion")
 """The names of the blends: the plain paste; a soft edge, wide and narrow; a narrower object; an object that moves."""
@@ -56,6 +60,20 @@ class SceneOptions:
     camera: float = 0.0
     """Share of pictures that get some of blur, noise, vignette and the marks of JPEG, as a whole, 0 to 1."""
 
+    place: Place = "free"
+    """Where objects are placed: anywhere (`free`), or on the `ground` of the background, at the size that they have
+    there. A background without ground is used as with `free`."""
+    camera_height: RangeText = Converted(to_range_text, "1.2:1.8")
+    """Height of the camera above the ground in metres, drawn for each background: one number, (low, high), or text
+    LOW:HIGH. The lower it is, the larger are the objects."""
+    require_ground: bool = False
+    """Leave out backgrounds without ground, and record them, instead of placing objects freely on them."""
+    occlude: bool = True
+    """Let what is nearer in the background hide objects on its ground."""
+    shadow: Shadow = "none"
+    """Shadows of objects on the ground: `none`, under their lowest part (`contact`), or also `cast` by the light of the
+    background, which is drawn once for each. They belong to no mask."""
+
     def check_scene(self) -> None:
         """Check the values, and keep each in the one way in which it is written.
 
@@ -66,8 +84,11 @@ class SceneOptions:
             ("objects", self.object_range),
             ("decoys", self.decoy_range),
             ("match", self.match_range),
+            ("camera_height", self.camera_range),
         ):
             object.__setattr__(self, name, range_text(found))  # 1:1 and 1 are one dataset
+        one_of("place", self.place, get_args(Place))
+        one_of("shadow", self.shadow, get_args(Shadow))
         for name in self.blend:
             one_of("blend", name, BLENDS)
         if len(set(self.blend)) < len(self.blend) or not self.blend:
@@ -108,6 +129,11 @@ class SceneOptions:
         """Smallest and largest strength of matching."""
         return parse_range("match", self.match, 0, 1)
 
+    @cached_property
+    def camera_range(self) -> tuple[float, float]:
+        """Smallest and largest height of the camera above the ground, in metres."""
+        return parse_range("camera_height", self.camera_height, 0.1, 100)
+
     @property
     def is_scene(self) -> bool:
         """Whether the dataset is more than the classic one, which pastes one object as it is."""
@@ -116,4 +142,5 @@ class SceneOptions:
     @property
     def object_fields(self) -> tuple[str, ...]:
         """Names of the fields that tell objects apart; none if every picture has one object."""
-        return ("instances", *(("amodal",) if self.amodal else ())) if self.object_range[1] > 1 else ()
+        instances = ("instances",) if self.object_range[1] > 1 else ()
+        return (*instances, *(("amodal",) if self.amodal else ()))

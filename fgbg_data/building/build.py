@@ -12,13 +12,14 @@ from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.layout import DESCRIPTIONS, shard_numbers
+from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
+from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
@@ -104,6 +105,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
     def start_work(self, tally: Tally, jobs: int, shown: ProgressReporter) -> Iterator[BuildWork]:
         """Yield what workers need to know. Depth of the sources is estimated first, if depth is composed."""
         prepared, config = self.prepared, self.prepared.config
+        self.write_grounds()
         for note in prepared.notes:
             shown.message(note)
         work = replace(prepared.work, tally=tally)
@@ -116,6 +118,17 @@ class BuildMaker(DatasetMaker[ShardRange]):
                     started = start_estimator(access, estimator, jobs, tally, shown)
                     work = replace(work, estimator=stack.enter_context(started))
             yield work
+
+    def write_plan(self) -> None:
+        """Write `dataset.json`, incomplete, and the grounds, if they are missing."""
+        super().write_plan()
+        self.write_grounds()
+
+    def write_grounds(self) -> None:
+        """Write the table of grounds, which workers of later runs and `verify` read."""
+        grounds, location = self.prepared.work.grounds, join(self.out, GROUNDS)
+        if grounds is not None and (locations.size(location) is None or locations.read_text(location) != grounds.text):
+            write_text(location, grounds.text)
 
     def clear_up(self) -> None:
         """Remove the depth of the sources, which is kept as long as shards are missing."""
@@ -161,7 +174,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 def _delete_dataset(out: Location, manifest: Manifest) -> None:
     """Delete the files of a dataset, and then those of its folders that are empty."""
     formats = installed_formats(manifest.identity.config.format)
-    doomed = [join(out, name) for name in (*DESCRIPTIONS, *(n for fmt in formats for n in fmt.root_files))]
+    doomed = [join(out, name) for name in (*DESCRIPTIONS, GROUNDS, *(n for fmt in formats for n in fmt.root_files))]
     for split, about in manifest.splits.items():
         folder = join(out, split)
         for index in shard_numbers(locations.names_in(folder), split, about.shards):

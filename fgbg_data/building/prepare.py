@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgbg_data.building.estimating import load_for_workers, recorded_identity
+from fgbg_data.building.make_grounds import load_estimator, make_grounds, with_heights
 from fgbg_data.building.source_notes import notes_of, notes_of_folders, notes_of_shares
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.groups import group_similar
@@ -15,8 +16,9 @@ from fgbg_data.compositing.similar import similar_pairs
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import check_ids
 from fgbg_data.compositing.sources import bad_sources_error, find_pictures, no_transparency_error, scan
+from fgbg_data.compositing.stage import Grounds
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.identity import Identity, RecordedConfig, SkippedSource, Sources
+from fgbg_data.dataset.identity import GroundIdentity, Identity, RecordedConfig, SkippedSource, Sources
 from fgbg_data.dataset.manifest import Manifest, SourceName, SplitInfo, declared_fields
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.registry import check_estimator
@@ -25,6 +27,7 @@ from fgbg_data.key import Kind, SampleKey, max_key_bytes
 from fgbg_data.pictures import FoundPictures
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.text import counted
 from fgbg_data.versions import FORMAT_VERSION
 
 
@@ -74,6 +77,21 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     estimator, access = None, None
     if config.depth != "none":
         estimator, access = load_for_workers(config.depth, config.device, config.estimator_batch)
+    grounds, ground_identity = None, None
+    if config.place == "ground":
+        sees_ground = load_estimator(config, estimator)
+        grounds = make_grounds(config, backgrounds, sees_ground, shown)
+        if config.require_ground:
+            skipped += _without_ground(backgrounds, grounds)
+            backgrounds = [source for source in backgrounds if source.id not in grounds.without]
+        foregrounds = with_heights(config, foregrounds)
+        ground_identity = GroundIdentity(
+            sha256=grounds.sha256,
+            estimator=recorded_identity(sees_ground),
+            without=tuple(grounds.without) if not config.require_ground else (),
+        )
+    else:  # the column `height_m` of `sources.csv` has no effect then
+        foregrounds = [replace(source, height_mm=None) for source in foregrounds]
     sources: dict[Kind, list[SourceFile]] = {"background": backgrounds, "foreground": foregrounds}
     identity = Identity(
         format_version=FORMAT_VERSION,
@@ -84,6 +102,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         ),
         skipped=tuple(skipped),
         estimator=recorded_identity(estimator) if estimator else None,
+        ground=ground_identity,
     )
     work = BuildWork(
         config=config,
@@ -91,9 +110,11 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         foregrounds=tuple(foregrounds),
         fingerprint=identity.fingerprint(),
         estimator=access,
+        grounds=grounds,
     )
     _check_keys(work)
     notes = notes_of(config, backgrounds, foregrounds, similar)
+    notes += _note_of_grounds(config, grounds)
     shards = Counter(shard.split for shard in work.plan.shards())
     manifest = Manifest.begin(
         identity,
@@ -117,6 +138,37 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     manifest = replace(manifest, notes=notes)
     notes += notes_of_shares(config, backgrounds, foregrounds, list(work.plan.splits.values()))
     return PreparedBuild(work, manifest, estimator, (*notes_of_folders(folders), *notes))
+
+
+def _note_of_grounds(config: BuildConfig, grounds: Grounds | None) -> tuple[str, ...]:
+    """Count and name the backgrounds on which things are placed freely, because they have no ground."""
+    if grounds is None or config.require_ground or not grounds.without:
+        return ()
+    names = list(grounds.without)
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+    return (
+        f"{len(names)} of {counted(len(grounds.entries), 'background')} have no ground, so objects are placed freely "
+        f"on them ({shown}); `fgbg-data ground` shows why, and {option('require_ground', True)} leaves them out",
+    )
+
+
+def _without_ground(backgrounds: list[SourceFile], grounds: Grounds) -> list[SkippedSource]:
+    """Return the backgrounds without ground as sources that are left out.
+
+    Raises:
+        SourceError: no background has a ground.
+    """
+    without = grounds.without
+    left_out = [source for source in backgrounds if source.id in without]
+    if len(left_out) == len(backgrounds):
+        raise SourceError(
+            f"{option('require_ground', True)}: none of the {counted(len(backgrounds), 'background')} has a ground; "
+            "`fgbg-data ground` shows why"
+        )
+    return [
+        SkippedSource(kind="background", file=source.file, problem=f"has no ground: {without[source.id]}")
+        for source in left_out
+    ]
 
 
 def _check_folders(config: BuildConfig) -> dict[Path, FoundPictures]:

@@ -20,12 +20,14 @@ from fgbg_data.compositing.plan import Plan, ShardRange
 from fgbg_data.compositing.scene import drawn_stand
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
+from fgbg_data.compositing.stage import Grounds, Stages
 from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import ConfigError, EstimatorError, option
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
+from fgbg_data.ground.plane import LEVELS
 from fgbg_data.key import KINDS, SampleKey
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample
@@ -50,6 +52,8 @@ class BuildWork:
     """How to reach the depth estimator; None without depth."""
     source_depth: Path | None = None
     """Folder with the depth of the sources; None unless depth is composed."""
+    grounds: Grounds | None = None
+    """The grounds of the backgrounds; None if objects are placed freely."""
     tally: Tally | None = None
     """Where the worker counts its samples."""
 
@@ -111,6 +115,7 @@ class Worker:
         self.work = work
         self._cache = work.source_cache()
         self._source_depth = SourceDepth(work.source_depth) if work.source_depth else None
+        self._stages = Stages(work.grounds)
         self._tally = work.tally
         self._estimator: DepthEstimator | None = None
         self._estimating_s = 0.0  # in the current shard
@@ -147,7 +152,8 @@ class Worker:
         work, cache = self.work, self._cache
         config, key = work.config, work.plan.key(split, position)
         sources = work.plan.split_sources(split)
-        figures, decoys = (each(config, key, sources, cache) for each in (arrange, arrange_decoys))
+        figures = arrange(config, key, sources, cache, self._stages.of(key.background))
+        decoys = arrange_decoys(config, key, sources, cache)
         camera = draw_camera(config.seed, str(key), config.camera)
         composite = compose_scene(cache.background(key.background), figures, decoys, camera)
         return self._with_composed(finish_sample(config, key, figures, decoys, composite), key, figures)
@@ -195,15 +201,18 @@ class Worker:
         if config.composed_field is None or depths is None:
             return sample
         composed = depths.background(key.background)
+        low, high = float(composed.min()), float(composed.max())
+        grounded = self._stages.of(key.background) is not None
         for figure in figures:
             composed = compose_depth(
                 composed,
                 depths.relief(figure.placed.foreground),
                 figure.placed,
-                figure.area,
+                figure.unhidden,
                 share=config.relief,
                 drawn=drawn_stand(config, key, figure.placed.number),
                 rotation=figure.placed.look.rotation,
+                at=low + (high - low) * figure.placed.z / LEVELS if grounded else None,
             )
         return self._with_depth(sample, config.composed_field, composed)
 

@@ -5,18 +5,28 @@ from collections import Counter
 from collections.abc import Collection
 
 from fgbg_data.checking.report import VerifyReport
+from fgbg_data.compositing.stage import read_grounds
 from fgbg_data.dataset.classes import recorded_classes
-from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA, shard_stem_of
+from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, NOT_DATA, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.statistics import Sums
+from fgbg_data.errors import ManifestError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.files import PARTIAL
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.shards.registry import format_suffixes, installed_formats
 from fgbg_data.splits import POLICIES
 
-OUTSIDE_SPLITS = {MANIFEST, *DESCRIPTIONS}
+OUTSIDE_SPLITS = {MANIFEST, *DESCRIPTIONS, GROUNDS}
 """Files of every dataset outside its splits."""
+
+
+def inspect_grounds(root: Location, manifest: Manifest, report: VerifyReport) -> None:
+    """Check that the table of grounds, if there is one, is that which the manifest names."""
+    try:
+        read_grounds(root, manifest)
+    except ManifestError as error:
+        report.add(GROUNDS, f"{error.problem}. Remove it and run the same build command, which keeps finished shards")
 
 
 def inspect_manifest(manifest: Manifest, sums: Sums, report: VerifyReport) -> None:

@@ -11,10 +11,11 @@ from fgbg_data.checking.report import VerifyReport
 from fgbg_data.compositing.arrange import make_decoy
 from fgbg_data.compositing.camera import draw_camera
 from fgbg_data.compositing.compose_scene import compose_scene
-from fgbg_data.compositing.figures import Figure, make_figure
+from fgbg_data.compositing.figures import Figure, make_figure, on_stage
 from fgbg_data.compositing.scene import draw_decoy, draw_object
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
+from fgbg_data.compositing.stage import Grounds, Stages, read_grounds
 from fgbg_data.config import CLASSIC, BuildConfig
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
@@ -45,7 +46,7 @@ def rerender_samples(
         ManifestError: the manifest does not tell how the samples were made.
         ConfigError: a folder holds none of the sources.
     """
-    renderer = Rerenderer(manifest, bg, fg)
+    renderer = Rerenderer(manifest, bg, fg, read_grounds(root, manifest))
     opened = [
         open_dataset(root, split, fields=("image", "mask", *renderer.config.object_fields, "meta"), on_error="skip")
         for split in manifest.splits
@@ -81,12 +82,13 @@ class Rerenderer:
         manifest: manifest of the dataset.
         bg: folder of the backgrounds.
         fg: folder of the foregrounds.
+        grounds: the grounds of its backgrounds; None if objects are placed freely.
 
     Raises:
         ManifestError: the manifest does not tell how the samples were made.
     """
 
-    def __init__(self, manifest: Manifest, bg: Path, fg: Path) -> None:
+    def __init__(self, manifest: Manifest, bg: Path, fg: Path, grounds: Grounds | None = None) -> None:
         for step in manifest.identity.history:
             if step.options.reencoded or step.options.renamed:
                 raise ManifestError(
@@ -113,6 +115,7 @@ class Rerenderer:
         self._cache = SourceCache(
             self.config, files["background"], files["foreground"], version=manifest.identity.format_version
         )
+        self._stages = Stages(grounds)
         self._source_problems: dict[tuple[str, str], str] = {}
 
     def differences(self, sample: LoadedSample) -> list[str]:
@@ -138,8 +141,10 @@ class Rerenderer:
     def _figure(self, key: SampleKey, found: Meta) -> Figure:
         """Return an object of a sample as it is drawn again, given its number, its foreground and its attempt."""
         foreground = self._foreground(found["foreground"])
-        placed = draw_object(self.config, key, found["number"], foreground, found["attempt"])
-        return make_figure(placed, self._cache.foreground(foreground.id), self.config.canvas)
+        stage = self._stages.of(key.background)
+        placed = draw_object(self.config, key, found["number"], foreground, found["attempt"], stage)
+        figure = make_figure(placed, self._cache.foreground(foreground.id), self.config.canvas)
+        return on_stage(figure, stage, self.config)
 
     def _decoy(self, key: SampleKey, found: Meta) -> Figure:
         """Return a decoy of a sample as it is drawn again, given its number and its sources."""
@@ -150,7 +155,13 @@ class Rerenderer:
     def _foreground(self, name: str) -> Source:
         """Return a foreground with the facts that a plan needs."""
         about = self._sources["foreground"][name]
-        return Source(about.id, about.height or 0, about.width or 0, class_name=about.class_name)
+        return Source(
+            about.id,
+            about.height or 0,
+            about.width or 0,
+            class_name=about.class_name,
+            height_mm=about.height_mm or 0,
+        )
 
     def _pixel_differences(self, sample: LoadedSample, rendered: Sample) -> list[str]:
         found = []

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from fgbg_data.checking.inspect_dataset import inspect_folder, inspect_holdout, inspect_manifest
+from fgbg_data.checking.inspect_dataset import inspect_folder, inspect_grounds, inspect_holdout, inspect_manifest
 from fgbg_data.checking.inspect_shard import InspectTask, ShardFindings, inspect_shard
 from fgbg_data.checking.report import VerifyProblem, VerifyReport
 from fgbg_data.checking.rerender import rerender_samples
@@ -72,6 +72,7 @@ def verify(
         for name in manifest.unknown_fields:
             report.notes.append(f"the field {name!r} is not checked, because no installed package knows it")
         inspect_holdout(manifest, report)
+        inspect_grounds(root, manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
         if rerender and bg is not None and fg is not None:
             rerender_samples(root, manifest, to_path("bg", bg), to_path("fg", fg), rerender, seed, report)

@@ -64,6 +64,7 @@ SECTIONS = {
     "Sources and result": ("bg", "fg", "out", "toml", "skip_bad", "overwrite"),
     "Composites": ("positions", "mirror", "samples", "size", "scale", "truncate", "fit", "seed"),
     "Scenes": ("recipe", "objects", "visible", "amodal", "empty", "decoys", "twins"),
+    "Placing on the ground": ("place", "camera_height", "require_ground", "occlude", "shadow"),
     "Look of objects": ("blend", "rotate", "colour", "match", "camera"),
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout", "group_similar"),
@@ -140,6 +141,27 @@ SECTIONS = {
     help="Move the colours of objects to those of the background by this share of the way.  [0]",
 )
 @_option("--camera", type=float, help="Add blur, noise, vignette and marks of JPEG to this share of pictures.  [0]")
+@_option(
+    "--place",
+    type=Choice(["free", "ground"]),
+    help="Place objects anywhere (free), or on the ground of the background, at the size that they have there.  [free]",
+)
+@_option(
+    "--camera-height",
+    **_text("LOW:HIGH"),
+    help="Draw the height of the camera above the ground, in metres, for each background.  [1.2:1.8]",
+)
+@_option(
+    "--require-ground/--no-require-ground",
+    help="Leave out backgrounds without ground instead of placing objects freely on them.",
+)
+@_option("--occlude/--no-occlude", help="Let what is nearer in the background hide objects on its ground.  [occlude]")
+@_option(
+    "--shadow",
+    type=Choice(["none", "contact", "cast"]),
+    help="Draw a shadow under each object on the ground (contact), or also the one that its light casts (cast).  "
+    "[none]",
+)
 @_option("--seed", type=int, help="Set the seed of all random choices.  [0]")
 @_option(
     "--depth",

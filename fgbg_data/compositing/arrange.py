@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from fgbg_data.compositing.figures import Figure, far_to_near, make_figure, seen_shares
+import numpy as np
+
+from fgbg_data.compositing.figures import Figure, far_to_near, make_figure, on_stage, seen_shares
 from fgbg_data.compositing.plan import SplitSources
 from fgbg_data.compositing.scene import Decoy, draw_count, draw_decoy, draw_num_decoys, draw_object, draws_of
 from fgbg_data.compositing.source_file import Source
+from fgbg_data.compositing.stage import Stage
 from fgbg_data.compositing.texture import fill
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import PlacementError, option
@@ -31,7 +34,9 @@ class Pictures(Protocol):
         ...
 
 
-def arrange(config: BuildConfig, key: SampleKey, sources: SplitSources, pictures: Pictures) -> list[Figure]:
+def arrange(
+    config: BuildConfig, key: SampleKey, sources: SplitSources, pictures: Pictures, stage: Stage | None = None
+) -> list[Figure]:
     """Return the objects of a sample as figures, from far to near.
 
     An object is drawn again if it, or an object that was drawn before it, would keep less than the share `visible` of
@@ -42,6 +47,7 @@ def arrange(config: BuildConfig, key: SampleKey, sources: SplitSources, pictures
         key: key of the sample.
         sources: the sources of its split.
         pictures: gives the pixels of a source.
+        stage: the ground on which the objects stand; None places them freely.
 
     Raises:
         PlacementError: no draw shows a mask pixel of the primary object.
@@ -49,12 +55,13 @@ def arrange(config: BuildConfig, key: SampleKey, sources: SplitSources, pictures
     count, draws = draw_count(config, key), draws_of(config, key)
     if not count:
         return []
-    figures = [_primary(config, key, sources.foregrounds[key.foreground], pictures)]
+    figures = [_primary(config, key, sources.foregrounds[key.foreground], pictures, stage)]
     for number in range(2, count + 1):
         for attempt in range(MAX_FURTHER):
             name = sources.foreground_choice.choose(draws.of_object(number, attempt), "foreground")
-            placed = draw_object(config, key, number, sources.foregrounds[name], attempt)
-            tried = far_to_near([*figures, make_figure(placed, pictures.foreground(name), config.canvas)])
+            placed = draw_object(config, key, number, sources.foregrounds[name], attempt, stage)
+            figure = on_stage(make_figure(placed, pictures.foreground(name), config.canvas), stage, config)
+            tried = far_to_near([*figures, figure])
             if all(full and seen >= config.visible * full for seen, full in seen_shares(tried, config.canvas)):
                 figures = tried
                 break
@@ -86,12 +93,15 @@ def make_decoy(placed: Decoy, pictures: Pictures, canvas: tuple[int, int]) -> Fi
     return figure._replace(cutout=fill(figure.cutout, pictures.background(placed.background), placed.texture))
 
 
-def _primary(config: BuildConfig, key: SampleKey, foreground: Source, pictures: Pictures) -> Figure:
-    """Return the figure of the primary object: the first that is drawn with a mask pixel."""
+def _primary(
+    config: BuildConfig, key: SampleKey, foreground: Source, pictures: Pictures, stage: Stage | None
+) -> Figure:
+    """Return the figure of the primary object: the first with a mask pixel that the background leaves to be seen."""
     for attempt in range(MAX_ATTEMPTS):
-        placed = draw_object(config, key, 1, foreground, attempt)
-        figure = make_figure(placed, pictures.foreground(foreground.id), config.canvas)
-        if figure.area.any():
+        placed = draw_object(config, key, 1, foreground, attempt, stage)
+        figure = on_stage(make_figure(placed, pictures.foreground(foreground.id), config.canvas), stage, config)
+        seen, full = (int(np.count_nonzero(each)) for each in (figure.unhidden, figure.area))
+        if seen and (stage is None or seen >= config.visible * full):
             return figure
     raise PlacementError(
         f"{MAX_ATTEMPTS} placements of {foreground.id} showed no pixel with half coverage. It may be too faint or too "

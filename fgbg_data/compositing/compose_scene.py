@@ -9,6 +9,7 @@ from fgbg_data.compositing.blends import paste_blended
 from fgbg_data.compositing.camera import Camera, photograph
 from fgbg_data.compositing.colour import recolour
 from fgbg_data.compositing.figures import Figure, paint_ids
+from fgbg_data.compositing.shadows import darken
 from fgbg_data.sample import Array
 
 
@@ -45,7 +46,12 @@ def compose_scene(
     for figure in (*decoys, *figures):
         look, rows, columns = figure.placed.look, *figure.span(background.shape[:2])
         cutout = recolour(figure.cutout, look.colour, look.match, background[rows, columns])
-        image = paste_blended(image, cutout, look.blend, top=figure.top, left=figure.left).image
+        if figure.shadow is not None:
+            image = darken(image, figure.shadow)
+        painted = paste_blended(image, cutout, look.blend, top=figure.top, left=figure.left).image
+        if figure.hidden is not None:
+            painted[figure.hidden] = image[figure.hidden]
+        image = painted
     instances, beneath = (paint_ids(each, background.shape[:2]) for each in (figures, decoys))
     beneath[instances > 0] = 0
     mask = (instances > 0) * np.uint8(255)

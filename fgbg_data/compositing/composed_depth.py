@@ -127,6 +127,7 @@ def compose_depth(
     share: float,
     drawn: float = 0.0,
     rotation: Rotation = Rotation(),  # noqa: B008 (it is frozen)
+    at: float | None = None,
 ) -> Array:
     """Return the depth of a composite.
 
@@ -140,6 +141,7 @@ def compose_depth(
         drawn: how far the cut-out is moved towards the camera, in [0, 1]: 0 leaves it where it stands, 1 moves it to
             the background's nearest depth.
         rotation: how far the cut-out is turned about its centre.
+        at: inverse depth at which it stands, if that is known; None finds it under its lowest row.
 
     Returns:
         (H, W) float32 on the scale of `background`. Outside the mask it equals the background, and inside it is never
@@ -159,7 +161,7 @@ def compose_depth(
     rows, columns = slice(max(0, top), max(0, top + height)), slice(max(0, left), max(0, left + width))
     composed = background.copy()
     here, seen = composed[rows, columns], mask[rows, columns]
-    at = stand(here, seen)
+    at = stand(here, seen) if at is None else at
     if drawn:
         at += drawn * (float(background.max()) - at)
     shown = sized[rows.start - top :, columns.start - left :][: here.shape[0], : here.shape[1]]

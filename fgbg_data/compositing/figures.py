@@ -6,9 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fgbg_data.compositing.compose import mask_of
+from fgbg_data.compositing.occlusion import hidden_by
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.rotation import rotate
 from fgbg_data.compositing.scene import SceneObject
+from fgbg_data.compositing.shadows import shadow_of
+from fgbg_data.compositing.stage import Stage
+from fgbg_data.config import BuildConfig
 from fgbg_data.sample import Array
 
 
@@ -24,7 +28,16 @@ class Figure(NamedTuple):
     left: int
     """Column of the left edge of `cutout` in the picture; may be negative."""
     area: Array
-    """(H, W) bool: where the object covers at least half of the pixel, whether or not other objects hide it."""
+    """(H, W) bool: where the object covers at least half of the pixel, whether or not anything hides it."""
+    hidden: Array | None = None
+    """(H, W) bool: where something in the background hides it; None if nothing does."""
+    shadow: Array | None = None
+    """(H, W) uint8: how much light it takes from the ground; None without a shadow."""
+
+    @property
+    def unhidden(self) -> Array:
+        """(H, W) bool: the area that nothing in the background hides. Other objects may."""
+        return self.area if self.hidden is None else self.area & ~self.hidden
 
     def span(self, canvas: tuple[int, ...]) -> tuple[slice, slice]:
         """Return the rows and the columns of the picture, of size `canvas`, that `cutout` lies on."""
@@ -54,6 +67,27 @@ def make_figure(placed: SceneObject, sizes: Sequence[Array], canvas: tuple[int, 
     return Figure(placed, cutout, top, left, area)
 
 
+def on_stage(figure: Figure, stage: Stage | None, config: BuildConfig) -> Figure:
+    """Return an object with what hides it in the background, and with its shadow on the ground.
+
+    Args:
+        figure: the object.
+        stage: the ground on which it stands; None returns the object as it is.
+        config: the configuration of the build.
+    """
+    if stage is None:
+        return figure
+    if config.occlude:
+        figure = figure._replace(hidden=hidden_by(stage.nearness, int(figure.placed.z), figure.area))
+    if config.shadow != "none":
+        shadow = shadow_of(figure.cutout, figure.top, figure.left, config.canvas, config.shadow, stage.light)
+        if config.occlude:
+            behind = hidden_by(stage.nearness, int(figure.placed.z), shadow > 0)
+            shadow[behind if behind is not None else slice(0, 0)] = 0
+        figure = figure._replace(shadow=shadow)
+    return figure
+
+
 def far_to_near(figures: Sequence[Figure]) -> list[Figure]:
     """Return figures in the order in which they are painted; of two at the same distance, the lower number is first."""
     return sorted(figures, key=lambda figure: (figure.placed.z, figure.placed.number))
@@ -68,7 +102,7 @@ def paint_ids(figures: Sequence[Figure], canvas: tuple[int, int]) -> Array:
     """
     ids = np.zeros(canvas, np.uint8)
     for number, figure in enumerate(figures, 1):
-        ids[figure.area] = number
+        ids[figure.unhidden] = number
     return ids
 
 

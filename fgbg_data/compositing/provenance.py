@@ -1,4 +1,4 @@
-"""Provenance of sources: licence, author and URL, as `sources.csv` gives them."""
+"""Provenance of sources: licence, author and URL, as `sources.csv` gives them; also groups and heights."""
 
 import csv
 import unicodedata
@@ -44,6 +44,17 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
             bad.append(BadSource("sources.csv", f"names {name!r}, which is not in the folder"))
         elif file in found:
             bad.append(BadSource("sources.csv", f"names {name!r} twice"))
+        elif not _is_height(row.get("height_m")):
+            problem = f"gives {name!r} the height {row['height_m']!r}; expected metres above 0, such as 1.7"
+            bad.append(BadSource("sources.csv", problem))
         else:
-            found[file] = {key: value for key in (*PROVENANCE, "group") if (value := row.get(key))}
+            found[file] = {key: value for key in (*PROVENANCE, "group", "height_m") if (value := row.get(key))}
     return found, bad
+
+
+def _is_height(text: str | None) -> bool:
+    """Return whether the text of the column `height_m` is empty or a height in metres."""
+    try:
+        return not text or 0.001 <= float(text) <= 1000
+    except ValueError:
+        return False

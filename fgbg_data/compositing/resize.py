@@ -10,6 +10,9 @@ from fgbg_data.compositing.source_file import Source
 from fgbg_data.config import BuildConfig
 from fgbg_data.sample import Array
 
+FARTHEST, NEAREST = 0.03, 1.2
+"""Range of scales on the ground: objects far away are small."""
+
 
 def fit_background(picture: Image.Image, canvas: tuple[int, int], fit: str) -> Array:
     """Return a background at the size of the canvas, as (H, W, 3) uint8 RGB.
@@ -46,6 +49,8 @@ def cutout_sizes(picture: Image.Image, config: BuildConfig) -> tuple[Array, ...]
     if config.scale_range is None:
         return (own,)
     low, high = config.scale_range
+    if config.place == "ground":  # the distance decides the size there, and not the scale
+        low, high = min(low, FARTHEST), max(high, NEAREST)
     height, width = config.canvas
     scale = min(2 * high, max(picture.height / height, picture.width / width))
     sizes: list[Array] = []

@@ -8,6 +8,8 @@ from fgbg_data.compositing.look import Look, draw_look
 from fgbg_data.compositing.plan import draw_box
 from fgbg_data.compositing.rotation import Rotation, rotated_size
 from fgbg_data.compositing.source_file import Source
+from fgbg_data.compositing.stage import Stage
+from fgbg_data.compositing.standing import stand
 from fgbg_data.compositing.texture import Texture, draw_texture
 from fgbg_data.config import BuildConfig
 from fgbg_data.key import SampleKey
@@ -39,7 +41,8 @@ class SceneObject:
     width: int
     """Width of the whole box in pixels."""
     z: float = 0.0
-    """How near it is; larger is nearer. Objects are painted in this order, so that nearer ones hide farther ones."""
+    """How near it is; larger is nearer. Objects are painted in this order, so that nearer ones hide farther ones.
+    On the ground, it is the code of the ground's inverse depth at the foot, of 12 bits."""
     attempt: int = 0
     """How many earlier draws were dropped because too little of it, or of another object, would have been seen."""
     look: Look = Look()
@@ -83,7 +86,9 @@ def draw_num_decoys(config: BuildConfig, key: SampleKey) -> int:
     return low + draws_of(config, key).below("decoys", high - low + 1)
 
 
-def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: Source, attempt: int) -> SceneObject:
+def draw_object(
+    config: BuildConfig, key: SampleKey, number: int, foreground: Source, attempt: int, stage: Stage | None = None
+) -> SceneObject:
     """Draw everything about one object of a sample but its foreground. It depends on no other source and on no order.
 
     Args:
@@ -92,11 +97,16 @@ def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: So
         number: 1 for the primary object, 2 and so on for further ones.
         foreground: its foreground, with its size.
         attempt: how many earlier draws of this object were dropped.
+        stage: the ground on which it stands; None places it freely.
     """
     draws = draws_of(config, key).of_object(number, attempt)
-    top, left, height, width = draw_box(config, foreground, draws)
     look = draw_look(config, draws, key.twin)
-    top, left = keep_inside(config, (top, left, height, width), look.rotation)
+    if stage is None:
+        top, left, height, width = draw_box(config, foreground, draws)
+        top, left = keep_inside(config, (top, left, height, width), look.rotation)
+        z = round(draws.share("z"), 6) if config.object_range[1] > 1 else 0.0
+    else:
+        top, left, height, width, z = stand(config, stage, foreground, draws)
     flipped = number > 1 and config.mirror and draws.below("mirrored", 2) == 1
     return SceneObject(
         number=number,
@@ -107,7 +117,7 @@ def draw_object(config: BuildConfig, key: SampleKey, number: int, foreground: So
         left=left,
         height=height,
         width=width,
-        z=round(draws.share("z"), 6) if config.object_range[1] > 1 else 0.0,
+        z=z,
         attempt=attempt,
         look=look,
     )

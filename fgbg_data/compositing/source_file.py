@@ -20,6 +20,8 @@ class Source(NamedTuple):
     """Its digest, and its group if it has one. Sources that share a mark stay on one side of a holdout."""
     class_name: str = ""
     """Class of a foreground: the first folder of its path; empty without a folder."""
+    height_mm: int = 0
+    """Height of a foreground in the scene, in millimetres; 0 unless things are placed on the ground."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +50,26 @@ class SourceFile:
     """Whether it is a background with transparent parts."""
     filled: float = 1.0
     """Share of a cut-out's box that its mask fills; 1 for a background."""
+    height_mm: int | None = None
+    """Height of a foreground in the scene, in millimetres: as `sources.csv` gives it, and once the build places things
+    on the ground, of every foreground."""
 
     @property
     def planned(self) -> Source:
         """The facts of the source that the plan needs."""
-        return Source(self.id, self.height, self.width, self.entry.marks, self.entry.class_name)
+        return Source(self.id, self.height, self.width, self.entry.marks, self.entry.class_name, self.height_mm or 0)
 
     @property
     def entry(self) -> SourceEntry:
         """The source as an entry of the manifest."""
         return SourceEntry(
-            id=self.id, file=self.file, sha256=self.sha256, height=self.height, width=self.width, group=self.group
+            id=self.id,
+            file=self.file,
+            sha256=self.sha256,
+            height=self.height,
+            width=self.width,
+            group=self.group,
+            height_mm=self.height_mm,
         )
 
 

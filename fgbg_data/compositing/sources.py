@@ -35,7 +35,7 @@ def find_pictures(folder: Path, kind: Kind) -> FoundPictures:
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        every = search_folder(folder, besides=("sources.csv", "ground.csv"))
+        every = search_folder(folder, besides=("sources.csv", "ground.csv", "heights.toml"))
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
     if not every.files:
@@ -107,6 +107,7 @@ def scan(
             height=picture.height,
             width=picture.width,
             group=about.pop("group", ""),
+            height_mm=round(1000 * float(about.pop("height_m", "0"))) or None,
             provenance=about,
             look=look_of(picture),
             converted=converted,

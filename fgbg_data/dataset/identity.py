@@ -22,6 +22,7 @@ DepthMode = Literal["infer", "compose", "both"]
 SCENE_OPTIONS = (
     *("objects", "visible", "amodal", "empty", "decoys", "twins"),
     *("blend", "rotate", "colour", "match", "camera"),
+    *("place", "camera_height", "require_ground", "occlude", "shadow"),
 )
 """Options of a build that only scenes have. If all have their defaults, the dataset is the classic one: every picture
 is a background with one object, pasted as it is."""
@@ -57,6 +58,8 @@ class SourceEntry:
     """Width after EXIF rotation, and for a foreground after cropping to what is visible, in pixels."""
     group: str = json_field(default="")
     """Name of the group that it belongs to, such as a video or a room; empty if it belongs to none."""
+    height_mm: int | None = json_field(default=None)
+    """Height of a foreground in the scene, in millimetres; None unless things are placed on the ground."""
 
     @property
     def class_name(self) -> str:
@@ -167,6 +170,18 @@ class EstimatorIdentity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroundIdentity:
+    """The table of grounds on which things stand, the file `grounds.json`."""
+
+    sha256: str
+    """Digest of the file."""
+    estimator: EstimatorIdentity
+    """The estimator in whose depth the grounds were found."""
+    without: tuple[str, ...] = json_field(default=())
+    """Ids of the backgrounds without ground, on which things are placed freely."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reencoded:
     """Image files that were encoded anew."""
 
@@ -212,6 +227,8 @@ class Identity:
     """Pictures that were left out because they could not be used."""
     estimator: EstimatorIdentity | None
     """None without depth."""
+    ground: GroundIdentity | None = json_field(default=None)
+    """None unless things are placed on the ground."""
     history: tuple[HistoryStep, ...] = json_field(default=())
     """What was done to the dataset after its build, in order."""
     format_version: int
@@ -229,7 +246,8 @@ class Identity:
         value["config"].pop("recipe", None)  # a name for options, which count by themselves
         value["sources"] = {
             name: [
-                (source["id"], source["sha256"], *([source["group"]] if "group" in source else [])) for source in found
+                (source["id"], source["sha256"], *(source[name] for name in ("group", "height_mm") if name in source))
+                for source in found
             ]
             for name, found in value["sources"].items()
         }

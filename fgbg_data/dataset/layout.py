@@ -18,6 +18,8 @@ from fgbg_data.splits import SPLIT_NAME, ordered
 
 SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
+GROUNDS = "grounds.json"
+"""File beside the shards with the grounds of the backgrounds, if objects are placed on them."""
 NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log"}
 """Names of files and folders that lie in the folder of a dataset and do not belong to it."""
 DESCRIPTIONS = ("README.md", "croissant.json", "preview.png")

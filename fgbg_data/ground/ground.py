@@ -1,5 +1,8 @@
 """The ground of one background: its plane, its horizon, and the pixels on which things can stand."""
 
+import bisect
+import functools
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +42,18 @@ class Ground:
     @property
     def area_px(self) -> int:
         """Number of pixels on which things can stand."""
-        return sum(sum(row[1::2]) - sum(row[::2]) for row in self.runs)
+        ends = self._spans[1]
+        return ends[-1] if ends else 0
+
+    @functools.cached_property
+    def _spans(self) -> tuple[list[tuple[int, int, int]], list[int]]:
+        """(row, start, stop) of all runs, and how many pixels there are up to the end of each."""
+        spans = [
+            (row, start, stop)
+            for row, found in enumerate(self.runs)
+            for start, stop in zip(found[::2], found[1::2], strict=True)
+        ]
+        return spans, list(itertools.accumulate(stop - start for _, start, stop in spans))
 
     def horizon_row(self, column: float) -> float:
         """Return the row of the horizon at a column, in pixels."""
@@ -51,12 +65,12 @@ class Ground:
         Args:
             number: from 0 to `area_px` - 1, counted along the rows.
         """
-        for row, spans in enumerate(self.runs):
-            for start, stop in zip(spans[::2], spans[1::2], strict=True):
-                if number < stop - start:
-                    return row, start + number
-                number -= stop - start
-        raise IndexError(f"the ground has {self.area_px} pixels")
+        if not 0 <= number < self.area_px:
+            raise IndexError(f"the ground has {self.area_px} pixels")
+        spans, ends = self._spans
+        found = bisect.bisect_right(ends, number)
+        row, start, stop = spans[found]
+        return row, stop - (ends[found] - number)
 
     def height_px(self, row: int, column: int, height_mm: int, camera_mm: int) -> int:
         """Return how many pixels high something is that stands at a pixel of the ground, at least 1.

@@ -5,6 +5,12 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
+
+from fgbg_data.errors import SourceError
+
+HEIGHTS = "heights.toml"
+"""File of a user's own heights by class, in the folder of the foregrounds."""
 
 UNKNOWN_MM = (400, 1600)
 """Range from which the height of a thing of no known class is drawn: from a vase to a person."""
@@ -23,6 +29,37 @@ def heights_by_class() -> Mapping[str, int]:
     """
     text = resources.files("fgbg_data.ground").joinpath("heights.toml").read_text(encoding="utf-8")
     return {name: round(float(metres) * 1000) for name, metres in tomllib.loads(text).items()}
+
+
+def read_heights(folder: Path) -> Mapping[str, int]:
+    """Return the table of the package, with the classes that `heights.toml` in a folder adds or changes.
+
+        # fg/heights.toml
+        forklift = 2.1
+        chair = 0.8
+
+    Args:
+        folder: the folder of the foregrounds.
+
+    Raises:
+        SourceError: the file holds something else than heights in metres.
+    """
+    path = folder / HEIGHTS
+    if not path.is_file():
+        return heights_by_class()
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        own = {name.lower(): round(float(metres) * 1000) for name, metres in found.items()}
+    except (OSError, ValueError, TypeError) as error:
+        raise SourceError(
+            f"is no TOML file of heights in metres ({error}); expected lines such as cat = 0.3", where=path
+        ) from error
+    for name, height in own.items():
+        if not 1 <= height <= TALLEST_MM:
+            raise SourceError(
+                f"{name} = {found[name]}; expected metres above 0 and up to {TALLEST_MM // 1000}", where=path
+            )
+    return {**heights_by_class(), **own}
 
 
 def class_in(text: str, heights: Mapping[str, int]) -> str | None:
