@@ -144,6 +144,18 @@ BAD_VALUES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"camera": 1.5}, "camera=1.5", "--camera 1.5", "expected 0 to 1"),
     ({"visible": 0.5}, "visible=0.5", "--visible 0.5", "has no effect here; it needs "),
     ({"amodal": True}, "amodal=True", "--amodal", "has no effect here; it needs "),
+    ({"place": "floor"}, "place='floor'", "--place floor", "expected one of free, ground"),
+    ({"shadow": "soft", "place": "ground"}, "shadow='soft'", "--shadow soft", "expected one of none, contact, cast"),
+    ({"shadow": "cast"}, "shadow='cast'", "--shadow cast", "has no effect here; it needs place='ground'"),
+    ({"occlude": False}, "occlude=False", "--no-occlude", "has no effect here; it needs "),
+    ({"require_ground": True}, "require_ground=True", "--require-ground", "has no effect here; it needs "),
+    ({"camera_height": "2"}, "camera_height='2'", "--camera-height 2", "has no effect here; it needs "),
+    (
+        {"camera_height": "0:2", "place": "ground"},
+        "camera_height='0:2'",
+        "--camera-height 0:2",
+        "expected a number from 0.1 to 100, or LOW:HIGH",
+    ),
     ({"depth_size": "300"}, "depth_size='300'", "--depth-size 300", "larger than the image (224x224)"),
     (
         {"depth": "none", "depth_size": "quarter"},
