@@ -146,7 +146,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"amodal": True}, "amodal=True", "--amodal", "has no effect here; it needs "),
     ({"place": "floor"}, "place='floor'", "--place floor", "expected one of free, ground"),
     ({"shadow": "soft", "place": "ground"}, "shadow='soft'", "--shadow soft", "expected one of none, contact, cast"),
-    ({"shadow": "cast"}, "shadow='cast'", "--shadow cast", "has no effect here; it needs place='ground'"),
+    ({"shadow": "cast"}, "shadow='cast'", "--shadow cast", "has no effect here; it needs "),
     ({"occlude": False}, "occlude=False", "--no-occlude", "has no effect here; it needs "),
     ({"require_ground": True}, "require_ground=True", "--require-ground", "has no effect here; it needs "),
     ({"camera_height": "2"}, "camera_height='2'", "--camera-height 2", "has no effect here; it needs "),

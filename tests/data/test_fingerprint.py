@@ -28,6 +28,7 @@ OTHER_VALUES: dict[str, Any] = {
     "truncate": 0.1,
     "size": "225",
     "fit": "stretch",
+    "place": "ground",
     "samples": 100,
     "seed": 1,
     "depth": "none",
@@ -66,8 +67,18 @@ NO_CHANGE: dict[str, Any] = {
 }
 
 
-IDLE: dict[str, Any] = {"hdf5_layout": "encoded", "stand": "drawn", "relief": 0.5, "visible": 0.5, "amodal": True}
-"""These options have no effect without HDF5, without composed depth, or with one object in a picture."""
+IDLE: dict[str, Any] = {
+    "hdf5_layout": "encoded",
+    "stand": "drawn",
+    "relief": 0.5,
+    "visible": 0.5,
+    "amodal": True,
+    "camera_height": "2",
+    "require_ground": True,
+    "occlude": False,
+    "shadow": "cast",
+}
+"""These options have no effect without HDF5, without composed depth, with one object in a picture, or off the ground."""
 
 
 APART = {"depth_mode", "extra_fields", "twins"}
