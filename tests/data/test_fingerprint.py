@@ -78,7 +78,8 @@ IDLE: dict[str, Any] = {
     "occlude": False,
     "shadow": "cast",
 }
-"""These options have no effect without HDF5, without composed depth, with one object in a picture, or off the ground."""
+"""These options have no effect without HDF5, without composed depth, with one object in a picture, or away from the
+ground."""
 
 
 APART = {"depth_mode", "extra_fields", "twins"}
