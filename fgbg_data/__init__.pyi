@@ -27,6 +27,7 @@ from .errors import FgbgError
 from .exporting.export_dataset import ExportReport, export_dataset
 from .fields import Field, register_field
 from .labelling import compare_estimators, label_pictures
+from .publishing import push
 from .runtime.progress import ProgressReporter
 from .sample import Sample
 from .shards import Format, register_format
@@ -78,6 +79,7 @@ __all__ = [
     "open_dataset",
     "plan_build",
     "preview",
+    "push",
     "register_estimator",
     "register_field",
     "register_format",

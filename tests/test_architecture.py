@@ -43,6 +43,7 @@ ORDER = {
         *(
             "deriving",
             "exporting",
+            "publishing",
             "labelling",
             "surveying",
             "viewing",

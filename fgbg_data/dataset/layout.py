@@ -20,7 +20,7 @@ SOURCE_DEPTH = ".source-depth"
 """Folder beside the shards where a build keeps the depth of its sources until it is finished."""
 GROUNDS = "grounds.json"
 """File beside the shards with the grounds of the backgrounds, if objects are placed on them."""
-NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log"}
+NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log", ".cache"}
 """Names of files and folders that lie in the folder of a dataset and do not belong to it."""
 DESCRIPTIONS = ("README.md", "croissant.json", "preview.png")
 """Names of the files that describe a dataset to people and to other tools; they lie beside the manifest."""
