@@ -38,6 +38,7 @@ Fit = Literal["cover", "stretch"]
 ImageFormat = Literal["jpg", "png"]
 Hdf5Layout = Literal["pixels", "encoded"]
 Device = Literal["auto", "cpu", "cuda"]
+Backend = Literal["processes", "dask"]
 Stand = Literal["floor", "drawn"]
 
 AnyPath = Converted[str | PathLike[str], Path]
@@ -47,7 +48,19 @@ SizeText = Converted[int | str | tuple[int, int], str]
 ScaleText = Converted[str | tuple[float, float], str]
 """A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
 
-_NOT_IN_FINGERPRINT = {"bg", "fg", "out", "jobs", "device", "check", "skip_bad", "overwrite", "part"}
+_NOT_IN_FINGERPRINT = {
+    "bg",
+    "fg",
+    "out",
+    "jobs",
+    "device",
+    "check",
+    "skip_bad",
+    "overwrite",
+    "part",
+    "backend",
+    "dask_address",
+}
 """Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
 estimator's identity, and the sources by id and digest."""
 
@@ -158,11 +171,18 @@ class BuildConfig(SceneOptions):
     """Leave out pictures that cannot be used, and record them, instead of stopping with an error."""
     overwrite: bool = False
     """Replace another dataset in `out`. Only files that this dataset names are deleted."""
+    backend: Backend = "processes"
+    """Who makes the shards: worker `processes` of this machine, or the workers of a cluster of `dask`."""
+    dask_address: str = ""
+    """Address of a scheduler of Dask, such as `tcp://10.0.0.1:8786`, or the path of its file, which ends in `.json`.
+    Empty starts a cluster on this machine."""
     part: str = ""
     """Which part of the shards to make: `K/N`, or `slurm`, `slurm/N`, `k8s` or `k8s/N`, which take the number from the
     environment of the process. Empty makes all shards and finishes the dataset."""
 
     def __post_init__(self) -> None:
+        if self.backend == "loky":  # type: ignore[comparison-overlap]  # the name of such workers in joblib
+            object.__setattr__(self, "backend", "processes")
         for field in dataclasses.fields(self):  # whole numbers become floats where a field is one: 0 and 0.0 are equal
             object.__setattr__(self, field.name, check_type(field.name, getattr(self, field.name), field.type))
         object.__setattr__(self, "extra_fields", tuple(sorted(name for name in self.extra_fields if name)))
@@ -195,6 +215,7 @@ class BuildConfig(SceneOptions):
             ("holdout", Holdout),
             ("image_format", ImageFormat),
             ("device", Device),
+            ("backend", Backend),
             ("depth_mode", DepthMode),
             ("stand", Stand),
         ):
@@ -243,6 +264,10 @@ class BuildConfig(SceneOptions):
                 option("place", "ground"),
                 ("camera_height", "require_ground", "occlude", "shadow"),
             ),
+        ]
+        needs += [
+            (self.backend == "dask", option("backend", "dask"), ("dask_address",)),
+            (not self.dask_address, "workers that this command starts; a scheduler has its own", ("jobs",)),
         ]
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for there, needed, names in needs:

@@ -23,6 +23,7 @@ from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.runtime.runner import Runner, open_runner
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Meta
 from fgbg_data.shards.registry import installed_formats
@@ -49,11 +50,12 @@ def build(config: BuildConfig, *, progress: Progress = None) -> Manifest:
     """
     shown = reporter(progress)
     part = Part.parse(config.part) if config.part else None
-    maker = BuildMaker(prepare(config, shown), part)
-    if part is None:
-        return maker.run(shown)
-    maker.run_part(part, shown)
-    return maker.manifest
+    with open_runner(config.backend, config.jobs, config.dask_address) as runner:
+        maker = BuildMaker(prepare(config, shown), part, runner)
+        if part is None:
+            return maker.run(shown)
+        maker.run_part(part, shown)
+        return maker.manifest
 
 
 def write_plan(config: BuildConfig, *, progress: Progress = None) -> Manifest:
@@ -87,7 +89,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
 
     verb = "build"
 
-    def __init__(self, prepared: PreparedBuild, part: Part | None = None) -> None:
+    def __init__(self, prepared: PreparedBuild, part: Part | None = None, runner: Runner | None = None) -> None:
         config = prepared.config
         super().__init__(
             out=config.out,
@@ -95,6 +97,7 @@ class BuildMaker(DatasetMaker[ShardRange]):
             formats=config.format,
             tasks=prepared.plan.shards(),
             jobs=config.jobs,
+            runner=runner,
             check=config.check,
             overwrite=config.overwrite,
         )
@@ -114,10 +117,12 @@ class BuildMaker(DatasetMaker[ShardRange]):
             if estimator is not None and access is not None:
                 if config.composed_field:
                     work = replace(work, source_depth=self._estimate_sources(estimator, shown))
-                if config.inferred_field:
+                if config.inferred_field and self.runner.on_this_machine:
                     started = start_estimator(access, estimator, jobs, tally, shown)
                     work = replace(work, estimator=stack.enter_context(started))
-            yield work
+                elif config.inferred_field:
+                    work = replace(work, estimator=replace(access, threads=1))  # every worker loads one of its own
+            yield work if self.runner.on_this_machine else work.absolute()
 
     def write_plan(self) -> None:
         """Write `dataset.json`, incomplete, and the grounds, if they are missing."""

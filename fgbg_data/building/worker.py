@@ -3,8 +3,9 @@
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,14 @@ class BuildWork:
             [source.planned for source in self.backgrounds],
             [source.planned for source in self.foregrounds],
         )
+
+    def absolute(self) -> "BuildWork":
+        """Return the same work with absolute paths, for a worker that runs in another folder."""
+        config = self.config
+        locations: dict[str, Any] = {name: getattr(config, name) for name in ("bg", "fg", "out")}
+        here: dict[str, Any] = {name: path.absolute() for name, path in locations.items() if isinstance(path, Path)}
+        folder = None if self.source_depth is None else self.source_depth.absolute()
+        return replace(self, config=replace(config, **here), source_depth=folder)
 
     @property
     def batch_size(self) -> int:

@@ -70,7 +70,7 @@ SECTIONS = {
     "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
     "How it runs": ("jobs", "check", "dry_run"),
-    "Many machines": ("part", "plan_only", "status"),
+    "Many machines": ("part", "plan_only", "status", "backend", "dask_address"),
 }
 """Sections of the help of `build`: title -> options."""
 
@@ -228,6 +228,17 @@ SECTIONS = {
     **_text("K/N"),
     help="Make only the K-th of N parts of the shards; slurm, slurm/N, k8s and k8s/N take K from the environment. "
     "The command without --part then finishes the dataset.",
+)
+@_option(
+    "--backend",
+    type=Choice(["processes", "dask", "loky"]),
+    help="Make shards in worker processes of this machine (processes, also spelled loky) or on a cluster of Dask.  "
+    "[processes]",
+)
+@_option(
+    "--dask-address",
+    **_text("tcp://HOST:PORT|FILE.json"),
+    help="Use the scheduler of Dask at this address, or in this file.  [a cluster on this machine]",
 )
 @click.option(
     "--plan-only", is_flag=True, help="Write only dataset.json, with which every part compares itself, and stop."

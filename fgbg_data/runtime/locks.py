@@ -197,6 +197,17 @@ def hold_as_worker(folder: Path) -> int | None:
     return None
 
 
+@contextlib.contextmanager
+def held_as_worker(folder: Path | None) -> Iterator[None]:
+    """Mark a folder as having a living worker while the context is open; with None, do nothing."""
+    descriptor = None if folder is None or not folder.is_dir() else hold_as_worker(folder)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _refuse_parts(folder: Location, *, locked: bool) -> None:
     """Refuse a folder in which a part runs; remove the files of parts that were killed.
 

@@ -81,7 +81,7 @@ def serve(descriptor: int) -> None:
             with warnings.catch_warnings(record=True) as caught:
                 result = do(task, number)
             counts.flush()
-            say("result", (number, result, [_warning(each.message) for each in caught]))
+            say("result", (number, result, [warning_for_parent(each.message) for each in caught]))
     except (EOFError, BrokenPipeError):  # the parent closed the socket
         os._exit(0)
     except BaseException as error:
@@ -172,7 +172,7 @@ def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
     return do
 
 
-def _warning(message: Warning | str) -> Warning | str:
+def warning_for_parent(message: Warning | str) -> Warning | str:
     """Return a warning for the parent; for classes of others the text, because they need not be picklable."""
     return message if isinstance(message, FgbgWarning) else str(message)
 

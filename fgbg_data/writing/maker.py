@@ -5,6 +5,7 @@ import contextlib
 import platform
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
@@ -13,8 +14,9 @@ from fgbg_data.runtime.files import clear_partials, write_text
 from fgbg_data.runtime.holders import Holder
 from fgbg_data.runtime.locations import Location, join, size
 from fgbg_data.runtime.locks import build_lock, part_lock
-from fgbg_data.runtime.parallel import Work, in_parallel, num_jobs
+from fgbg_data.runtime.parallel import Work
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
+from fgbg_data.runtime.runner import ProcessRunner, Runner
 from fgbg_data.runtime.scratch import clear_local, local_folder
 from fgbg_data.runtime.tally import Tally, TallyWatch
 from fgbg_data.runtime.worker_process import one_opencv_thread
@@ -58,6 +60,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         formats: names of the shard formats.
         tasks: the shards, in order.
         jobs: worker processes; 0 is one for each core.
+        runner: who makes the shards; None takes that many processes of this machine.
         check: compare the sha256 of finished shards, not only their size.
         overwrite: whether the folder may hold another dataset.
     """
@@ -73,6 +76,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         formats: tuple[str, ...],
         tasks: Sequence[TaskT],
         jobs: int,
+        runner: Runner | None = None,
         check: bool,
         overwrite: bool = False,
     ) -> None:
@@ -81,7 +85,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         self.manifest = manifest
         self.formats = formats
         self.tasks = tasks
-        self.jobs = jobs
+        self.runner: Runner = runner or ProcessRunner(jobs)
         self.check = check
         self.overwrite = overwrite
 
@@ -93,7 +97,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
 
         Args:
             tally: where the workers count samples.
-            jobs: number of worker processes.
+            jobs: number of workers.
             shown: gets messages.
         """
 
@@ -225,17 +229,20 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             return
         if len(finished):
             shown.message(f"{len(finished)} of {shards} shards are finished")
-        jobs = num_jobs(self.jobs, len(todo))
+        jobs = self.runner.num_workers(len(todo))
         done = finished.samples
         total = done + sum(task.samples for task in todo)
         tally = Tally()
+        folder = self.local if self.runner.on_this_machine or isinstance(self.out, Path) else None
         with (
             self.start_work(tally, jobs, shown) as work,
             one_opencv_thread() if jobs == 1 else contextlib.nullcontext(),  # workers set it themselves
             activity(shown, self.verb, total, "samples", done),
             TallyWatch(shown, tally, done) as watch,
         ):
-            for record in in_parallel(work, todo, jobs=jobs, folder=self.local, tally=tally):
+            for record in self.runner.run(
+                work, todo, folder=folder, tally=tally, shown=shown, name=lambda task: f"{task.split} {task.index}"
+            ):
                 finished.add(record)
                 watch.add_bytes(record.bytes)
                 holder.shards += 1
