@@ -26,6 +26,13 @@ BAD_VALUES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"shard_size": 0}, "shard_size=0", "--shard-size 0", "expected at least 1"),
     ({"samples": 0}, "samples=0", "--samples 0", "expected at least 1"),
     ({"jobs": -1}, "jobs=-1", "--jobs -1", "expected at least 0"),
+    ({"backend": "ray"}, "backend='ray'", "--backend ray", "expected one of processes, dask"),
+    (
+        {"dask_address": "tcp://a:1"},
+        "dask_address='tcp://a:1'",
+        "--dask-address tcp://a:1",
+        "has no effect here; it needs ",
+    ),
     ({"seed": -1}, "seed=-1", "--seed -1", "expected at least 0"),
     ({"estimator_batch": 0}, "estimator_batch=0", "--estimator-batch 0", "expected at least 1"),
     ({"quality": 0}, "quality=0", "--quality 0", "expected 1 to 100"),
@@ -179,6 +186,7 @@ def test_bad_values_are_refused_by_name(options: dict[str, Any], argument: str, 
 def test_every_option_that_can_be_wrong_is_tested() -> None:
     paths_and_switches = {"bg", "fg", "out", "mirror", "check", "skip_bad", "overwrite", "group_similar"}
     elsewhere = {"depth", "extra_fields"}  # names that registries know, in test_cli_build.py and test_third_party.py
+    elsewhere |= {"part"}  # it may take numbers from the environment, in test_parts.py
     tested = {name for options, *_ in BAD_VALUES for name in options}
     assert tested | paths_and_switches | elsewhere == {field.name for field in dataclasses.fields(BuildConfig)}
 
