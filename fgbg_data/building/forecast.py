@@ -11,6 +11,7 @@ import numpy as np
 from fgbg_data.building.prepare import PreparedBuild
 from fgbg_data.building.source_depth import estimate_sources, num_calls
 from fgbg_data.building.worker import BuildWork, Worker
+from fgbg_data.compositing.arrange import arrange
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.errors import StorageError, option
 from fgbg_data.fields import FIELDS
@@ -90,10 +91,12 @@ def _measure_source_depth(prepared: PreparedBuild, probe: ShardRange, folder: Pa
     work, estimator = prepared.work, prepared.estimator
     if estimator is None or not work.config.composed_field:
         return 0.0
-    placements = [work.plan.placement(probe.split, position) for position in range(probe.start, probe.stop)]
-    backgrounds = sorted({placement.background for placement in placements})
-    foregrounds = sorted({placement.foreground for placement in placements})
     cache = work.source_cache()
+    keys = [work.plan.key(probe.split, position) for position in range(probe.start, probe.stop)]
+    sources = work.plan.split_sources(probe.split)
+    figures = [figure for key in keys for figure in arrange(work.config, key, sources, cache)]
+    backgrounds = sorted({key.background for key in keys})
+    foregrounds = sorted({figure.placed.foreground for figure in figures})
     estimate_sources(folder / "first", cache, estimator, backgrounds[:1], [])  # the first call is slow
     started = time.perf_counter()
     estimate_sources(folder, cache, estimator, backgrounds, foregrounds)

@@ -33,8 +33,16 @@ class Renaming:
 
     def meta(self, meta: Meta, key: str) -> Meta:
         """Return the meta of the sample that gets the new key `key`."""
-        names = {kind: self.source(kind, meta[kind]) for kind in KINDS if isinstance(meta.get(kind), str)}
-        return meta | {"key": key} | names
+        listed = {
+            name: [self._named(each) if isinstance(each, dict) else each for each in meta[name]]
+            for name in ("objects", "decoys")
+            if isinstance(meta.get(name), list)
+        }
+        return self._named(meta) | {"key": key} | listed
+
+    def _named(self, entry: Meta) -> Meta:
+        """Return meta, or an entry of it for one object, with the new ids of its sources."""
+        return entry | {kind: self.source(kind, entry[kind]) for kind in KINDS if isinstance(entry.get(kind), str)}
 
 
 def find_renamings(inputs: Sequence[InputDataset], prefixes: Sequence[str]) -> list[Renaming]:

@@ -13,7 +13,8 @@ from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.key_choice import KeyChoice
 from fgbg_data.deriving.shard_copier import CopyTask, InputSplit
 from fgbg_data.errors import ConfigError, ShardError, option
-from fgbg_data.key import Kind
+from fgbg_data.fields.objects import further_sources
+from fgbg_data.key import Kind, SampleKey
 from fgbg_data.options import at_least, check_shares, one_of, to_path
 from fgbg_data.runtime.progress import Progress, reporter
 from fgbg_data.sample import Array, Meta
@@ -51,10 +52,12 @@ class SampleTable:
     """Number of the split that holds the sample."""
     numbers: list[int] = field(default_factory=list)
     """Number of the sample in that split."""
-    backgrounds: list[str] = field(default_factory=list)
-    """Id of its background."""
-    foregrounds: list[str] = field(default_factory=list)
-    """Id of its foreground."""
+    backgrounds: list[tuple[str, ...]] = field(default_factory=list)
+    """Ids of all backgrounds that it shows: its own, and those that fill decoys."""
+    foregrounds: list[tuple[str, ...]] = field(default_factory=list)
+    """Ids of all foregrounds that it shows: its own, those of further objects, and those of decoys."""
+    twins: list[int] = field(default_factory=list)
+    """Number of the first sample of the table that is its twin; its own number if it has none before it."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -160,6 +163,7 @@ def _read_table(dataset: InputDataset, choice: KeyChoice | None, *, need_sources
     keys = [key for split in dataset.splits.values() for key in split.keys()] if choice else []  # noqa: SIM118
     taken = set(choice.rows(keys, dataset.path)) if choice else None
     table = SampleTable()
+    first_twin: dict[str, int] = {}
     row = -1
     for number_of_input, split in enumerate(dataset.splits.values()):
         for number in range(len(split)):
@@ -174,10 +178,13 @@ def _read_table(dataset: InputDataset, choice: KeyChoice | None, *, need_sources
                 if need_sources:
                     raise ShardError("its meta does not name the sources to split by", where=reader.where(index))
                 background, foreground = "", ""
+            parts = SampleKey.parse(split.key_in_shard(shard, index)) if "twin" in meta else None
+            family = str(parts._replace(twin=0)) if parts else ""
+            table.twins.append(first_twin.setdefault(family, len(table)) if family else len(table))
             table.inputs.append(number_of_input)
             table.numbers.append(number)
-            table.backgrounds.append(background)
-            table.foregrounds.append(foreground)
+            table.backgrounds.append((background, *sorted(further_sources("background", meta))))
+            table.foregrounds.append((foreground, *sorted(further_sources("foreground", meta))))
     return table
 
 
@@ -197,17 +204,21 @@ def _assign(dataset: InputDataset, table: SampleTable, rule: SplitRule) -> dict[
         ConfigError: no sample is left to train.
     """
     if rule.holdout == "sample":
-        order = np.array([permute(row, len(table), rule.seed, "all") for row in range(len(table))])
-        counts = divide_samples(len(table), rule)
-        cuts = np.split(order, np.cumsum(list(counts.values()))[:-1])
-        return {split: cut for split, cut in zip(counts, cuts, strict=True) if len(cut)}
+        families = np.unique(table.twins)  # twins stay together
+        order = [families[permute(row, len(families), rule.seed, "all")] for row in range(len(families))]
+        counts = divide_samples(len(families), rule)
+        cuts = np.split(np.array(order), np.cumsum(list(counts.values()))[:-1])
+        return {split: _with_twins(table, cut) for split, cut in zip(counts, cuts, strict=True) if len(cut)}
     background_shares = _shares("background", table.backgrounds, dataset, rule)
     foreground_shares = _shares("foreground", table.foregrounds, dataset, rule)
     products = POLICIES[rule.holdout].products
     split_of = {product: split for split, product in products.items()}
     found: dict[str, list[int]] = defaultdict(list)
-    for row, (background, foreground) in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
-        split = split_of.get(Product(background_shares[background], foreground_shares[foreground]))
+    for row, (backgrounds, foregrounds) in enumerate(zip(table.backgrounds, table.foregrounds, strict=True)):
+        products_of_row = {
+            Product(background_shares[b], foreground_shares[f]) for b in backgrounds for f in foregrounds
+        }
+        split = split_of.get(products_of_row.pop()) if len(products_of_row) == 1 else None
         if split:
             found[split].append(row)
     if "train" not in found:
@@ -217,10 +228,23 @@ def _assign(dataset: InputDataset, table: SampleTable, rule: SplitRule) -> dict[
     return {split: np.array(found[split]) for split in products if split in found}
 
 
-def _shares(kind: Kind, names: list[str], dataset: InputDataset, rule: SplitRule) -> dict[str, Share]:
+def _with_twins(table: SampleTable, firsts: Array) -> Array:
+    """Return rows of the table with all their twins, each family in the order of the table.
+
+    Args:
+        table: the samples.
+        firsts: (N,) int, the first row of each family, in order.
+    """
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, first in enumerate(table.twins):
+        members[first].append(row)
+    return np.array([row for first in firsts.tolist() for row in members[first]])
+
+
+def _shares(kind: Kind, names: list[tuple[str, ...]], dataset: InputDataset, rule: SplitRule) -> dict[str, Share]:
     """Return id of a source -> its share. All ids of one picture or group get one share, which the first id decides."""
     marks = {source.id: source.marks for source in dataset.manifest.identity.sources.of(kind)}
-    ids = sorted(set(names))
+    ids = sorted(set().union(*names))
     divided = divide_sources(kind, ids, rule, join_units([marks.get(name, (name,)) for name in ids]))
     return {ids[number]: share for share, numbers in divided.items() for number in numbers}
 
@@ -229,8 +253,8 @@ def _split_info(table: SampleTable, rows: Array, shard_size: int) -> SplitInfo:
     return SplitInfo(
         samples=len(rows),
         shards=-(-len(rows) // shard_size),
-        backgrounds=tuple(sorted({table.backgrounds[row] for row in rows} - {""})),
-        foregrounds=tuple(sorted({table.foregrounds[row] for row in rows} - {""})),
+        backgrounds=tuple(sorted(set().union(*(table.backgrounds[row] for row in rows)) - {""})),
+        foregrounds=tuple(sorted(set().union(*(table.foregrounds[row] for row in rows)) - {""})),
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fgbg_data.fields import FIELDS
+from fgbg_data.fields.objects import colour_ids
 from fgbg_data.sample import Array
 
 OUTLINE = (255, 0, 255)
@@ -56,6 +57,25 @@ def outlined(image: Array, mask: Array) -> Array:
     inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     picture = image.copy()
     picture[(mask > 0) & (inside == 0)] = OUTLINE
+    return picture
+
+
+def outlined_objects(image: Array, instances: Array) -> Array:
+    """Draw the outline of every object on an image, each in its colour of the field `instances`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, left unchanged.
+        instances: (H, W) uint8, the id of the object that is seen, 0 for none.
+    """
+    import cv2
+
+    kernel = np.ones((3, 3), np.uint8)
+    lowest, highest = (
+        each(instances, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) for each in (cv2.erode, cv2.dilate)
+    )
+    picture = image.copy()
+    edge = (instances > 0) & ((lowest < instances) | (highest > instances))
+    picture[edge] = colour_ids(instances)[edge]
     return picture
 
 

@@ -29,6 +29,8 @@ def make_sample(
     meta: Meta,
     image_format: str,
     depth_composed: Array | None = None,
+    instances: Array | None = None,
+    amodal: Array | None = None,
 ) -> Sample:
     """Return a sample whose image is encoded and decoded again, as that of a build is.
 
@@ -40,6 +42,8 @@ def make_sample(
         meta: other entries of the meta.
         image_format: jpg or png.
         depth_composed: (h, w) uint16 codes, or None.
+        instances: (H, W) uint8 ids of objects, or None.
+        amodal: (H, W) uint16 bits of objects, or None.
     """
     data = encode_image(image, image_format, 95)
     arrays = {
@@ -47,13 +51,22 @@ def make_sample(
         "mask": mask,
         "depth": depth,
         "depth_composed": depth_composed,
+        "instances": instances,
+        "amodal": amodal,
     }
     there = {name: array for name, array in arrays.items() if array is not None}
     return Sample(key=key, meta=meta | {"key": key}, arrays=there, files={"image": data})
 
 
 def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width: int = 24) -> list[Sample]:
-    """Return a few samples, always the same ones: JPEG images, and with `depth` both fields of depth with 12 bits."""
+    """Return a few samples, always the same ones: JPEG images, ids and whole areas of two objects.
+
+    Args:
+        count: number of samples.
+        depth: whether they have both fields of depth, of 12 bits.
+        height: height in pixels.
+        width: width in pixels.
+    """
     rng = np.random.default_rng(3)
     samples = []
     for number in range(count):
@@ -63,7 +76,10 @@ def some_samples(count: int = 5, *, depth: bool = True, height: int = 20, width:
         image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
         meta: Meta = {"depth_bits": 12} if depth else {}
         both = (codes, codes[::-1].copy()) if depth else (None, None)
-        samples.append(make_sample(f"key-{number}", image, mask, both[0], meta, "jpg", both[1]))
+        instances = (mask > 0).astype(np.uint8)
+        instances[:, 12:] *= 2
+        amodal = instances.astype(np.uint16)
+        samples.append(make_sample(f"key-{number}", image, mask, both[0], meta, "jpg", both[1], instances, amodal))
     return samples
 
 
@@ -72,7 +88,7 @@ def drawn_samples(draw: st.DrawFn) -> tuple[list[Sample], str]:
     """Draw some samples of one shape with any content, and the format of their images."""
     height, width = draw(SIDES), draw(SIDES)
     image_format = draw(st.sampled_from(["jpg", "png"]))
-    has_depth, has_composed = draw(st.booleans()), draw(st.booleans())
+    has_depth, has_composed, has_instances, has_amodal = (draw(st.booleans()) for _ in range(4))
     samples = []
     for key in draw(st.lists(KEYS, min_size=1, max_size=3, unique=True)):
         samples.append(
@@ -84,6 +100,8 @@ def drawn_samples(draw: st.DrawFn) -> tuple[list[Sample], str]:
                 draw(st.dictionaries(st.text().filter(lambda name: name != "depth_bits"), JSON, max_size=4)),
                 image_format,
                 draw(hnp.arrays(np.uint16, (height, width))) if has_composed else None,
+                draw(hnp.arrays(np.uint8, (height, width))) if has_instances else None,
+                draw(hnp.arrays(np.uint16, (height, width))) if has_amodal else None,
             )
         )
     return samples, image_format

@@ -30,7 +30,7 @@ class ShardContract:
         class TestZip(ShardContract):
             fmt = ZipFormat()
 
-    The shards hold image, mask, and sometimes one or two fields of depth; their names begin with `shard`.
+    The shards hold image, mask, and sometimes fields of depth and of objects; their names begin with `shard`.
     """
 
     fmt: Format
@@ -171,6 +171,18 @@ class ShardContract:
             assert image.mean() == pytest.approx(samples[1].image.mean(), abs=4)
         assert reader.read(1, "depth", (10, 12)).shape == (20, 24)
 
+    def test_ids_and_bits_are_read_at_any_size_without_new_values(self, tmp_path: Path) -> None:
+        samples = some_samples()
+        path = self.path(tmp_path)
+        self.write(path, samples)
+        reader = self.open(path)
+        for size in ((10, 12), (7, 5), (40, 48)):
+            for field in ("instances", "amodal"):
+                found, stored = reader.read(1, field, size), samples[1].arrays[field]
+                assert found.shape == size
+                assert found.dtype == stored.dtype
+                assert set(np.unique(found)) == set(np.unique(stored))
+
     def test_another_shape_than_declared_is_refused(self, tmp_path: Path) -> None:
         path = self.path(tmp_path)
         self.write(path, some_samples())
@@ -205,5 +217,5 @@ class ShardContract:
     def test_depth_is_optional(self, tmp_path: Path) -> None:
         path = self.path(tmp_path)
         self.write(path, some_samples(depth=False))
-        assert self.fmt.read_index(path).fields == ("image", "mask", "meta")
+        assert self.fmt.read_index(path).fields == ("image", "mask", "instances", "amodal", "meta")
         assert self.open(path).depth_bits(0) is None

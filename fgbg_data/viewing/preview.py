@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.reading import Dataset, open_dataset
-from fgbg_data.drawing.colours import outlined
+from fgbg_data.drawing.colours import outlined, outlined_objects
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.errors import ConfigError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
@@ -64,11 +65,18 @@ def preview(
     for sample in samples:
         pictures = sample_pictures(sample)
         if "mask" in sample:
-            pictures = {"image": pictures["image"], "outline": outlined(sample.image, sample.mask)} | pictures
+            pictures = {"image": pictures["image"], "outline": _outline(sample)} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
     save_png(contact_sheet(rows, titles, list(chosen)), out)
     return out
+
+
+def _outline(sample: LoadedSample) -> Array:
+    """Return the image with the outline of every object, or of the mask if the dataset does not tell objects apart."""
+    if "instances" in sample:
+        return outlined_objects(sample.image, sample.instances)
+    return outlined(sample.image, sample.mask)
 
 
 def _choose(dataset: Dataset, count: int, seed: int, sources: tuple[str | None, str | None]) -> list[str]:

@@ -117,11 +117,23 @@ def _objects(manifest: Manifest) -> str:
     config = manifest.identity.config.values
     if not manifest.identity.config.is_scene:
         return ""
+    objects = str(config.get("objects", 1)).replace(":", " to ").replace("mixed", "some")
     lines = [
-        f"Every picture has {str(config.get('objects', 1)).replace(':', ' to ')} objects. `objects` in meta lists them "
-        "from far to near: `id` is the value of its pixels in `instances`, `foreground` its source, `visible_px` and "
-        "`full_px` its pixels with and without those that others hide."
+        f"A picture shows {objects} object{'' if objects == '1' else 's'}. `objects` in meta lists them from far to "
+        "near: `foreground` is the source, `bbox_xywh` the box of what is seen, `visible_px` and `full_px` are the "
+        "pixels that are seen, and those that would be if nothing hid the object."
     ]
+    if "instances" in manifest.fields:
+        lines[0] += " `id` is the value of the object's pixels in `instances`."
+    if config.get("empty"):
+        lines[0] += " Some pictures show none; their mask is empty."
+    if config.get("decoys"):
+        lines[0] += (
+            " Decoys, listed in `decoys`, are silhouettes that are filled with another background of the split; they "
+            "are in no mask."
+        )
+    if config.get("twins", 1) != 1:
+        lines[0] += " Keys that differ only in `b1`, `b2` and so on at the end are one placement under other blends."
     if manifest.classes:
         counts = Counter(source.class_name for source in manifest.identity.sources.foregrounds)
         rows = [f"| {markdown(name)} | {counts[name]} |" for name in manifest.classes]

@@ -47,6 +47,46 @@ class TestDepthComposed(TestDepth):
     field = FIELDS["depth_composed"]
 
 
+class TestInstances(FieldContract):
+    field = FIELDS["instances"]
+
+    def array(self, rng: np.random.Generator, size: tuple[int, int]) -> Array:
+        return rng.integers(0, 4, size).astype(np.uint8)
+
+    def meta(self, array: Array) -> Meta:
+        return {"objects": [described(number, array == number, array == number) for number in (1, 2, 3)]}
+
+
+class TestAmodal(FieldContract):
+    field = FIELDS["amodal"]
+
+    def array(self, rng: np.random.Generator, size: tuple[int, int]) -> Array:
+        return rng.integers(0, 1 << 3, size).astype(np.uint16)
+
+    def meta(self, array: Array) -> Meta:
+        areas = [array & (1 << number) > 0 for number in range(3)]
+        return {"objects": [described(number, area, area) for number, area in enumerate(areas, 1)]}
+
+
+def described(number: int, seen: Array, area: Array) -> Meta:
+    """What meta says about an object, as a build writes it."""
+    return {
+        "id": number,
+        "number": number,
+        "foreground": f"thing{number}",
+        "class": "",
+        "mirrored": False,
+        "box": [0, 0, *area.shape],
+        "bbox_xywh": tight_box(seen.astype(np.uint8)),
+        "visible_px": int(np.count_nonzero(seen)),
+        "full_px": int(np.count_nonzero(area)),
+        "z": 0.1 * number,
+        "angle": 0.0,
+        "blend": "over",
+        "attempt": 0,
+    }
+
+
 def encode_floats(array: Array) -> bytes:
     return struct.pack("<HH", *array.shape) + array.astype("<f4").tobytes()
 
