@@ -85,7 +85,10 @@ def parse_json(text: str) -> Any:
     {'box': [1, 2]}
 
     Raises:
-        ValueError: it is not JSON, in which NaN and Infinity do not exist, or a number is too large for a float.
-        RecursionError: it is nested too deep.
+        ValueError: it is not JSON, in which NaN and Infinity do not exist; a number is too large for a float; or it is
+            nested too deep.
     """
-    return _STRICT.decode(text)
+    try:
+        return _STRICT.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error

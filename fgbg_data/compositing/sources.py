@@ -1,6 +1,8 @@
 """Source folders: find the foregrounds and backgrounds in them, and check each by decoding it."""
 
 import hashlib
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -81,8 +83,7 @@ def scan(
         try:
             file.encode()
         except UnicodeEncodeError:
-            shown = file.encode(errors="surrogateescape").decode(errors="replace")
-            return BadSource(shown, "has a name that is not UTF-8; rename it")
+            return BadSource(os.fsencode(file).decode(errors="replace"), _problem_of_name(file))
         path = folder / file
         try:
             data = read_picture(path)
@@ -125,6 +126,18 @@ def scan(
         bad += [BadSource(source.file, OPAQUE) for source in good]
         good = []
     return sorted(good, key=lambda source: source.id), sorted(bad, key=lambda source: (source.file, source.problem))
+
+
+def _problem_of_name(file: str) -> str:
+    """Return why a file name of the system is no text for Python: it is not UTF-8, or Python expects something else."""
+    try:
+        os.fsencode(file).decode()
+    except UnicodeDecodeError:
+        return "has a name that is not UTF-8; rename it"
+    return (
+        f"has a name that cannot be read, because the locale sets {sys.getfilesystemencoding()} for names of files; "
+        "set the environment variable PYTHONUTF8=1"
+    )
 
 
 def bad_sources_error(bad: Sequence[tuple[Path, BadSource]]) -> SourceError:

@@ -37,8 +37,6 @@ def load(kind: type[T], location: Location, how_to_mend: str = HOW_TO_MEND) -> T
         raise ManifestError(f"{at}{error.problem}; {how_to_mend}", location) from error
     except ValueError as error:
         raise ManifestError(f"is not JSON ({error}); {how_to_mend}", location) from error
-    except RecursionError as error:
-        raise ManifestError(f"is not JSON (nested too deep); {how_to_mend}", location) from error
 
 
 def check_version(version: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import EstimatorError
 from fgbg_data.options import to_path
 from fgbg_data.runtime.files import file_sha256
-from fgbg_data.sample import Array
+from fgbg_data.sample import Array, parse_json
 
 if TYPE_CHECKING:
     import torch
@@ -145,7 +144,7 @@ def read_keras(path: Path) -> tuple[Weights, dict[str, Any] | None]:
                 group = root[layer]
                 tensors = {name: group[name][()] for name in map(_text, group.attrs["weight_names"])}
                 weights[layer] = {name.rpartition("/")[2].partition(":")[0]: tensors[name] for name in tensors}
-        return weights, json.loads(_text(config)) if config is not None else None
+        return weights, parse_json(_text(config)) if config is not None else None
     except OSError as error:
         raise EstimatorError(f"is damaged, or not an HDF5 file ({error}); fetch it again", where=path) from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
@@ -164,9 +163,12 @@ def _width(weights: Weights, path: Path) -> int:
 
 def _has_leak_between(config: dict[str, Any] | None) -> bool:
     """Tell whether a layer stands between the convolutions of an up-block; in nyu.h5 and kitti.h5 none does."""
-    for layer in (config or {}).get("config", {}).get("layers", []):
-        if layer.get("name") == "up1_convB":
-            return bool(layer["inbound_nodes"][0][0][0] != "up1_convA")
+    try:
+        for layer in (config or {}).get("config", {}).get("layers", []):
+            if layer.get("name") == "up1_convB":
+                return bool(layer["inbound_nodes"][0][0][0] != "up1_convA")
+    except (AttributeError, LookupError, TypeError):  # it describes no model of Keras; the weights decide
+        pass
     return False
 
 

@@ -1,7 +1,6 @@
 """The files of a Hugging Face model: in a folder, in the hub's cache, or fetched into it."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from fgbg_data.depth.hf_presets import PRESETS
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.options import to_path
 from fgbg_data.runtime.files import file_sha256, joined_sha256
+from fgbg_data.sample import parse_json
+from fgbg_data.text import first_line
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
@@ -35,7 +36,7 @@ class ModelFiles:
     def weights(self) -> list[Path]:
         """Files of the weights, in order."""
         index = self.folder / INDEX
-        names = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {WEIGHTS}
+        names = set(parse_json(index.read_text("utf-8"))["weight_map"].values()) if index.is_file() else {WEIGHTS}
         return [self.folder / Path(name).name for name in sorted(names)]
 
     def weights_sha256(self) -> str:
@@ -58,9 +59,19 @@ class ModelFiles:
         return joined_sha256(digests)
 
     def preprocessing(self) -> str:
-        """Return the kind of the processor and a digest of its settings."""
-        data = (self.folder / PROCESSOR).read_bytes()
-        about = json.loads(data)
+        """Return the kind of the processor and a digest of its settings.
+
+        Raises:
+            EstimatorError: the file of the processor is damaged.
+        """
+        path = self.folder / PROCESSOR
+        data = path.read_bytes()
+        try:
+            about = parse_json(data.decode())
+        except ValueError as error:
+            raise EstimatorError(f"is damaged ({error}); fetch it again", where=path) from error
+        if not isinstance(about, dict):
+            raise EstimatorError("is damaged (it is no JSON object); fetch it again", where=path)
         kind = about.get("image_processor_type") or about.get("feature_extractor_type") or "processor"
         return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}"
 
@@ -128,7 +139,7 @@ def _cached(repo: str) -> Path | None:
 
     try:
         folder = Path(snapshot_download(repo, allow_patterns=FETCHED, local_files_only=True))
-    except LocalEntryNotFoundError:
+    except (LocalEntryNotFoundError, RuntimeError):  # without a home there is no cache
         return None
     except HFValidationError as error:
         raise EstimatorError(
@@ -149,9 +160,13 @@ def _fetched(repo: str) -> Path:
         ) from error
     # The client also raises the errors of its transport, which are of many classes.
     except Exception as error:
-        reason = (
-            f"HTTP {error.response.status_code}" if isinstance(error, HfHubHTTPError) else "no connection to the hub"
-        )
+        reason = "no connection to the hub"
+        if isinstance(error, HfHubHTTPError):
+            reason = f"HTTP {error.response.status_code}"
+        elif isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
+        elif isinstance(error, RuntimeError):  # the user has no home, and so no cache
+            reason = first_line(error).rstrip(".")
         raise _not_available(repo, reason) from error
     missing = missing_files(folder)
     if missing:  # without a connection the client returns the files that it has

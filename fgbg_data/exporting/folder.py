@@ -11,6 +11,7 @@ from fgbg_data.errors import ConfigError, StorageError, option
 from fgbg_data.exporting.layout import Row
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.system_files import is_system_file
+from fgbg_data.sample import parse_json
 
 MARK = ".fgbg-export"
 """Name of the folder in an export that says what is exported, and how far it is."""
@@ -60,7 +61,7 @@ class ExportFolder:
             raise StorageError(f"is a file; {option('out')} expects a folder", where=self.out)
         path = self.mark / ABOUT
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = parse_json(path.read_text(encoding="utf-8"))
             known = {name: found[name] for name in about}
             report: dict[str, Any] | None = found.get("report")
         except (FileNotFoundError, NotADirectoryError):

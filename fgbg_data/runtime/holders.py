@@ -78,7 +78,7 @@ class Holder:
                 samples=int(value.get("samples", 0)),
                 running_s=float(value.get("running_s", 0)),
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
 
     def is_dead(self, *, locked: bool) -> bool:

@@ -29,7 +29,7 @@ def parse_meta(data: Any, where: str, key: str | None = None) -> Meta:
             json.dumps(meta, ensure_ascii=False).encode()  # raises for half of a surrogate pair
         if _HUGE.search(text) and isinstance(meta, dict) and any(map(_is_huge, meta.values())):
             raise ValueError("a number is too large")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ShardError(f"its meta is not JSON ({error})", where) from error
     if not isinstance(meta, dict):
         raise ShardError(f"its meta is a JSON {type(meta).__name__}, expected an object", where)

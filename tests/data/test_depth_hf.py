@@ -1,8 +1,11 @@
 """Estimators of Hugging Face transformers: random models of each architecture, through the real code."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -287,6 +290,28 @@ def test_offline_says_how_to_fetch_it(name: str, cache: Path) -> None:
         f"On a machine with network run `hf download {repo} --local-dir DIR`, copy DIR to this machine, and use "
         "depth='hf:DIR'"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /etc/passwd")
+def test_a_user_without_a_home_has_no_cache_and_is_told_so(tmp_path: Path) -> None:
+    code = """
+import pwd
+pwd.getpwuid = {}.__getitem__  # a user without a name, as containers have them
+from fgbg_data import list_estimators
+from fgbg_data.depth.registry import load_estimator
+from fgbg_data.errors import EstimatorError
+print(len(list_estimators()) > 5)
+try:
+    load_estimator("depth-anything-v2-small", "cpu")
+except EstimatorError as error:
+    print(error)
+"""
+    lacking = ("HOME", "HF_HOME", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in lacking}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True\n")
+    assert "cannot be fetched (Could not determine home directory)" in done.stdout
 
 
 def test_half_a_model_in_the_cache_is_none(cache: Path, models: Path) -> None:

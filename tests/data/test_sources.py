@@ -3,6 +3,8 @@
 import gc
 import os
 import re
+import subprocess
+import sys
 import unicodedata
 import warnings
 import weakref
@@ -310,6 +312,19 @@ def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
     sources, bad = scan(tmp_path, "background")
     assert [source.file for source in sources] == ["good.png"]
     assert bad == [BadSource("J\ufffdrg.png", "has a name that is not UTF-8; rename it")]
+
+
+def test_a_locale_that_cannot_name_a_file_is_blamed_and_not_the_name(tmp_path: Path) -> None:
+    saved(photo())(tmp_path / "good.png")
+    (tmp_path / "good.png").rename(tmp_path / "出力.png")
+    code = "import sys; from fgbg_data.compositing.sources import scan; from pathlib import Path; import json\n"
+    code += "print(json.dumps(scan(Path(sys.argv[1]), 'background')[1][0].problem))"
+    ascii_names = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env={**os.environ, **ascii_names}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "because the locale sets ascii for names of files; set the environment variable PYTHONUTF8=1" in done.stdout
 
 
 def test_threads_find_the_same_and_leave_the_warning_filters_alone(tmp_path: Path) -> None:
