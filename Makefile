@@ -44,7 +44,7 @@ test-consumers: $(VENV)-consumers/ready  ## the readers of other tools that have
 
 $(VENV)-consumers/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-consumers
-	$(VENV)-consumers/bin/pip install --quiet --editable '.[test]' ultralytics mlcroissant
+	$(VENV)-consumers/bin/pip install --quiet --editable '.[test]' ultralytics mlcroissant megatron-energon
 	touch $@
 
 check: $(VENV)/ready  ## what a commit must pass besides tests
