@@ -6,7 +6,7 @@ from fgbg_data.compositing.stage import NEARNESS_BITS
 from fgbg_data.ground.plane import BITS, LEVELS, tolerance
 from fgbg_data.sample import Array
 
-STEP = 10
+STEP = 20
 """An edge of depth is a step of at least this many codes of `NEARNESS_BITS` bits over EDGE_PX pixels."""
 EDGE_PX = 5
 CUT = (1, 2)

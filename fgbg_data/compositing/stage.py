@@ -163,10 +163,10 @@ def read_grounds(root: Location, manifest: Manifest) -> Grounds | None:
     location = join(root, GROUNDS)
     if size(location) is None:
         raise ManifestError(f"is missing, and {MANIFEST} names it", where=location)
-    found = Grounds.parse(read_text(location), str(location))
-    if found.sha256 != named.sha256:
+    text = read_text(location)
+    if hashlib.sha256(text.encode()).hexdigest() != named.sha256:
         raise ManifestError(f"is not the table that {MANIFEST} names: their digests differ", where=location)
-    return found
+    return Grounds.parse(text, str(location))
 
 
 class Stages:

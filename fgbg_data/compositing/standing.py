@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.source_file import Source
-from fgbg_data.compositing.stage import Stage
+from fgbg_data.compositing.stage import NEARNESS_BITS, Stage
 from fgbg_data.config import BuildConfig
+from fgbg_data.ground.plane import BITS, tolerance
 
 TRIES = 40
 """Number of pixels of the ground that are drawn until one of them suits the object."""
@@ -14,7 +17,7 @@ SMALLEST = (1, 16)
 LARGEST = (6, 5)
 """And at most this share of it: more would be cut off, or blurred by enlarging."""
 FEET = (3, 10)
-"""The ground should also be there this share of the object's width to the left and to the right of its middle."""
+"""The ground, or something nearer, should also be there this share of its width to either side of the middle."""
 
 
 class Spot(NamedTuple):
@@ -32,7 +35,7 @@ def stand(config: BuildConfig, stage: Stage, foreground: Source, draws: Draws) -
     """Draw where an object stands. Its foot is the middle of its lower edge.
 
     The first drawn pixel of the ground is taken at which the object is neither a speck nor cut off, and has ground
-    under its whole width. If there is none, the pixel is taken that lacks the least.
+    under its whole width, as far as nothing nearer hides it. If there is none, the pixel is taken that lacks the least.
 
     Args:
         config: gives the canvas, and the share of the object that may lie outside of it.
@@ -71,8 +74,9 @@ def _lack(config: BuildConfig, stage: Stage, spot: Spot, row: int, column: int) 
     lack = max(0, outside - round(1000 * config.truncate))
     smallest, largest = canvas_h * SMALLEST[0] // SMALLEST[1], canvas_h * LARGEST[0] // LARGEST[1]
     lack += 1000 * max(0, smallest - spot.height) // smallest + 1000 * max(0, spot.height - largest) // largest
+    nearer = int(tolerance(np.array(spot.nearness)) * 2 + spot.nearness) >> (BITS - NEARNESS_BITS)
     reach = spot.width * FEET[0] // FEET[1]
     for foot in (column - reach, column + reach):
-        if 0 <= foot < canvas_w and not stage.mask[row, foot]:
+        if 0 <= foot < canvas_w and not stage.mask[row, foot] and stage.nearness[row, foot] <= nearer:
             lack += 100
     return lack

@@ -19,7 +19,14 @@ _HUB_LICENCES = {"apache-2.0", "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-
 def card(manifest: Manifest) -> str:
     """Return the card of a complete dataset. It begins with YAML by which `load_dataset` finds the shards."""
     parts = [_yaml(manifest), _heading(manifest), _history(manifest), _fields_table(manifest), _splits_table(manifest)]
-    parts += [_boxes(manifest), _objects(manifest), _labels(manifest), _statistics_table(manifest), _sources(manifest)]
+    parts += [
+        _boxes(manifest),
+        _objects(manifest),
+        _grounds(manifest),
+        _labels(manifest),
+        _statistics_table(manifest),
+        _sources(manifest),
+    ]
     parts += [_reading(manifest)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -139,6 +146,26 @@ def _objects(manifest: Manifest) -> str:
         rows = [f"| {markdown(name)} | {counts[name]} |" for name in manifest.classes]
         lines.append("\n".join(["| class | foregrounds |", "|---|---|", *rows]))
     return "\n\n".join(lines)
+
+
+def _grounds(manifest: Manifest) -> str:
+    """Say how objects stand on the ground, and on which backgrounds they do not."""
+    ground = manifest.identity.ground
+    if ground is None:
+        return ""
+    shadow = manifest.identity.config.values.get("shadow", "none")
+    text = (
+        "Objects stand on the ground of their background, which was found in the depth of "
+        f"{_code(ground.estimator.name)}, at the size that they have there; `grounds.json` holds the grounds. "
+        f"Shadows: {shadow}."
+    )
+    if ground.without:
+        total, few = len(manifest.identity.sources.backgrounds), len(ground.without) == 1
+        text += (
+            f" {len(ground.without)} of the {total} backgrounds {'has' if few else 'have'} no ground, so objects are "
+            f"placed freely on {'it' if few else 'them'}: {', '.join(map(_code, ground.without))}."
+        )
+    return text
 
 
 def _splits_table(manifest: Manifest) -> str:
