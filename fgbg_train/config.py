@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from fgbg_data.errors import option
+from fgbg_data.exam.protocol import ExamProtocol
 from fgbg_data.options import at_least, between, one_of
 from fgbg_train.errors import ConfigError
 from fgbg_train.metric_names import METRICS
@@ -144,6 +145,18 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExamConfig(ExamProtocol):
+    """Real pictures that are measured after each epoch, and how they are read and scored.
+
+    Raises:
+        ConfigError: a value cannot work.
+    """
+
+    photos: str = ""
+    """Folder or COCO file of the pictures (see `docs/exam.md`); empty measures none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitConfig:
     """The configuration of a training run, without its dataset. The defaults are those of the preset `small`.
 
@@ -159,6 +172,8 @@ class FitConfig:
     """Weights of the loss terms."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How strongly training batches are varied."""
+    exam: ExamConfig = field(default_factory=ExamConfig)
+    """Real pictures that are measured after each epoch. They change nothing that is trained or chosen."""
     schedule: str = AUTO
     """Stages of EPOCHS@SIZExBATCH, in order; size is in pixels. `auto` chooses by the number of training samples."""
     epochs: int = 0
@@ -217,6 +232,8 @@ class FitConfig:
         if not 0 <= self.ema < 1:
             raise ConfigError(f"{option('ema', self.ema)}: expected a number from 0 to below 1")
         between("warmup", self.warmup, 0, 1)
+        if self.best.startswith("exam"):
+            raise ConfigError(f"{option('best', self.best)}: {NOT_BY_EXAM}")
         one_of("best", self.best, ("auto", *METRICS))
         parts = self.accumulate * self.devices
         for stage in stages:
@@ -279,7 +296,9 @@ class FitConfig:
     def differences(self, other: "FitConfig") -> list[str]:
         """Return the settings, as `name (mine / other's)`, by which two configurations would give other weights."""
         a, b = flatten(self.to_table()), flatten(other.to_table())
-        return [f"{key} ({a[key]!r} / {b[key]!r})" for key in a if key not in RUNTIME and a[key] != b[key]]
+        return [
+            f"{key} ({a[key]!r} / {b[key]!r})" for key in a if key.split(".")[0] not in RUNTIME and a[key] != b[key]
+        ]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -287,8 +306,11 @@ class FitConfig:
         return parse(self.schedule)
 
 
-RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes")
+RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes", "exam")
 """Fields that say how a run is computed and not what it computes; they may change when a run is resumed."""
+
+NOT_BY_EXAM = "the exam never chooses a checkpoint, so that it stays a test of what was chosen; choose a metric on val"
+"""Why `best` takes no score of an exam."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {},

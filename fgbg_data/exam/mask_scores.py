@@ -79,7 +79,7 @@ def _distance_to(line: Array) -> Array:
 
 
 def centred_ellipse(size: tuple[int, int]) -> Array:
-    """Return a guess that needs no model: an ellipse of 0.7 x 0.6 of a picture of (height, width), as (H, W) bool."""
+    """Return a baseline that needs no model: an ellipse of 0.7 x 0.6 of a picture, as (H, W) bool."""
     height, width = size
     y = (np.arange(height) + 0.5) / height * 2 - 1
     x = (np.arange(width) + 0.5) / width * 2 - 1

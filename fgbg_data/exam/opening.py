@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fgbg_data.errors import SourceError
+from fgbg_data.errors import ConfigError, SourceError, option
+from fgbg_data.exam.coco import find_coco_entries
 from fgbg_data.exam.depth_scores import LEAST_PIXELS, counting_pixels
 from fgbg_data.exam.entry import ExamEntry, ExamPicture
 from fgbg_data.exam.find import find_entries
@@ -15,6 +16,9 @@ from fgbg_data.exam.protocol import DEFAULT, ExamProtocol
 from fgbg_data.pictures import quiet
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.text import counted
+
+EXPECTED = "pictures, each with x.mask.png, x.depth.png or x.depth.npy beside it, or images/, masks/ and depth/"
+"""What an exam folder holds, for errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +77,16 @@ def open_exam(path: Path | str, protocol: ExamProtocol = DEFAULT, *, progress: P
     folder = Path(path).expanduser()
     problems: list[str] = []
     notes: list[str] = []
-    if folder.is_dir():
+    if folder.suffix.lower() == ".json" and not folder.is_dir():
+        entries = find_coco_entries(folder, protocol.categories, problems, notes)
+    elif protocol.categories:
+        raise ConfigError(f"{option('categories', protocol.categories)}: only a COCO file has categories", where=folder)
+    elif folder.is_dir():
         entries = find_entries(folder, problems)
-        expected = "pictures, each with x.mask.png, x.depth.png or x.depth.npy beside it, or images/, masks/ and depth/"
         if not entries and not problems:
-            raise SourceError(f"holds no picture; expected {expected}", where=folder)
+            raise SourceError(f"holds no picture; expected {EXPECTED}", where=folder)
     else:
-        raise SourceError("there is no such folder", where=folder)
+        raise SourceError(f"there is no such folder; expected a folder of {EXPECTED}, or a COCO file", where=folder)
     shown = reporter(progress)
     findings: Counter[str] = Counter()
     with activity(shown, "check exam", len(entries), "pictures"), quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:

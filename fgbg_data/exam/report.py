@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fgbg_data.exam.scores import COUNTS, GUESS, LOWER_IS_BETTER, MEAN, POOLED, SCORES
+from fgbg_data.exam.scores import COUNTS, LOWER_IS_BETTER, MEAN, POOLED, PREFIX, SCORES
 from fgbg_data.text import text_table
 
 SYNTHETIC = "synthetic"
@@ -91,8 +91,8 @@ class ExamReport:
 
 def _title(name: str) -> str:
     """Return the name of a row."""
-    if name.startswith(GUESS):
-        return f"{name.removeprefix(GUESS)} of a guess"
+    if name.startswith(PREFIX):
+        return f"baseline {name.removeprefix(PREFIX)}"
     return name.replace("_", " ") if name in COUNTS else name
 
 

@@ -15,10 +15,10 @@ from fgbg_data.sample import Array
 COUNTS = ("pictures", "masks", "without_object", "depths")
 """Numbers of pictures: all, with a mask that was scored, among these without an object, and with depth that was
 scored."""
-GUESS = "baseline_"
-"""Stands before the name of a score that a guess without a model gets."""
-GUESSES = (f"{GUESS}mask_iou_img", f"{GUESS}delta1", f"{GUESS}abs_rel", f"{GUESS}order")
-"""What guessing gives: a centred ellipse as mask, and "lower is nearer" as depth."""
+PREFIX = "baseline_"
+"""Stands before the name of a score that a baseline without a model gets."""
+BASELINES = (f"{PREFIX}mask_iou_img", f"{PREFIX}delta1", f"{PREFIX}abs_rel", f"{PREFIX}order")
+"""What baselines get: a centred ellipse as mask, and "lower is nearer" as depth."""
 SCORES = (*MASK_SCORES, *DEPTH_SCORES)
 """Names of all scores, in the order of tables."""
 LOWER_IS_BETTER = frozenset({"false_area", "abs_rel", "rmse", "silog"})
@@ -68,7 +68,7 @@ class ExamScores:
         columns = {name: summarise(sets[name]) for name in sorted(sets)}
         if len(columns) < 2:
             return columns
-        names = [name for name in (*SCORES, *GUESSES) if any(name in column for column in columns.values())]
+        names = [name for name in (*SCORES, *BASELINES) if any(name in column for column in columns.values())]
         every = {name: [column[name] for column in columns.values() if name in column] for name in names}
         pooled = summarise(values for _, values in self.rows.values())
         return {**columns, POOLED: pooled, MEAN: {name: _mean(values) for name, values in every.items()}}
@@ -91,17 +91,17 @@ def summarise(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
     }
     if found["masks"] > found["without_object"]:
         found["mask_iou"] = sum(row.get("both_px", 0) for row in rows) / sum(row.get("either_px", 0) for row in rows)
-    for name in (*SCORES, *GUESSES):
+    for name in (*SCORES, *BASELINES):
         values = [row[name] for row in rows if name in row]
         if values:
             found[name] = _mean(values)
-    return {name: found[name] for name in (*COUNTS, *SCORES, *GUESSES) if name in found}
+    return {name: found[name] for name in (*COUNTS, *SCORES, *BASELINES) if name in found}
 
 
 def score_picture(
     picture: ExamPicture, mask: Array | None, depth: Array | None, protocol: ExamProtocol
 ) -> dict[str, float]:
-    """Score predictions of one picture, and guesses beside them.
+    """Score predictions of one picture, and baselines beside them.
 
     Args:
         picture: what is known.
@@ -113,17 +113,17 @@ def score_picture(
     if picture.mask is not None and mask is not None:
         found |= mask_scores(mask, picture.mask)
         if picture.mask.any():
-            guess = centred_ellipse((picture.mask.shape[0], picture.mask.shape[1]))
-            found[f"{GUESS}mask_iou_img"] = float((guess & picture.mask).sum() / (guess | picture.mask).sum())
+            ellipse = centred_ellipse((picture.mask.shape[0], picture.mask.shape[1]))
+            found[f"{PREFIX}mask_iou_img"] = float((ellipse & picture.mask).sum() / (ellipse | picture.mask).sum())
     if picture.depth is not None and depth is not None:
         found |= depth_scores(depth, picture.depth, protocol)
-        guessed = depth_scores(ramp(picture.depth.shape), picture.depth, protocol)
-        found |= {GUESS + name: guessed[name] for name in ("delta1", "abs_rel", "order") if name in guessed}
+        baseline = depth_scores(ramp(picture.depth.shape), picture.depth, protocol)
+        found |= {PREFIX + name: baseline[name] for name in ("delta1", "abs_rel", "order") if name in baseline}
     return found
 
 
 def ramp(shape: tuple[int, ...]) -> Array:
-    """Return the guess "lower is nearer" as relative inverse depth: (H, W) float32."""
+    """Return the baseline "lower is nearer" as relative inverse depth: (H, W) float32."""
     return np.repeat(np.linspace(0, 1, shape[0], dtype=np.float32)[:, None], shape[1], 1)
 
 

@@ -14,7 +14,7 @@ from fgbg_data.options import load_toml
 from fgbg_data.text import format_seconds
 from fgbg_train import config as configuration
 from fgbg_train.cli.common import DEVICE, LIMIT, ON_ERROR, WORKERS, choices, option, user_errors
-from fgbg_train.config import PRESETS, FitConfig, ModelConfig
+from fgbg_train.config import NOT_BY_EXAM, PRESETS, FitConfig, ModelConfig
 from fgbg_train.errors import ConfigError, FgbgError, Stopped, TrainError
 from fgbg_train.metric_names import METRICS
 from fgbg_train.settings import parse_setting
@@ -31,7 +31,7 @@ SECTIONS = {
     "Schedule and optimiser": (
         *("schedule", "epochs", "optimizer", "lr", "warmup", "weight_decay", "clip", "ema", "accumulate"),
     ),
-    "Data": ("depth_field", "limit", "on_error", "seed"),
+    "Data": ("depth_field", "limit", "on_error", "seed", "exam"),
     "Where it runs": ("device", "devices", "precision", "compile", "workers", "cache_gb"),
     "Folder of the run": ("out", "resume", "best", "save_minutes"),
 }
@@ -45,6 +45,16 @@ ALIASES = {
     "--eval-metric": "--best",
 }
 """Names that timm has for the same options."""
+
+
+class Metric(Choice):
+    """The type of an option that takes a metric; it says why a score of an exam is none."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the text of the error."""
+        if str(value).startswith("exam"):
+            return f"{value!r}: {NOT_BY_EXAM}"
+        return super().get_invalid_choice_message(value, ctx)
 
 
 @click.command(
@@ -118,6 +128,11 @@ ALIASES = {
 @LIMIT
 @ON_ERROR
 @option("--seed", type=int, help="Draw order, augmentation and random weights from this seed.  [0]")
+@option(
+    "--exam",
+    metavar="DIR",
+    help="After each epoch, also measure the real pictures of this folder or COCO file; they choose nothing.  [none]",
+)
 @DEVICE
 @option("--devices", type=int, help="Start this many processes on this machine, one for each device.  [1]")
 @option("--precision", type=choices(configuration.Precision), help="Compute in this precision.  [32]")
@@ -133,7 +148,7 @@ ALIASES = {
 )
 @option(
     "--best",
-    type=Choice(["auto", *METRICS]),
+    type=Metric(["auto", *METRICS]),
     metavar="METRIC",
     help="Choose best.ckpt by this metric on val; auto is mask_iou, or rmse for depth alone.  [auto]",
 )
@@ -189,6 +204,7 @@ def configured(
     epochs: int | None = None,
     pretrained: bool = False,
     settings: tuple[str, ...] = (),
+    exam: str | None = None,
     **options: Any,
 ) -> FitConfig:
     """Make the configuration from the options of `fit`; an option that is None was not given."""
@@ -203,7 +219,8 @@ def configured(
     given = {name: value for name, value in given.items() if value is not None}
     in_model = {field.name for field in dataclasses.fields(ModelConfig)}
     model = {name: given.pop(name) for name in in_model & given.keys()}
-    tables = [table, given, {"model": model} if model else {}, *(parse_setting(text) for text in settings)]
+    photos = {} if exam is None else {"exam": {"photos": exam}}
+    tables = [table, given, {"model": model} if model else {}, photos, *(parse_setting(text) for text in settings)]
     chosen = preset or table.get("preset", "small")
     config = FitConfig.from_tables(chosen, *tables, {"preset": preset} if preset else {})
     _refuse_without_effect(config, model.keys() | given.keys())

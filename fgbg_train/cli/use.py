@@ -29,11 +29,11 @@ IMAGE_SIZE, BATCH_SIZE = {"--img-size": "--size"}, {"--batch-size": "--batch"}
 """Names that timm has for the same options."""
 EVAL_SECTIONS = {
     "Dataset": ("splits", "batch", "depth_field", "limit", "on_error", "workers"),
-    "Real pictures": ("photos", "dataset", *NAMES),
+    "Real pictures": ("photos", "dataset", "panel", *NAMES),
     "Both": ("size_px", "precision", "device", "as_json"),
 }
 """Sections of the help of eval: title -> options."""
-ONLY_PHOTOS = ("dataset", *NAMES)
+ONLY_PHOTOS = ("dataset", "panel", *NAMES)
 """Options of eval that have no effect without `--photos`."""
 ONLY_DATASET = ("batch", "depth_field", "on_error", "workers")
 """Options of eval that have no effect with `--photos`."""
@@ -67,6 +67,11 @@ ONLY_DATASET = ("batch", "depth_field", "on_error", "workers")
     help="Measure on the real pictures of this folder or COCO file, each at its own size.",
 )
 @option("--dataset", help="Also show how much worse the pictures of --photos are predicted than this dataset.")
+@click.option(
+    "--panel",
+    type=click.Path(path_type=Path),
+    help="Draw the worst, the middle and the best of --photos into this PNG file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @exam_options
 @user_errors

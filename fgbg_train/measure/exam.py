@@ -8,14 +8,27 @@ from lightning_fabric import Fabric
 from fgbg_data.exam.entry import ExamPicture
 from fgbg_data.exam.opening import Exam
 from fgbg_data.exam.scores import ExamScores, score_picture
+from fgbg_train.config import Networks
 from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.devices import gather
+from fgbg_train.errors import DataError
 from fgbg_train.measure.metrics import positive_depth
 from fgbg_train.measure.picture import Picture, Plane, predict_picture
 from fgbg_train.models.cascade import Cascade
 
 Predict = Callable[[Picture], tuple[Plane | None, Plane | None]]
 """(H, W, 3) uint8 RGB -> probability of the mask and relative inverse depth, (H, W) float32 in [0, 1] or None."""
+
+
+def check_asked(exam: Exam, networks: Networks) -> None:
+    """Refuse an exam that asks nothing that the networks predict.
+
+    Raises:
+        DataError: it has only depth and there is no depth network, or only masks and there is no mask network.
+    """
+    if not (exam.has_masks and networks != "depth") and not (exam.has_depth and networks != "mask"):
+        has = "depth" if exam.has_depth else "masks"
+        raise DataError(f"holds only {has}, and the model predicts none", where=exam.path)
 
 
 def predictor(model: Cascade, fabric: Fabric, side_px: int) -> Predict:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fgbg_data.exam.scores import BASELINES as EXAM_BASELINES
+from fgbg_data.exam.scores import POOLED, SCORES
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.config import LossConfig
 from fgbg_train.metric_names import METRICS
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 Value = float | int | str
+
+EXAM = "exam"
+"""Stands in the column `split` for the real pictures of an exam, all together; `exam/SET` is one of several sets. Their
+scores have columns of their own, because they are computed in another way than those of the splits of a dataset."""
 
 COLUMNS = (
     "epoch",
@@ -26,6 +32,7 @@ COLUMNS = (
     "loss",
     *(f"loss_{f.name}" for f in dataclasses.fields(LossConfig)),
     *METRICS,
+    *(f"{EXAM}_{name}" for name in (*SCORES, *EXAM_BASELINES)),
     "samples_per_s",
     "waiting_frac",
     "seconds",
@@ -35,9 +42,9 @@ COLUMNS = (
 BASELINE = "guess"
 """Stands in the column `split` for the baselines on val: `mask_iou` of a mask that is all foreground, and `rmse` of the
 mean depth map of train. A log has one such row; its name is that of the first logs."""
-DURING = ("train", "val", BASELINE)
-"""What is measured in each epoch, or once. All other splits are measured at the end of the run, again if it resumes
-there."""
+DURING = ("train", "val", BASELINE, EXAM)
+"""What is measured in each epoch, or once; sets of an exam too. All other splits are measured at the end of the run,
+again if it resumes there."""
 
 
 class Log:
@@ -60,7 +67,7 @@ class RunLog(Log):
 
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / LOG
-        rows = [r for r in read_rows(self._path) if int(r["step"]) <= step and r["split"] in DURING]
+        rows = [r for r in read_rows(self._path) if int(r["step"]) <= step and r["split"].partition("/")[0] in DURING]
         with write_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
@@ -95,6 +102,20 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     rows = [row for row in csv.DictReader(lines) if None not in row.values() and row["step"].isdigit()]
     if rows and rows[0]["epoch"] == "0":
         rows = [{**row, "epoch": str(int(row["epoch"]) + 1)} for row in rows]
+    return rows
+
+
+def exam_rows(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the rows of an exam: what stands in the column `split` -> the columns of its scores.
+
+    Args:
+        columns: what `ExamScores.compute` returned.
+    """
+    several = POOLED in columns
+    rows = {}
+    for name, values in columns.items():
+        split = EXAM if not several or name == POOLED else f"{EXAM}/{name}"
+        rows[split] = {f"{EXAM}_{score}": values[score] for score in (*SCORES, *EXAM_BASELINES) if score in values}
     return rows
 
 

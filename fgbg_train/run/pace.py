@@ -50,7 +50,7 @@ class TimeLeft:
 
     Args:
         schedule: sizes and batches of the steps.
-        num_val: number of samples of val, which are measured after each epoch.
+        num_val: number of samples of val, and of pictures of an exam, which are measured after each epoch.
         num_tests: number of test splits; each is taken to be as large as val.
         rows: the log of the run so far, so that a run that is resumed knows its pace at once.
     """
@@ -61,12 +61,16 @@ class TimeLeft:
         self._schedule, self._num_val, self._num_tests = schedule, num_val, num_tests
         self._steps, self._ends = Pace(), Pace()
         self._first: dict[int, tuple[int, float]] = {}
+        ends: dict[tuple[str, int], float] = {}
         for row in rows:
             if row["split"] == "train" and row["seconds"]:
                 samples = float(row["samples_per_s"]) * float(row["seconds"])
                 self._steps.add(int(row["size_px"]), samples=samples, seconds=float(row["seconds"]))
-            elif row["split"] == "val" and row["seconds"]:
-                self.add_end(int(row["size_px"]), float(row["seconds"]))
+            elif row["split"] in ("val", "exam") and row["seconds"]:
+                end = row["epoch"], int(row["size_px"])
+                ends[end] = ends.get(end, 0.0) + float(row["seconds"])
+        for (_, size_px), seconds in ends.items():
+            self.add_end(size_px, seconds)
 
     def add_step(self, step: Step, seconds: float) -> None:
         """Count a step that took `seconds`. The first one of a size is slow, and counts only as long as it is alone."""
@@ -76,7 +80,7 @@ class TimeLeft:
             self._steps.add(step.size_px, samples=step.batch, seconds=seconds)
 
     def add_end(self, size_px: int, seconds: float) -> None:
-        """Count what follows the steps of an epoch: val, pictures and checkpoints."""
+        """Count what follows the steps of an epoch: val, the exam, pictures and checkpoints."""
         self._ends.add(size_px, samples=max(1, self._num_val), seconds=seconds)
 
     def after(self, done: int) -> float | None:

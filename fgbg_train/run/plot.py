@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fgbg_data.exam.scores import PREFIX
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.errors import DataError
 from fgbg_train.run.folder import LOG
-from fgbg_train.run.log import BASELINE, read_rows
+from fgbg_train.run.log import BASELINE, EXAM, read_rows
 from fgbg_train.settings import checked_path, checked_paths
 
 PANELS = {
@@ -17,6 +18,13 @@ PANELS = {
     "delta1": "depth delta < 1.25 (higher is better)",
 }
 """Column of log.csv -> title of its curves."""
+EXAM_PANELS = {
+    "exam_mask_iou_img": "exam: mask IoU (higher is better)",
+    "exam_boundary_f": "exam: boundary F (higher is better)",
+    "exam_false_area": "exam: false area without objects (lower is better)",
+    "exam_delta1": "exam: aligned depth delta < 1.25 (higher is better)",
+}
+"""The same for columns of an exam; each of its sets has a thin line."""
 TRAIN, VAL = "train", "val"
 
 Rows = Sequence[dict[str, str]]
@@ -28,8 +36,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     >>> plot(["runs/demo", "runs/other"], out="curves.png")  # doctest: +SKIP
     PosixPath('curves.png')
 
-    Training is a thin line, val a thick one; a dashed line is the baseline on val, which needs no model. For one run,
-    its image sizes stand above the curves.
+    Training is a thin line, val and an exam thick ones; a dashed line is the baseline on val or the exam, which needs
+    no model. For one run, its image sizes stand above the curves.
 
     Args:
         runs: a folder of a run, or several.
@@ -51,26 +59,22 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     empty = [str(folder) for folder, rows in logs.items() if not rows]
     if empty:
         raise DataError(f"no {LOG} with rows in {', '.join(empty)}")
-    shown = [name for name in PANELS if any(row.get(name) for rows in logs.values() for row in rows)]
+    titles = PANELS | EXAM_PANELS
+    shown = [name for name in titles if any(row.get(name) for rows in logs.values() for row in rows)]
     num_rows, num_columns = -(-len(shown) // 2), min(2, len(shown))
     figure = Figure(figsize=(6.5 * num_columns, 3.6 * num_rows + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flat
     for axes, name in zip(grid, shown, strict=False):
         for i, (folder, rows) in enumerate(logs.items()):
-            for split, width, marker in ((TRAIN, 1.0, "x"), (VAL, 2.2, "o")):
-                points = [(int(r["epoch"]), float(r[name])) for r in rows if r["split"] == split and r.get(name)]
-                if points:
-                    label = split if len(logs) == 1 else f"{folder.name} {split}"
-                    axes.plot(
-                        *zip(*points, strict=True), f"C{i}", linewidth=width, marker=marker, markersize=4, label=label
-                    )
-            for row in rows:
-                if row["split"] == BASELINE and row.get(name):
-                    axes.axhline(float(row[name]), color=f"C{i}", linestyle="--", linewidth=1.2, label="baseline")
+            before = "" if len(logs) == 1 else f"{folder.name} "
+            if name in EXAM_PANELS:
+                _draw_exam(axes, name, rows, f"C{i}", before)
+            else:
+                _draw_splits(axes, name, rows, f"C{i}", before)
         if len(logs) == 1:
             _mark_sizes(axes, logs[folders[0]])
-        axes.set_title(PANELS[name], fontsize=11, pad=16)
+        axes.set_title(titles[name], fontsize=11, pad=16)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
@@ -84,6 +88,36 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
         except ValueError as error:
             raise DataError(f"the curves cannot be written ({error})", where=target) from error
     return target
+
+
+def _draw_splits(axes: Any, name: str, rows: Rows, colour: str, before: str) -> None:
+    """Draw a column of train and val, and the baseline on val."""
+    for split, width, marker in ((TRAIN, 1.0, "x"), (VAL, 2.2, "o")):
+        points = _points(rows, split, name)
+        if points:
+            style = {"linewidth": width, "marker": marker, "markersize": 4}
+            axes.plot(*zip(*points, strict=True), colour, label=before + split, **style)
+    for row in rows:
+        if row["split"] == BASELINE and row.get(name):
+            axes.axhline(float(row[name]), color=colour, linestyle="--", linewidth=1.2, label="baseline")
+
+
+def _draw_exam(axes: Any, name: str, rows: Rows, colour: str, before: str) -> None:
+    """Draw a column of an exam, and its baseline; of a single run also each set in a colour of its own."""
+    if points := _points(rows, EXAM, name):
+        axes.plot(*zip(*points, strict=True), colour, linewidth=2.2, marker="s", markersize=4, label=f"{before}{EXAM}")
+    baseline = [row.get(name.replace(f"{EXAM}_", f"{EXAM}_{PREFIX}")) for row in rows if row["split"] == EXAM]
+    if baseline and baseline[-1]:
+        axes.axhline(float(baseline[-1]), color=colour, linestyle="--", linewidth=1.2, label="baseline")
+    sets = [] if before else dict.fromkeys(row["split"] for row in rows if row["split"].startswith(f"{EXAM}/"))
+    for number, split in enumerate(sets, start=1):
+        if points := _points(rows, split, name):
+            axes.plot(*zip(*points, strict=True), f"C{number}", linewidth=1.0, marker=".", label=split)
+
+
+def _points(rows: Rows, split: str, name: str) -> list[tuple[int, float]]:
+    """Return (epoch, value) of a column for one split."""
+    return [(int(row["epoch"]), float(row[name])) for row in rows if row["split"] == split and row.get(name)]
 
 
 def sizes(rows: Rows) -> list[tuple[int, int]]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from fgbg_data.exam.report import ExamReport
+from fgbg_data.exam.scores import PREFIX, SCORES
 from fgbg_data.runtime.progress import ProgressReporter, TimeLeftReporter
 from fgbg_train.measure.baseline import worse_than_baseline
 from fgbg_train.measure.tally import Tally
@@ -11,6 +13,8 @@ from fgbg_train.schedule import Stage
 
 SHOWN = ("loss", "mask_iou", "rmse")
 """The numbers that are shown, as far as a run has them."""
+EXAMINED = ("exam_mask_iou_img", "exam_delta1")
+"""The numbers of an exam that are shown, as far as a run has them."""
 BASELINES = {"mask_iou": "everything foreground", "rmse": "mean depth map of train"}
 """Metric -> the baseline that it is compared with."""
 
@@ -75,19 +79,25 @@ class RunProgress:
         self._shown.update(self._done, f"{_numbers(tally.compute())}  {_speed(samples_per_s, waiting_frac)}")
 
     def end_epoch(
-        self, trained: Mapping[str, float], measured: Mapping[str, float], speed: Mapping[str, float]
+        self,
+        trained: Mapping[str, float],
+        measured: Mapping[str, float],
+        examined: Mapping[str, float],
+        speed: Mapping[str, float],
     ) -> None:
         """Show the line of a finished epoch.
 
         Args:
             trained: losses and metrics of training.
             measured: losses and metrics on val; empty without val.
+            examined: columns of the log for all pictures of an exam; empty without one.
             speed: `samples_per_s` and `waiting_frac`.
         """
         self._end()
         parts = [self._epoch, f"train {_numbers(trained)}"]
         if measured:
             parts.append(f"val {_numbers(measured)}")
+        parts += [f"{name} {examined[name]:.4f}" for name in EXAMINED if name in examined]
         parts.append(_speed(speed["samples_per_s"], speed["waiting_frac"]))
         self.note("  ".join(parts))
 
@@ -103,6 +113,16 @@ class RunProgress:
             self.note(f"  baselines: {', '.join(baselines)}")
         for name in worse_than_baseline(measured):
             self.note(f"  {name} is WORSE than its baseline: the model has learned nothing that helps here")
+
+    def end_exam(self, report: ExamReport) -> None:
+        """Show the line of an exam that the best weights took: its scores beside those of baselines."""
+        found = report.to_json()["pooled"]
+        numbers = [
+            f"{name} {found[name]:.4f} (baseline {found[PREFIX + name]:.4f})"
+            for name in SCORES
+            if name in found and PREFIX + name in found
+        ]
+        self.note(f"exam ({found['pictures']:.0f} pictures)  {'  '.join(numbers)}")
 
     def _end(self) -> None:
         if self._open:

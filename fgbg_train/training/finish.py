@@ -4,9 +4,11 @@ import shutil
 
 from lightning_fabric import Fabric
 
+from fgbg_data.exam.report import ExamReport
 from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.devices import describe_machine
 from fgbg_train.measure import baseline
+from fgbg_train.measure.exam import predictor, score_exam
 from fgbg_train.measure.score import score_split
 from fgbg_train.run import checkpoint
 from fgbg_train.run.checkpoint import BEST
@@ -56,6 +58,16 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
         if fabric.is_global_zero:
             tests[split] |= baseline.measure(reader, mean, skip_errors=skip)
         shown.end_split(split, tally.images, tests[split])
+    report = None
+    if plan.exam is not None:
+        scores = score_exam(predictor(model, fabric, size_px), plan.exam, fabric)
+        report = ExamReport(
+            exam=str(plan.exam.path),
+            columns=scores.compute(),
+            protocol=plan.exam.describe(),
+            notes=plan.exam.notes,
+        )
+        shown.end_exam(report)
     log.close()
     if not fabric.is_global_zero:
         return
@@ -67,6 +79,7 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
         "fingerprint": plan.fingerprint,
         "best": {**state.best, "epoch": epoch} if state.best else {},
         "test": tests,
+        **({"exam": report.to_json()} if report else {}),
         "worse_than_baseline": {split: baseline.worse_than_baseline(found) for split, found in tests.items()},
         "steps": state.step,
         "skipped_samples": state.skipped,

@@ -18,13 +18,14 @@ from fgbg_train.data.stream import Part, Stream, cut
 from fgbg_train.devices import make_fabric
 from fgbg_train.errors import Stopped
 from fgbg_train.measure import baseline
+from fgbg_train.measure.exam import predictor, score_exam
 from fgbg_train.measure.metrics import better
 from fgbg_train.measure.score import score
 from fgbg_train.measure.tally import Tally
 from fgbg_train.run.checkpoint import BEST, LAST
 from fgbg_train.run.clock import Clock, TimedBatches
 from fgbg_train.run.folder import CURVES, LOG, SAMPLES, SUMMARY, Resume, write_config
-from fgbg_train.run.log import BASELINE, Log, RunLog, read_rows
+from fgbg_train.run.log import BASELINE, EXAM, Log, RunLog, exam_rows, read_rows
 from fgbg_train.run.pace import TimeLeft
 from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
@@ -93,7 +94,10 @@ def fit(
     batches = TimedBatches(open_stream(plan, state.step, fabric))
     log = RunLog(folder, state.step) if main else Log()
     left = TimeLeft(
-        schedule, num_val=plan.num_val, num_tests=len(plan.test_splits), rows=read_rows(folder / LOG) if main else ()
+        schedule,
+        num_val=plan.num_measured,
+        num_tests=len(plan.test_splits),
+        rows=read_rows(folder / LOG) if main else (),
     )
     saved = lap = time.monotonic()
     first_step = state.step
@@ -144,11 +148,23 @@ def fit(
                 if main and found.first is not None:
                     picture = panel(*found.first, samples=NUM_PICTURES)
                     save_png(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
+
+            # Take the exam, which chooses nothing.
+            examined: dict[str, float] = {}
+            if plan.exam is not None:
+                clock = Clock(batches)
+                rows = exam_rows(
+                    score_exam(predictor(state.measured, fabric, stage.size_px), plan.exam, fabric).compute()
+                )
+                for split, values in rows.items():
+                    seconds = {"seconds": clock.seconds()} if split == EXAM else {}
+                    log.add({**row, "split": split, **values, **seconds})
+                examined = rows[EXAM]
             if isinstance(log, RunLog):
                 if plan.num_val and not log.has_baseline:
                     log_baseline(log, plan, row)
                 plot(folder, folder / CURVES)
-            shown.end_epoch(trained, measured, speed)
+            shown.end_epoch(trained, measured, examined, speed)
 
             # Keep the best weights, and save.
             metric = plan.best_metric

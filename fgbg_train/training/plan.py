@@ -10,13 +10,16 @@ from typing import Any
 import torch
 
 from fgbg_data.errors import option
+from fgbg_data.exam.opening import Exam, open_exam
 from fgbg_data.options import one_of
+from fgbg_data.text import counted
 from fgbg_train.config import FitConfig
 from fgbg_train.data.cache import Demand, SizeCache, plan_caches, row_bytes
 from fgbg_train.data.sample_reader import SampleReader, size_at, splits_of
 from fgbg_train.devices import make_fabric
 from fgbg_train.errors import CheckpointError, ConfigError, DataError
 from fgbg_train.losses import DEPTH_TERMS, MASK_TERMS
+from fgbg_train.measure.exam import check_asked
 from fgbg_train.metric_names import DEPTH_METRICS, MASK_METRICS, with_per_image
 from fgbg_train.models.build import build_cascade
 from fgbg_train.run import checkpoint
@@ -53,6 +56,8 @@ class FitPlan:
     """The checkpoint from which the run resumes, or None for a new run."""
     depth_weights: dict[str, Any] | None = field(repr=False)
     """Weights of the depth network that the saliency objective keeps, or None for other objectives."""
+    exam: Exam | None = field(repr=False, default=None)
+    """Real pictures that are measured after each epoch, or None."""
     notes: list[str] = field(default_factory=list)
     """What the user should know."""
 
@@ -60,6 +65,11 @@ class FitPlan:
     def num_val(self) -> int:
         """Number of samples of val."""
         return self.readers[VAL].num_samples if VAL in self.readers else 0
+
+    @property
+    def num_measured(self) -> int:
+        """Number of samples of val and of pictures of the exam, which are measured after each epoch."""
+        return self.num_val + (len(self.exam.entries) if self.exam else 0)
 
     @property
     def caches(self) -> list[SizeCache]:
@@ -86,6 +96,9 @@ class FitPlan:
         gigabytes = sum(c.num_samples * row_bytes(c.size, depth=c.depth) for c in self.caches) / 1e9
         lines.append(f"cache     {gigabytes:.3f} GB of resized samples in {self.folder / CACHE}")
         lines.append(f"best      by {self.best_metric} on val")
+        if self.exam is not None:
+            pictures = counted(len(self.exam.entries), "picture")
+            lines.append(f"exam      {pictures} of {self.exam.path}, after each epoch; they choose nothing")
         return "\n".join(lines)
 
 
@@ -128,6 +141,10 @@ def plan_fit(
     config = _with_schedule(config, readers[TRAIN], parts)
     schedule = Schedule(config.stages, readers[TRAIN].num_samples, parts)
     _check_sizes(schedule, parts)
+    exam = open_exam(config.exam.photos, config.exam, progress=False) if config.exam.photos else None
+    if exam is not None:
+        check_asked(exam, config.model.networks)
+        notes += [f"{exam.path}: {note}" for note in exam.notes]
     make_fabric(config, single=True)  # refuses a device that is missing
     folder = choose_folder(None if out is None else checked_path("out", out), config, fingerprint, resume, notes)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
@@ -146,6 +163,7 @@ def plan_fit(
         best_metric=best_metric,
         checkpoint=last,
         depth_weights=depth_weights,
+        exam=exam,
         notes=notes,
     )
 

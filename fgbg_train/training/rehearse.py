@@ -41,7 +41,7 @@ def estimate_seconds(plan: FitPlan) -> float:
     fabric.launch()
     state = build_state(plan, fabric)
     learner = Learner(config=config, fabric=fabric, state=state)
-    left = TimeLeft(schedule, num_val=plan.num_val, num_tests=len(plan.test_splits))
+    left = TimeLeft(schedule, num_val=plan.num_measured, num_tests=len(plan.test_splits))
     reader = SampleReader(plan.data, TRAIN, config.limit, depth_field=config.depth_field)
     batches = BatchReader({TRAIN: reader}, skip_errors=config.on_error == "skip")
     done = state.step

@@ -3,17 +3,30 @@
 import dataclasses
 from pathlib import Path
 
+from PIL import Image
+
+from fgbg_data.drawing.sheets import save_png
 from fgbg_data.exam.opening import Exam, open_exam
+from fgbg_data.exam.panel import (
+    ANSWER,
+    choose,
+    draw_panel,
+    known_depth_picture,
+    mask_answer,
+    mask_picture,
+    ordering_score,
+    predicted_depth_picture,
+)
 from fgbg_data.exam.protocol import DEFAULT, ExamProtocol
 from fgbg_data.exam.report import ExamReport
-from fgbg_data.exam.scores import summarise
+from fgbg_data.exam.scores import ExamScores, summarise
 from fgbg_data.options import at_least
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_train.config import Device, FitConfig, Precision
 from fgbg_train.data.sample_reader import SampleReader, splits_of
 from fgbg_train.devices import make_fabric
 from fgbg_train.errors import DataError
-from fgbg_train.measure.exam import predictor, score_exam, score_samples
+from fgbg_train.measure.exam import Predict, check_asked, predictor, score_exam, score_samples
 from fgbg_train.run.checkpoint import find_checkpoint, load, load_config, model_of
 from fgbg_train.settings import checked_location, checked_path
 
@@ -31,6 +44,7 @@ def examine(
     device: Device = "auto",
     precision: Precision | None = None,
     limit: int = 0,
+    panel: Path | str | None = None,
     progress: Progress = None,
 ) -> ExamReport:
     """Measure a checkpoint on real pictures, each at its own size.
@@ -48,6 +62,7 @@ def examine(
         device: where to compute; `auto` takes a GPU if there is one.
         precision: precision of the floats in the networks; None is that of the training.
         limit: use at most this number of samples of the dataset; 0 uses 2,000.
+        panel: write a picture (PNG) of the worst, the middle and the best predictions to this path.
         progress: how progress is shown; see `fgbg_data.runtime.progress`.
 
     Returns:
@@ -68,10 +83,12 @@ def examine(
     fabric.launch()
     shown = reporter(progress)
     exam = open_exam(checked_path("photos", photos), protocol, progress=shown)
-    _check_networks(exam, config)
+    check_asked(exam, config.model.networks)
     predict = predictor(model_of(path, state).to(fabric.device), fabric, size_px or state["size_px"])
     with activity(shown, "exam", len(exam.entries), "pictures"):
         scores = score_exam(predict, exam, fabric, report=shown.update)
+    if panel is not None:
+        save_png(draw_predictions(predict, exam, scores), checked_path("panel", panel))
     synthetic: dict[str, float] = {}
     about: dict[str, str] = {}
     if reader is not None:
@@ -87,6 +104,31 @@ def examine(
     )
 
 
+def draw_predictions(predict: Predict, exam: Exam, scores: ExamScores) -> Image.Image:
+    """Draw the worst, the middle and the best predictions of an exam.
+
+    Args:
+        predict: predicts one picture.
+        exam: the exam.
+        scores: what `predict` got for its pictures.
+    """
+    chosen = choose(scores, ordering_score(scores))
+    by_name = {entry.name: entry for entry in exam.entries}
+    rows = []
+    for name in chosen:
+        picture = exam.read(by_name[name])
+        probability, depth = predict(picture.image)
+        cells = {"picture": picture.image}
+        if picture.mask is not None and probability is not None:
+            mask = probability >= 0.5
+            cells |= {"mask": mask_picture(picture.mask), "predicted mask": mask_picture(mask)}
+            cells[ANSWER] = mask_answer(picture.image, mask, picture.mask)
+        if picture.depth is not None and depth is not None:
+            cells |= {"depth": known_depth_picture(picture.depth), "predicted depth": predicted_depth_picture(depth)}
+        rows.append(cells)
+    return draw_panel(rows, list(chosen.values()))
+
+
 def _reader(data: str, config: FitConfig, limit: int) -> SampleReader:
     """Return the samples of a dataset that are compared with real pictures."""
     splits, _ = splits_of(data, "test", "val", "train")
@@ -94,11 +136,3 @@ def _reader(data: str, config: FitConfig, limit: int) -> SampleReader:
     if split is None:
         raise DataError(f"has no split test or val to compare with, only {', '.join(splits)}", where=data)
     return SampleReader(data, split, limit or MOST_SAMPLES, depth_field=config.depth_field)
-
-
-def _check_networks(exam: Exam, config: FitConfig) -> None:
-    """Refuse an exam that asks nothing that the networks predict."""
-    networks = config.model.networks
-    if not (exam.has_masks and networks != "depth") and not (exam.has_depth and networks != "mask"):
-        has = "depth" if exam.has_depth else "masks"
-        raise DataError(f"holds only {has}, and the model predicts none", where=exam.path)
