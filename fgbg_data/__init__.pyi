@@ -24,6 +24,11 @@ from .deriving.merge import merge
 from .deriving.relabel import relabel
 from .deriving.resplit import resplit
 from .errors import FgbgError
+from .exam.entry import ExamEntry, ExamPicture
+from .exam.opening import Exam, open_exam
+from .exam.protocol import ExamProtocol
+from .exam.report import ExamReport
+from .examining import examine_estimators
 from .exporting.export_dataset import ExportReport, export_dataset
 from .fields import Field, register_field
 from .labelling import compare_estimators, label_pictures
@@ -46,6 +51,11 @@ __all__ = [
     "DepthEstimator",
     "EstimatorInfo",
     "EstimatorSpeed",
+    "Exam",
+    "ExamEntry",
+    "ExamPicture",
+    "ExamProtocol",
+    "ExamReport",
     "Family",
     "ExportReport",
     "FgbgError",
@@ -68,6 +78,7 @@ __all__ = [
     "convert",
     "dequantise_depth",
     "dequantize_depth",
+    "examine_estimators",
     "export_dataset",
     "export_page",
     "info",
@@ -77,6 +88,7 @@ __all__ = [
     "measure_estimator",
     "merge",
     "open_dataset",
+    "open_exam",
     "plan_build",
     "preview",
     "push",

@@ -76,9 +76,9 @@ def label_pictures(
     bad: list[SourceError] = []
     written: list[Path] = []
     with activity(shown, "depth", len(names), "pictures"):
-        estimator = _load(depth, device, estimator_batch)
+        estimator = load_checked(depth, device, estimator_batch)
         for batch in _batches(list(names), estimator.batch_size, bad):
-            guesses = _estimate(estimator, [image for _, image in batch], [path for path, _ in batch])
+            guesses = estimate_checked(estimator, [image for _, image in batch], [path for path, _ in batch])
             for (path, image), guess in zip(batch, guesses, strict=True):
                 written.append(_write_label(estimator, image, guess, depth_bits, stems[path]))
                 shown.update(len(written) + len(bad))
@@ -123,11 +123,11 @@ def compare_estimators(
     bad: list[SourceError] = []
     written: list[Path] = []
     with activity(shown, "depth", len(names), "pictures"):
-        loaded = [_load(name, device, 1) for name in estimators]
+        loaded = [load_checked(name, device, 1) for name in estimators]
         for ((path, image),) in _batches(list(names), 1, bad):
             columns = {"picture": image}
             for estimator in loaded:
-                codes, _, _ = quantise_depth(_estimate(estimator, [image], [path])[0], 16)
+                codes, _, _ = quantise_depth(estimate_checked(estimator, [image], [path])[0], 16)
                 columns[estimator.name] = colour_depth(codes)
             _save_row(columns, sheets[path])
             written.append(sheets[path])
@@ -145,7 +145,7 @@ def _with_ending(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 
 
-def _load(name: str, device: str, batch: int | None) -> DepthEstimator:
+def load_checked(name: str, device: str, batch: int | None) -> DepthEstimator:
     """Load an estimator, and warn if its licence restricts the use.
 
     Raises:
@@ -185,7 +185,7 @@ def _batches(paths: Sequence[Path], size: int, bad: list[SourceError]) -> Iterat
         yield batch
 
 
-def _estimate(estimator: DepthEstimator, images: list[Array], paths: list[Path]) -> Array:
+def estimate_checked(estimator: DepthEstimator, images: list[Array], paths: list[Path]) -> Array:
     """Return the depth of pictures of one size, checked: (N, H, W) float32."""
     depth = estimator.estimate(np.stack(images))
     for path, guess in zip(paths, depth, strict=True):

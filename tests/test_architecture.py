@@ -45,6 +45,7 @@ ORDER = {
             "exporting",
             "publishing",
             "labelling",
+            "examining",
             "surveying",
             "viewing",
             "checking",

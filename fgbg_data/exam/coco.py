@@ -120,13 +120,13 @@ def find_coco_entries(path: Path, categories: str, problems: list[str], notes: l
     for annotation in table["annotations"]:
         category, image = annotation.get("category_id"), annotation.get("image_id")
         if category not in known:
-            faults[f"have the category {category!r}, which the file does not declare"] += 1
+            faults[f"does not declare the category {category!r}"] += 1
         elif image not in images:
-            faults[f"belong to the picture {image!r}, which the file does not declare"] += 1
+            faults[f"does not declare the picture {image!r}"] += 1
         elif category in chosen:
             objects[image].append(annotation.get("segmentation"))
             crowds += bool(annotation.get("iscrowd"))
-    problems += [f"{path}: {counted(count, 'annotation')} {fault}" for fault, count in faults.items()]
+    problems += [f"{path}: {fault} ({counted(count, 'annotation')})" for fault, count in faults.items()]
     if crowds:
         notes.append(f"crowd regions, which count as objects: {crowds}")
     root = _root_of_pictures(path, table["images"])

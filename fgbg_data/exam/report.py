@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fgbg_data.exam.depth_scores import DEPTH_SCORES
 from fgbg_data.exam.scores import COUNTS, LOWER_IS_BETTER, MEAN, POOLED, PREFIX, SCORES
 from fgbg_data.text import text_table
 
 SYNTHETIC = "synthetic"
 """Name of the column of a dataset that stands beside the real pictures."""
+TRIPLE = ("delta1", "abs_rel", "order")
+"""Scores in a cell of the table that compares predictors."""
 GAP = "gap "
 """Stands before the name of a score in rows that say how much worse real pictures are."""
 
@@ -100,3 +103,30 @@ def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if name in COUNTS else f"{value:.3f}"
+
+
+def comparison_table(reports: Mapping[str, ExamReport], width: int | None = None) -> str:
+    """Return the depth scores of several predictors as two tables, and below them the protocol.
+
+    The first has a row for each predictor and a column for each set, with delta1, abs_rel and order in each cell. The
+    second has all scores of depth, of all sets together.
+
+    Args:
+        reports: name of the predictor -> its report on the same exam.
+        width: columns of the terminal; see `ExamReport.table`.
+    """
+    first = next(iter(reports.values()))
+    together = MEAN if MEAN in first.columns else next(iter(first.columns))
+    sets = [name for name in first.columns if name != POOLED]
+    cells = [[name, *(_triple(report.columns[set_name]) for set_name in sets)] for name, report in reports.items()]
+    shown = [name for name in DEPTH_SCORES if name in first.columns[together]]
+    every = [[name, *(_cell(s, r.columns[together].get(s)) for s in shown)] for name, r in reports.items()]
+    about = "\n".join(f"{name}: {what}" for name, what in first.protocol.items())
+    notes = "".join(f"\nnote: {note}" for note in first.notes)
+    tables = text_table([" / ".join(TRIPLE), *sets], cells, width), text_table([together, *shown], every, width)
+    return "\n\n".join((*tables, about)) + notes
+
+
+def _triple(values: Mapping[str, float]) -> str:
+    """Return the scores of a cell, such as `.655 / .241 / .803`."""
+    return " / ".join(f"{values[name]:.3f}".removeprefix("0") if name in values else "-" for name in TRIPLE)
