@@ -30,6 +30,7 @@ from fgbg_data.options import (
     to_scale_text,
     to_size_text,
 )
+from fgbg_data.runtime.locations import Location, to_location
 from fgbg_data.scene_options import SceneOptions
 from fgbg_data.shards.registry import DEFAULT_FORMAT, check_formats, check_options, manifest_options
 from fgbg_data.splits import Holdout
@@ -41,8 +42,8 @@ Device = Literal["auto", "cpu", "cuda"]
 Backend = Literal["processes", "dask"]
 Stand = Literal["floor", "drawn"]
 
-AnyPath = Converted[str | PathLike[str], Path]
-"""A path: given as text or as a `Path`, kept as a `Path`."""
+AnyLocation = Converted[str | PathLike[str], Location]
+"""A folder: given as a path or as a URL such as `s3://bucket/shards`, kept as a `Path` or as the text of the URL."""
 SizeText = Converted[int | str | tuple[int, int], str]
 """A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
 ScaleText = Converted[str | tuple[float, float], str]
@@ -60,6 +61,7 @@ _NOT_IN_FINGERPRINT = {
     "part",
     "backend",
     "dask_address",
+    "cache_gb",
 }
 """Fields that say where files are and how the build runs. The fingerprint holds the kind of device as part of the
 estimator's identity, and the sources by id and digest."""
@@ -98,12 +100,12 @@ class BuildConfig(SceneOptions):
         ConfigError: a value cannot work, or has no effect beside the others; the text names the field.
     """
 
-    bg: AnyPath = Converted(to_path)
-    """Folder of background pictures; it is searched with its subfolders."""
-    fg: AnyPath = Converted(to_path)
-    """Folder of foregrounds: cut-outs with transparency. It is searched with its subfolders."""
-    out: AnyPath = Converted(to_path)
-    """Folder that becomes the dataset."""
+    bg: AnyLocation = Converted(to_location)
+    """Folder or URL of background pictures; it is searched with its subfolders."""
+    fg: AnyLocation = Converted(to_location)
+    """Folder or URL of foregrounds: cut-outs with transparency. It is searched with its subfolders."""
+    out: AnyLocation = Converted(to_location)
+    """Folder or URL that becomes the dataset."""
     recipe: str = CLASSIC
     """Name of a recipe, `classic` or `varied`, or path of a TOML file of options. Options that are not given take its
     values."""
@@ -169,6 +171,8 @@ class BuildConfig(SceneOptions):
     """When a build resumes, compare the SHA-256 of finished shards and not only their size."""
     skip_bad: bool = False
     """Leave out pictures that cannot be used, and record them, instead of stopping with an error."""
+    cache_gb: float = 20.0
+    """Largest size in GB of what this machine keeps of sources and unfinished shards behind URLs."""
     overwrite: bool = False
     """Replace another dataset in `out`. Only files that this dataset names are deleted."""
     backend: Backend = "processes"
@@ -192,6 +196,8 @@ class BuildConfig(SceneOptions):
         at_least("positions", self.positions, 1)
         at_least("shard_size", self.shard_size, 1)
         at_least("jobs", self.jobs, 0)
+        if not self.cache_gb > 0:
+            raise ConfigError(f"{option('cache_gb', self.cache_gb)}: expected more than 0")
         at_least("seed", self.seed, 0)
         if self.samples is not None:
             at_least("samples", self.samples, 1)
@@ -387,7 +393,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
         if type(options[key]) not in kinds:
             raise ConfigError(f"{key} = {value!r} is of the wrong type; expected {expected}", where=path)
-        if key in _PATHS or (key == "recipe" and value.endswith(".toml")):
+        if key in _PATHS and "://" in value:
+            options[key] = str(to_location(key, value))
+        elif key in _PATHS or (key == "recipe" and value.endswith(".toml")):
             options[key] = str(path.parent / value)
     return options
 

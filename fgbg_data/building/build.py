@@ -18,7 +18,7 @@ from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
-from fgbg_data.runtime import locations
+from fgbg_data.runtime import locations, remote
 from fgbg_data.runtime.files import write_text
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
@@ -49,8 +49,11 @@ def build(config: BuildConfig, *, progress: Progress = None) -> Manifest:
         FgbgError: the user can fix it; nothing finished is lost, and the same call resumes.
     """
     shown = reporter(progress)
+    if isinstance(config.out, str):
+        remote.check_writable(config.out)
     part = Part.parse(config.part) if config.part else None
-    with open_runner(config.backend, config.jobs, config.dask_address) as runner:
+    jobs = 1 if remote.is_in_memory(config.out) else config.jobs
+    with open_runner(config.backend, jobs, config.dask_address) as runner:
         maker = BuildMaker(prepare(config, shown), part, runner)
         if part is None:
             return maker.run(shown)

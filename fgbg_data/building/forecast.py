@@ -17,7 +17,9 @@ from fgbg_data.errors import StorageError, option
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import encode_files
 from fgbg_data.runtime.files import free_bytes
+from fgbg_data.runtime.mirror import copied_bytes
 from fgbg_data.runtime.parallel import num_jobs
+from fgbg_data.runtime.scratch import local_folder
 from fgbg_data.shards.registry import format_options, load_format
 from fgbg_data.text import format_bytes
 
@@ -77,11 +79,35 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     if config.composed_field:  # float32 depth of the sources, until all shards are made
         sources = len(work.backgrounds) + len(work.foregrounds)
         needed += 4 * sources * config.canvas[0] * config.canvas[1]
+    if isinstance(config.out, str):
+        _check_scratch(prepared, needed * config.shard_size // samples, samples)
+        return
     free = free_bytes(config.out)
     if needed > free:
         raise StorageError(
             f"about {format_bytes(needed)} are needed, {format_bytes(free)} are free. Free some space, choose another "
             f"{option('out')}, or make fewer {option('samples')}",
+            config.out,
+        )
+
+
+def _check_scratch(prepared: PreparedBuild, shard_bytes: int, samples: int) -> None:
+    """Refuse a build into a URL whose unfinished shards this machine cannot hold: each worker writes one at a time.
+
+    Raises:
+        StorageError: the text says how much is needed.
+    """
+    config = prepared.config
+    jobs = num_jobs(config.jobs, -(-samples // config.shard_size))
+    needed = jobs * shard_bytes
+    allowed = config.cache_gb * 1e9 - copied_bytes(config.bg) - copied_bytes(config.fg)
+    free = min(allowed, free_bytes(local_folder(config.out)))
+    if needed > free:
+        raise StorageError(
+            f"the shards that {jobs} workers write at a time take about {format_bytes(needed)} on this machine, and "
+            f"{format_bytes(max(0, free))} are left there. Use fewer {option('jobs')}, a smaller "
+            f"{option('shard_size')} or a larger {option('cache_gb')}, or set XDG_CACHE_HOME to a folder on another "
+            "disk",
             config.out,
         )
 

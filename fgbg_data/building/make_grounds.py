@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from fgbg_data.building.estimating import load_for_workers
 from fgbg_data.building.find_grounds import Background, Found, find_grounds
@@ -18,6 +17,7 @@ from fgbg_data.errors import ManifestError
 from fgbg_data.ground.heights import class_in, height_mm, read_heights
 from fgbg_data.ground.notes import GroundNote, read_notes
 from fgbg_data.runtime import locations
+from fgbg_data.runtime.mirror import local_folder_of
 from fgbg_data.runtime.progress import ProgressReporter, activity
 from fgbg_data.sample import Array
 
@@ -49,7 +49,7 @@ def make_grounds(
     Raises:
         FgbgError: `ground.csv` cannot be used, or the estimator fails.
     """
-    notes = read_notes(config.bg, [source.file for source in backgrounds])
+    notes = read_notes(local_folder_of(config.bg), [source.file for source in backgrounds])
     made_of = digest_of(
         [
             [VERSION, *config.canvas, config.fit, config.seed, config.camera_height],
@@ -124,7 +124,7 @@ def with_heights(config: BuildConfig, foregrounds: Sequence[SourceFile]) -> list
     Raises:
         SourceError: `heights.toml` in the folder of the foregrounds cannot be used.
     """
-    heights = read_heights(Path(config.fg))
+    heights = read_heights(local_folder_of(config.fg))
     found = []
     for source in foregrounds:
         known = class_in(source.file.rpartition(".")[0], heights)

@@ -50,7 +50,7 @@ class BuildPlan:
     bytes: int
     """Expected size of all shards."""
     free_bytes: int
-    """Free space on the disk of `config.out`."""
+    """Free space on the disk of `config.out`, or if that is a URL on the disk for unfinished shards."""
     seconds: float
     """Expected time of the whole build."""
     jobs: int
@@ -123,7 +123,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
     prepared = prepare(config, shown)
     maker = BuildMaker(prepared)
     maker.check_folder()
-    check_not_held(config.out)
+    check_not_held(maker.local)
     finished, todo = maker.find_finished()
     maker.check_space(sum(task.samples for task in todo))
     with activity(shown, "measuring the first samples", None, "samples"):
@@ -145,7 +145,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         },
         finished_shards=len(finished),
         bytes=expected.bytes,
-        free_bytes=free_bytes(config.out),
+        free_bytes=free_bytes(maker.local),
         seconds=expected.seconds,
         jobs=num_jobs(config.jobs, len(maker.tasks)),
         estimator_calls=estimator_calls(prepared),

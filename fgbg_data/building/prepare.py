@@ -25,6 +25,9 @@ from fgbg_data.depth.registry import check_estimator
 from fgbg_data.errors import ConfigError, SourceError, StorageError, option
 from fgbg_data.key import Kind, SampleKey, max_key_bytes
 from fgbg_data.pictures import FoundPictures
+from fgbg_data.runtime import remote
+from fgbg_data.runtime.locations import Location, resolved
+from fgbg_data.runtime.mirror import copied_bytes
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import Progress, ProgressReporter, activity, reporter
 from fgbg_data.text import counted
@@ -61,11 +64,11 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     Raises:
         FgbgError: the options, sources or estimator cannot be used.
     """
-    folders = _check_folders(config)
+    shown = reporter(progress)
+    folders = _check_folders(config, shown)
     if config.depth != "none":
         check_estimator(config.depth)
-    shown = reporter(progress)
-    backgrounds, foregrounds, skipped = _scan_sources(config, shown)
+    backgrounds, foregrounds, skipped = _scan_sources(config, folders, shown)
     with activity(shown, "looking for near copies", None, "pictures"):
         similar: dict[Kind, list[tuple[int, int]]] = {
             "background": similar_pairs([source.look for source in backgrounds if source.look]),
@@ -171,20 +174,19 @@ def _without_ground(backgrounds: list[SourceFile], grounds: Grounds) -> list[Ski
     ]
 
 
-def _check_folders(config: BuildConfig) -> dict[Path, FoundPictures]:
+def _check_folders(config: BuildConfig, shown: ProgressReporter) -> dict[Location, FoundPictures]:
     """Check that the folders do not overlap, that the sources hold pictures, and that `out` can be made.
 
     Returns:
         Source folder -> what it holds.
     """
-    out = config.out.resolve()
-    if config.bg.resolve() == config.fg.resolve():
+    out, bg, fg = map(resolved, (config.out, config.bg, config.fg))
+    if bg == fg:
         raise ConfigError(
             f"{option('bg', config.bg)} and {option('fg', config.fg)} are one folder. Backgrounds and cut-outs need a "
             "folder each"
         )
-    for name, folder in (("bg", config.bg), ("fg", config.fg)):
-        source = folder.resolve()
+    for name, folder, source in (("bg", config.bg, bg), ("fg", config.fg, fg)):
         if out == source or out.is_relative_to(source):
             raise ConfigError(
                 f"{option('out', config.out)}: lies inside {option(name, folder)}, where the next build would "
@@ -194,15 +196,36 @@ def _check_folders(config: BuildConfig) -> dict[Path, FoundPictures]:
             raise ConfigError(
                 f"{option(name, folder)}: lies inside {option('out', config.out)}. Choose another {option('out')}"
             )
-    kinds: tuple[tuple[Path, Kind], ...] = ((config.bg, "background"), (config.fg, "foreground"))
-    found = {folder: find_pictures(folder, kind) for folder, kind in kinds}
-    there = next(folder for folder in (out, *out.parents) if folder.exists())
-    if not there.is_dir():
-        file = "is a file" if there == out else f"{there} is a file"
-        raise StorageError(f"{option('out', config.out)}: {file}. Choose another folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise StorageError(f"{option('out', config.out)}: no permission to write in {there}. Choose another folder")
+    if isinstance(config.out, str):
+        remote.check_target(config.out)
+        remote.check_listable(config.out)
+    found: dict[Location, FoundPictures] = {}
+    limit = config.cache_gb * 1e9
+    kinds: tuple[tuple[Location, Kind], ...] = ((config.bg, "background"), (config.fg, "foreground"))
+    for folder, kind in kinds:
+        if isinstance(folder, Path):
+            found[folder] = find_pictures(folder, kind)
+            continue
+        with activity(shown, f"copying the {kind}s", None, "pictures"):
+            found[folder] = find_pictures(folder, kind, limit, shown.update)
+        limit -= copied_bytes(folder)
+    if isinstance(config.out, Path):
+        _check_parent(config.out)
     return found
+
+
+def _check_parent(out: Path) -> None:
+    """Check that the folder `out` can be made, or written to.
+
+    Raises:
+        StorageError: the text says why not.
+    """
+    there = next(folder for folder in (out.resolve(), *out.resolve().parents) if folder.exists())
+    if not there.is_dir():
+        file = "is a file" if there == out.resolve() else f"{there} is a file"
+        raise StorageError(f"{option('out', out)}: {file}. Choose another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(f"{option('out', out)}: no permission to write in {there}. Choose another folder")
 
 
 def _check_keys(work: BuildWork) -> None:
@@ -221,15 +244,21 @@ def _check_keys(work: BuildWork) -> None:
 
 
 def _scan_sources(
-    config: BuildConfig, shown: ProgressReporter
+    config: BuildConfig, folders: dict[Location, FoundPictures], shown: ProgressReporter
 ) -> tuple[list[SourceFile], list[SourceFile], list[SkippedSource]]:
     """Check all sources of both folders; raise one error that lists every bad one."""
     jobs = config.jobs or num_cores()
     with activity(shown, "checking the sources", None, "pictures"):
         counter = itertools.count(1)
-        backgrounds, bad_bg = scan(config.bg, "background", lambda: shown.update(next(counter)), jobs)
-        foregrounds, bad_fg = scan(config.fg, "foreground", lambda: shown.update(next(counter)), jobs)
-    bad = [(config.bg, source) for source in bad_bg] + [(config.fg, source) for source in bad_fg]
+
+        def seen() -> None:
+            shown.update(next(counter))
+
+        backgrounds, bad_bg = scan(config.bg, "background", seen, jobs, folders[config.bg])
+        foregrounds, bad_fg = scan(config.fg, "foreground", seen, jobs, folders[config.fg])
+    bad: list[tuple[Location, BadSource]] = [(config.bg, source) for source in bad_bg] + [
+        (config.fg, source) for source in bad_fg
+    ]
     if not foregrounds and (config.skip_bad or not bad_bg):
         error = no_transparency_error(config.fg, bad_fg)
         if error:

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from fgbg_data.compositing.groups import copies, named_groups
 from fgbg_data.compositing.plan import box_size
@@ -11,6 +10,7 @@ from fgbg_data.compositing.source_file import Source, SourceFile
 from fgbg_data.config import BuildConfig
 from fgbg_data.key import Kind
 from fgbg_data.pictures import FoundPictures, left_out_note
+from fgbg_data.runtime.locations import Location
 from fgbg_data.splits import Split, join_units
 from fgbg_data.text import counted
 
@@ -47,7 +47,7 @@ def notes_of(
     return tuple(notes)
 
 
-def notes_of_folders(folders: dict[Path, FoundPictures]) -> tuple[str, ...]:
+def notes_of_folders(folders: dict[Location, FoundPictures]) -> tuple[str, ...]:
     """Return a note for each source folder that holds files which are not taken for pictures."""
     notes = {folder: left_out_note(found.left_out) for folder, found in folders.items()}
     return tuple(f"{folder}: {note}" for folder, note in notes.items() if note)

@@ -9,12 +9,12 @@ from fgbg_data.checking.inspect_dataset import inspect_folder, inspect_grounds, 
 from fgbg_data.checking.inspect_shard import InspectTask, ShardFindings, inspect_shard
 from fgbg_data.checking.report import VerifyProblem, VerifyReport
 from fgbg_data.checking.rerender import rerender_samples
+from fgbg_data.compositing.sources import local_pictures
 from fgbg_data.dataset.layout import find_splits, found_shards, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ConfigError, FgbgError, ManifestError, ShardError, option
-from fgbg_data.options import to_path
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.locks import build_lock
@@ -75,7 +75,8 @@ def verify(
         inspect_grounds(root, manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
         if rerender and bg is not None and fg is not None:
-            rerender_samples(root, manifest, to_path("bg", bg), to_path("fg", fg), rerender, seed, report)
+            folders = local_pictures("bg", bg), local_pictures("fg", fg)
+            rerender_samples(root, manifest, *folders, rerender, seed, report)
     elif rerender:
         raise ConfigError(
             f"holds no {MANIFEST}, so samples cannot be rendered again; leave out {option('rerender')}", where=root

@@ -69,7 +69,7 @@ SECTIONS = {
     "Depth": ("depth", "device", "depth_mode", "stand", "relief", "depth_bits", "depth_size", "estimator_batch"),
     "Splits": ("val", "test", "holdout", "group_similar"),
     "Files": ("format", "extra_fields", "shard_size", "image_format", "quality", "hdf5_layout"),
-    "How it runs": ("jobs", "check", "dry_run"),
+    "How it runs": ("jobs", "check", "cache_gb", "dry_run"),
     "Many machines": ("part", "plan_only", "status", "backend", "dask_address"),
 }
 """Sections of the help of `build`: title -> options."""
@@ -78,9 +78,9 @@ SECTIONS = {
 @click.command(
     cls=Command, sections=SECTIONS, aliases=ALIASES, short_help="Composite foregrounds over backgrounds into a dataset."
 )
-@_option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder.  [required]")
-@_option("--fg", type=click.Path(path_type=Path), help="Take cut-outs with transparency from this folder.  [required]")
-@_option("--out", "-o", type=click.Path(path_type=Path), help="Write the dataset to this folder.  [required]")
+@_option("--bg", type=click.Path(), help="Take backgrounds from this folder or URL.  [required]")
+@_option("--fg", type=click.Path(), help="Take cut-outs with transparency from this folder or URL.  [required]")
+@_option("--out", "-o", type=click.Path(), help="Write the dataset to this folder or URL.  [required]")
 @click.option(
     "--config",
     "toml",
@@ -222,6 +222,7 @@ SECTIONS = {
 )
 @_option("--jobs", "-j", type=int, help="Use this many worker processes; 0 is one for each core.  [0]")
 @_option("--check/--no-check", help="On resume, compare the sha256 of finished shards, not only sizes.")
+@_option("--cache-gb", type=float, help="Keep at most this many GB of what is behind URLs on this machine.  [20]")
 @click.option("--dry-run", is_flag=True, help="Print what would be made (counts, splits, bytes, time) and stop.")
 @_option(
     "--part",
@@ -278,6 +279,7 @@ def build(toml: Path | None, dry_run: bool, plan_only: bool, status: bool, **opt
         click.echo(f"{plan_build(config, progress=True)}\nnothing was written (--dry-run)")
         return
     from fgbg_data import build as build_dataset
+    from fgbg_data.runtime.locations import join
 
     with resumable(config.out):
         manifest = build_dataset(config, progress=True)
@@ -289,7 +291,8 @@ def build(toml: Path | None, dry_run: bool, plan_only: bool, status: bool, **opt
         return
     _print_fields(manifest)
     print_made(config.out, manifest)
-    click.echo(f"look at {config.out / 'preview.png'}; {config.out / 'README.md'} says what the dataset is")
+    picture, card = (join(config.out, name) for name in ("preview.png", "README.md"))
+    click.echo(f"look at {picture}; {card} says what the dataset is")
 
 
 def _refuse_together(**switches: bool) -> None:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 user_errors = command_line.user_errors("fgbg-data")
 
 SHARDS = click.argument("shards", type=click.Path())
-OUT = click.option(
-    "--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the dataset to this folder."
-)
+OUT = click.option("--out", "-o", required=True, type=click.Path(), help="Write the dataset to this folder or URL.")
 JOBS = click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha256 of finished shards, not only sizes.")
 DEVICES = Choice(["auto", "cpu", "cuda"])
@@ -60,7 +58,7 @@ def complete_recipe(context: click.Context, parameter: click.Parameter, typed: s
 
 
 @contextlib.contextmanager
-def resumable(out: Path) -> Iterator[None]:
+def resumable(out: Path | str) -> Iterator[None]:
     """Answer Ctrl-C, while a dataset is made in `out`, by the text that says how to resume, and by status 130."""
     try:
         yield
@@ -69,7 +67,7 @@ def resumable(out: Path) -> Iterator[None]:
         sys.exit(130)
 
 
-def print_made(out: Path, manifest: "Manifest") -> None:
+def print_made(out: Path | str, manifest: "Manifest") -> None:
     """Print in one line what a new dataset holds."""
     splits = ", ".join(f"{name} {about.samples:,}" for name, about in manifest.splits.items())
     size = "" if manifest.bytes is None else f", {format_bytes(manifest.bytes)}"

@@ -60,7 +60,7 @@ from fgbg_data.errors import ConfigError, option
 @JOBS
 @CHECK
 @user_errors
-def convert(shards: str, out: Path, format: str, values: str, **options: Any) -> None:
+def convert(shards: str, out: str, format: str, values: str, **options: Any) -> None:
     """Write a dataset in another format: tar, hdf5, or a folder of loose files, from any to any.
 
     Masks, depth and meta stay as they are. Image files stay as they are too, byte by byte, unless their codec
@@ -90,7 +90,7 @@ def convert(shards: str, out: Path, format: str, values: str, **options: Any) ->
     print_made(out, manifest)
 
 
-def _export(shards: str, out: Path, layout: str, values: str, options: dict[str, Any]) -> None:
+def _export(shards: str, out: str, layout: str, values: str, options: dict[str, Any]) -> None:
     """Export a dataset for another tool, and print what was written and how it is read."""
     from fgbg_data import export_dataset
 
@@ -99,9 +99,11 @@ def _export(shards: str, out: Path, layout: str, values: str, options: dict[str,
             raise ConfigError(f"{option(name, options[name])}: has no effect on {option('format', layout)}")
     if values != "class" and layout != "index":
         raise ConfigError(f"{option('values', values)}: has no effect here; it needs {option('format', 'index')}")
+    if "://" in out:
+        raise ConfigError(f"{option('out', out)}: {option('format', layout)} writes a folder of this machine")
     with resumable(out):
         report = export_dataset(shards, out, layout, values=values, jobs=options["jobs"], progress=True)  # type: ignore[arg-type]
-    click.echo(report.text(out))
+    click.echo(report.text(Path(out)))
 
 
 @click.command(cls=Command, aliases=JOBS_ALIAS, short_help="Join datasets of equal fields and shapes into one.")
@@ -118,7 +120,7 @@ def _export(shards: str, out: Path, layout: str, values: str, options: dict[str,
 @JOBS
 @CHECK
 @user_errors
-def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
+def merge(shards: tuple[str, ...], out: str, **options: Any) -> None:
     """Join datasets of equal fields and shapes into one. Splits with the same name are joined.
 
     Keys that collide are refused, and so is a source that one dataset holds out and another trains on. The same
@@ -167,7 +169,7 @@ def merge(shards: tuple[str, ...], out: Path, **options: Any) -> None:
 @JOBS
 @CHECK
 @user_errors
-def split(shards: str, out: Path, only_keys: Path | None, without_keys: Path | None, **options: Any) -> None:
+def split(shards: str, out: str, only_keys: Path | None, without_keys: Path | None, **options: Any) -> None:
     """Split a dataset again into train, val and test, by source. Files and pixels stay as they are.
 
     It also makes a dataset of chosen samples: the page of `fgbg-data view` saves the keys of marked ones.
@@ -220,7 +222,7 @@ def split(shards: str, out: Path, only_keys: Path | None, without_keys: Path | N
 @JOBS
 @CHECK
 @user_errors
-def relabel(shards: str, out: Path, **options: Any) -> None:
+def relabel(shards: str, out: str, **options: Any) -> None:
     """Estimate the depth of a dataset anew, from the images in its shards. No source pictures are needed.
 
     Images, masks, keys and splits stay as they are. The same command resumes a run that was stopped.

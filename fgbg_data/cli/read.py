@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,7 +90,7 @@ def stats(shards: str, split: str | None, as_json: bool, **options: Any) -> None
     },
     short_help="Check that a dataset is what it says it is.",
 )
-@click.argument("shards", type=click.Path(path_type=Path))
+@SHARDS
 @click.option("--quick", is_flag=True, help="Check only names, sizes and records.")
 @click.option(
     "--rerender",
@@ -99,15 +98,15 @@ def stats(shards: str, split: str | None, as_json: bool, **options: Any) -> None
     metavar="N",
     help="Also render this many random samples again and compare pixels; needs --bg and --fg.  [0]",
 )
-@click.option("--bg", type=click.Path(path_type=Path), help="Take backgrounds from this folder, for --rerender.")
-@click.option("--fg", type=click.Path(path_type=Path), help="Take cut-outs from this folder, for --rerender.")
+@click.option("--bg", type=click.Path(), help="Take backgrounds from this folder or URL, for --rerender.")
+@click.option("--fg", type=click.Path(), help="Take cut-outs from this folder or URL, for --rerender.")
 @click.option("--seed", default=0, help="Set the seed of the choice of samples for --rerender.  [0]")
 @click.option(
     "--discard-bad", is_flag=True, help="Remove the records of bad shards, so that the same build makes them again."
 )
 @click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 @user_errors
-def verify(shards: Path, **options: Any) -> None:
+def verify(shards: str, **options: Any) -> None:
     """Check that a dataset is what it says it is; exit with status 1 if it is not.
 
     It reads every sample and changes nothing. Only --discard-bad removes the records of bad shards, and never data.

@@ -41,8 +41,8 @@ def preview(shards: str, out: Path, **options: Any) -> None:
     short_help="Look at a dataset in the browser, or export it as one page.",
 )
 @SHARDS
-@click.option("--bg", type=click.Path(path_type=Path), help="Show backgrounds beside samples, from this folder.")
-@click.option("--fg", type=click.Path(path_type=Path), help="Show cut-outs beside samples, from this folder.")
+@click.option("--bg", type=click.Path(), help="Show backgrounds beside samples, from this folder or URL.")
+@click.option("--fg", type=click.Path(), help="Show cut-outs beside samples, from this folder or URL.")
 @click.option("--port", "-p", default=8765, help="Listen on this port; 0 is any free one.  [8765]")
 @click.option(
     "--host", default="127.0.0.1", help="Listen on this address; only this machine reaches the default.  [127.0.0.1]"
@@ -53,7 +53,7 @@ def preview(shards: str, out: Path, **options: Any) -> None:
 @click.option("--seed", default=0, help="Set the seed of the choice of samples for the file.  [0]")
 @user_errors
 def view(
-    shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int, **sources: Path | None
+    shards: str, port: int, host: str, show: bool, out: Path | None, samples: int, seed: int, **sources: str | None
 ) -> None:
     """Look at a dataset in the browser: a page with all samples, overlays, filters, marks and statistics.
 

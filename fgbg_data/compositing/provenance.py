@@ -9,6 +9,8 @@ from fgbg_data.compositing.source_file import BadSource
 
 PROVENANCE = ("licence", "author", "url")
 """Columns of `sources.csv` that are recorded, beside `file` and `group`."""
+PROVENANCE_FILE = "sources.csv"
+"""The file of a source folder that says where its pictures come from."""
 
 
 def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[str, str]], list[BadSource]]:
@@ -21,7 +23,7 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
     Returns:
         Path -> its licence, author, url and group, as far as they are given; and the lines that cannot be used.
     """
-    path = folder / "sources.csv"
+    path = folder / PROVENANCE_FILE
     if not path.is_file():
         return {}, []
     try:

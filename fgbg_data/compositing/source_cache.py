@@ -12,6 +12,7 @@ from fgbg_data.config import BuildConfig
 from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
 from fgbg_data.pictures import decode_file, on_white, quiet, read_picture
+from fgbg_data.runtime.mirror import copy_file, local_folder_of
 from fgbg_data.sample import Array
 from fgbg_data.versions import FORMAT_VERSION, rules_of
 
@@ -76,7 +77,10 @@ class SourceCache:
             self._kept.move_to_end((kind, name))
             return self._kept[kind, name][0]
         config = self._config
-        path = (config.bg if kind == "background" else config.fg) / self._files[kind][name]
+        folder, file = config.bg if kind == "background" else config.fg, self._files[kind][name]
+        path = local_folder_of(folder) / file
+        if isinstance(folder, str) and not path.is_file():  # this worker runs on another machine than the scan
+            copy_file(folder, file)
         data = self._read(kind, name, path)
         value: Any
         with quiet():

@@ -1,43 +1,59 @@
 """Source folders: find the foregrounds and backgrounds in them, and check each by decoding it."""
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fgbg_data.compositing.cutouts import NO_ALPHA, check_cutout, crop_cutout, filled_share
-from fgbg_data.compositing.provenance import read_provenance
+from fgbg_data.compositing.provenance import PROVENANCE_FILE, read_provenance
 from fgbg_data.compositing.similar import look_of
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, option
 from fgbg_data.key import Kind
-from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder
+from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder, sort_out
 from fgbg_data.pictures.colour import CONVERTED
+from fgbg_data.runtime.locations import Location, join, to_location
+from fgbg_data.runtime.mirror import copy_folder, local_folder_of
+from fgbg_data.runtime.system_files import is_system_file
 from fgbg_data.text import counted
 
+TABLES = (PROVENANCE_FILE, "ground.csv", "heights.toml")
+"""Files of a source folder that are no pictures and that a build reads."""
+MAX_COPY_BYTES = 20e9
+"""Largest size of a remote source folder that a command copies without being told how much it may."""
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 """Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
 
 
-def find_pictures(folder: Path, kind: Kind) -> FoundPictures:
-    """Return what a source folder and its subfolders hold; see `search_folder`.
+def find_pictures(
+    folder: Location, kind: Kind, limit_bytes: float = math.inf, report: Callable[[int], None] = lambda done: None
+) -> FoundPictures:
+    """Return what a source folder and its subfolders hold; see `search_folder`. A remote folder is copied here first.
 
     Args:
-        folder: the source folder.
+        folder: path or URL of the source folder.
         kind: the kind of the sources, for error texts.
+        limit_bytes: largest size of the copy of a remote folder.
+        report: called with the number of files that were copied.
 
     Raises:
         SourceError: the folder is missing, cannot be read, or holds no picture.
     """
     asked = option("bg" if kind == "background" else "fg")
     expected = f"{asked} expects the folder of the {kind} pictures"
-    if not folder.is_dir():
+    if isinstance(folder, Path) and not folder.is_dir():
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        every = search_folder(folder, besides=("sources.csv", "ground.csv", "heights.toml"))
+        if isinstance(folder, Path):
+            every = search_folder(folder, besides=TABLES)
+        else:
+            names = copy_folder(folder, _is_source, limit_bytes, report)
+            every = sort_out((name for name in names if not _is_hidden(name)), besides=TABLES)
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
     if not every.files:
@@ -53,17 +69,38 @@ def find_pictures(folder: Path, kind: Kind) -> FoundPictures:
     return every
 
 
+def local_pictures(name: str, folder: str | Path) -> Path:
+    """Return a source folder; of a remote one, the folder of this machine to which its pictures are copied.
+
+    Args:
+        name: name of the option that gives the folder, for error texts.
+        folder: its path or URL.
+
+    Raises:
+        StorageError: the remote folder cannot be copied, or is larger than `MAX_COPY_BYTES`.
+    """
+    location = to_location(name, folder)
+    if isinstance(location, str):
+        copy_folder(location, _is_source, MAX_COPY_BYTES)
+    return local_folder_of(location)
+
+
 def scan(
-    folder: Path, kind: Kind, report: Callable[[], None] = lambda: None, jobs: int = 1
+    folder: Location,
+    kind: Kind,
+    report: Callable[[], None] = lambda: None,
+    jobs: int = 1,
+    found: FoundPictures | None = None,
 ) -> tuple[list[SourceFile], list[BadSource]]:
     """Check every picture of a source folder by decoding it completely.
 
     Args:
-        folder: the source folder, searched with its subfolders.
+        folder: path or URL of the source folder, searched with its subfolders.
         kind: the kind of the sources. Every foreground must have an alpha channel, and at least one of them must have
             a transparent pixel.
         report: called after each picture.
         jobs: number of threads; decoders release Python's lock.
+        found: what the folder holds, if it is known; else it is searched.
 
     Returns:
         The usable sources, sorted by id; and the unusable ones with their problems, sorted by path.
@@ -73,9 +110,9 @@ def scan(
     """
     from joblib import Parallel, delayed
 
-    found = find_pictures(folder, kind)
-    files = found.files
-    provenance, bad = read_provenance(folder, files)
+    found = found or find_pictures(folder, kind)
+    files, local = found.files, local_folder_of(folder)
+    provenance, bad = read_provenance(local, files)
     bad += [BadSource(name, f"cannot be read ({reason})") for name, reason in found.unreadable.items()]
     opaque: set[str] = set()
 
@@ -84,7 +121,7 @@ def scan(
             file.encode()
         except UnicodeEncodeError:
             return BadSource(os.fsencode(file).decode(errors="replace"), _problem_of_name(file))
-        path = folder / file
+        path = local / file
         try:
             data = read_picture(path)
             picture = decode_file(data, path)
@@ -140,23 +177,23 @@ def _problem_of_name(file: str) -> str:
     )
 
 
-def bad_sources_error(bad: Sequence[tuple[Path, BadSource]]) -> SourceError:
+def bad_sources_error(bad: Sequence[tuple[Location, BadSource]]) -> SourceError:
     """Return an error that lists all unusable sources, one on each line.
 
     Args:
         bad: each source with its source folder.
     """
-    files = {folder / source.file for folder, source in bad}
-    noun = "picture" if all(path.suffix.lower() in SUFFIXES for path in files) else "file"
+    files = {join(folder, source.file) for folder, source in bad}
+    noun = "picture" if all(PurePosixPath(file).suffix.lower() in SUFFIXES for file in files) else "file"
     them = "it" if len(files) == 1 else "them"
-    lines = [f"  {folder / source.file}: {source.problem}" for folder, source in bad]
+    lines = [f"  {join(folder, source.file)}: {source.problem}" for folder, source in bad]
     return SourceError(
         f"{counted(len(files), noun)} cannot be used. Mend or remove {them}, or go on without {them} with "
         f"{option('skip_bad', True)}:\n" + "\n".join(dict.fromkeys(lines))
     )
 
 
-def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError | None:
+def no_transparency_error(folder: Location, bad: Sequence[BadSource]) -> SourceError | None:
     """Return an error that says that no foreground has transparency; None if some have another problem."""
     if not all(source.problem in (NO_ALPHA, OPAQUE) for source in bad):
         return None
@@ -166,3 +203,15 @@ def no_transparency_error(folder: Path, bad: Sequence[BadSource]) -> SourceError
         "as PNG or WebP with transparency",
         where=folder,
     )
+
+
+def _is_source(name: str) -> bool:
+    """Return whether a file of a remote folder is copied to this machine: a picture that is not hidden, or a table."""
+    if name in TABLES:
+        return True
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not _is_hidden(name)
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file, or a folder that leads to it, is hidden or made by an operating system."""
+    return any(map(is_system_file, name.split("/")))

@@ -7,7 +7,8 @@ from fgbg_data.deriving.copying import CopyMaker, derived_identity, tasks_as_cut
 from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.shard_copier import InputSplit
 from fgbg_data.errors import ConfigError, option
-from fgbg_data.options import between, one_of, to_path
+from fgbg_data.options import between, one_of
+from fgbg_data.runtime.locations import to_location
 from fgbg_data.runtime.progress import Progress
 from fgbg_data.shards.registry import check_formats, check_options, format_options, load_format, manifest_options
 
@@ -33,7 +34,7 @@ def convert(
 
     Args:
         path: folder or URL of the dataset, with or without `dataset.json`.
-        out: folder that becomes the new dataset.
+        out: folder or URL that becomes the new dataset.
         format: names of one or more formats: `tar`, `hdf5`, `folder`.
         image_format: format of the image files, `jpg` or `png`; None keeps that of the dataset.
         reencode: allow JPEGs to be made of pixels or of PNGs; this changes the pixels.
@@ -57,7 +58,7 @@ def convert(
     between("quality", quality, 1, 100)
     options = format_options({"hdf5_layout": hdf5_layout}, formats)
     holds_files = any(load_format(name).holds_files(options) for name in formats)
-    out = to_path("out", out)
+    out = to_location("out", out)
     dataset = open_input(path, out=out, encoded_files=holds_files)
     image_format = image_format or dataset.image_format
     if not holds_files and image_format != dataset.image_format:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fgbg_data.deriving.shard_copier import CopyTask, CopyWork, InputSplit
 from fgbg_data.errors import StorageError, option
 from fgbg_data.fields import depth_fields
 from fgbg_data.runtime.files import free_bytes
+from fgbg_data.runtime.locations import Location
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.shards import ShardSpec, load_format
@@ -71,7 +71,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
     """Makes a dataset of samples of other datasets.
 
     Args:
-        out: folder that becomes the dataset.
+        out: folder or URL that becomes the dataset.
         identity: what the dataset will be; the last step of its history is the command that runs now.
         splits: split -> what it will hold.
         provenance: source -> its licence, author and url.
@@ -86,7 +86,7 @@ class CopyMaker(DatasetMaker[CopyTask]):
     def __init__(
         self,
         *,
-        out: Path,
+        out: Location,
         identity: Identity,
         splits: Mapping[str, SplitInfo],
         provenance: Mapping[SourceName, Mapping[str, str]],
@@ -126,6 +126,8 @@ class CopyMaker(DatasetMaker[CopyTask]):
     def check_space(self, samples: int) -> None:
         """Refuse a dataset that the disk cannot hold. Files are counted as one byte a pixel; most of them take less.
 
+        Of a dataset behind a URL, this machine holds one shard for each worker.
+
         Raises:
             StorageError: too little space is free.
         """
@@ -134,6 +136,9 @@ class CopyMaker(DatasetMaker[CopyTask]):
         depth_values = sum(int(np.prod(spec.shapes[name])) for name in depth_fields(spec.shapes))
         holds_files = [load_format(name).holds_files(spec.options) for name in self.formats]
         each = sum(values // 3 if files else values + depth_values for files in holds_files)
+        if isinstance(self.out, str):
+            largest = max((task.samples for task in self.tasks), default=0)
+            samples = min(samples, largest * self.runner.num_workers(len(self.tasks)))
         needed, free = each * samples, free_bytes(self.local)
         if needed > free:
             raise StorageError(

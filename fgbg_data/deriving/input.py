@@ -12,7 +12,8 @@ from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.deriving.bare_shards import describe_shards
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.fields import depth_fields
-from fgbg_data.runtime import locations
+from fgbg_data.runtime import locations, remote
+from fgbg_data.runtime.locations import Location, resolved
 from fgbg_data.shards.registry import format_options
 from fgbg_data.shards.spec import ShardSpec
 
@@ -61,12 +62,12 @@ class InputDataset:
         )
 
 
-def open_input(path: str | Path, *, out: Path, encoded_files: bool = True) -> InputDataset:
+def open_input(path: str | Path, *, out: Location, encoded_files: bool = True) -> InputDataset:
     """Open a dataset to copy samples from.
 
     Args:
         path: its folder or URL, with or without `dataset.json`.
-        out: folder that is written to.
+        out: folder or URL that is written to.
         encoded_files: read the format that holds encoded files, if there is one; else the format that is read fastest.
 
     Raises:
@@ -100,9 +101,11 @@ def open_input(path: str | Path, *, out: Path, encoded_files: bool = True) -> In
     return InputDataset(path=str(path), manifest=manifest, splits=splits, image_codec=image_codec)
 
 
-def _check_apart(root: locations.Location, out: Path) -> None:
-    """Refuse to write into a dataset that is read, or around it."""
-    if isinstance(root, Path):
-        read, written = root.resolve(), out.resolve()
+def _check_apart(root: Location, out: Location) -> None:
+    """Refuse to write into a dataset that is read, or around it, or to a place that takes no dataset."""
+    if isinstance(root, Path) == isinstance(out, Path):
+        read, written = map(resolved, (root, out))
         if read == written or written.is_relative_to(read) or read.is_relative_to(written):
             raise ConfigError(f"{option('out', out)}: overlaps with {root}, which is read. Choose another folder")
+    if isinstance(out, str):
+        remote.check_writable(out)

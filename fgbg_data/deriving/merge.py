@@ -13,7 +13,7 @@ from fgbg_data.deriving.renaming import find_renamings
 from fgbg_data.deriving.shard_copier import InputSplit
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.key import max_key_bytes
-from fgbg_data.options import to_path
+from fgbg_data.runtime.locations import to_location
 from fgbg_data.runtime.progress import Progress
 from fgbg_data.shards.registry import format_options, formats_in_order
 from fgbg_data.shards.spec import ShardSpec
@@ -39,7 +39,7 @@ def merge(
 
     Args:
         paths: folders or URLs of two or more datasets, of the same fields, shapes and codecs.
-        out: folder that becomes the new dataset.
+        out: folder or URL that becomes the new dataset.
         prefixes: one for each dataset, set before its keys with `_`; an empty one changes no key. An id of a source
             that stands for another picture in another dataset gets the prefix too, with `-`.
         pool: put all samples into train; `resplit` then assigns them to splits.
@@ -54,7 +54,7 @@ def merge(
         ConfigError: the datasets differ, keys collide, or a held-out source of one is in train of another.
         FgbgError: a dataset cannot be read, or a sample of it is damaged.
     """
-    out = to_path("out", out)
+    out = to_location("out", out)
     prefixes = _check_prefixes(paths, prefixes)
     inputs = [open_input(path, out=out) for path in paths]
     _check_equal(inputs)

@@ -26,7 +26,8 @@ from fgbg_data.deriving.input import InputDataset, open_input
 from fgbg_data.deriving.shard_copier import CopyTask, CopyWork, InputSplit, ShardCopier
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.fields import FIELDS, depth_fields
-from fgbg_data.options import at_least, one_of, to_path
+from fgbg_data.options import at_least, one_of
+from fgbg_data.runtime.locations import Location, to_location
 from fgbg_data.runtime.progress import Progress, ProgressReporter
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample, canonical_json
@@ -60,7 +61,7 @@ def relabel(
 
     Args:
         path: folder or URL of the dataset, with or without `dataset.json`.
-        out: folder that becomes the new dataset.
+        out: folder or URL that becomes the new dataset.
         depth: name of the estimator, as for `build`.
         device: where it runs: `auto`, `cpu` or `cuda`.
         estimator_batch: number of pictures in one call; None takes the estimator's own number.
@@ -81,7 +82,7 @@ def relabel(
     if estimator_batch is not None:
         at_least("estimator_batch", estimator_batch, 1)
     check_estimator(depth)
-    out = to_path("out", out)
+    out = to_location("out", out)
     dataset = _open(path, out)
     estimator, access = load_for_workers(depth, device, estimator_batch)
     spec = _new_spec(dataset)
@@ -216,7 +217,7 @@ class Relabeller:
             self._tally.count(slot, samples, self._estimating_s)
 
 
-def _open(path: str | Path, out: Path) -> InputDataset:
+def _open(path: str | Path, out: Location) -> InputDataset:
     """Open the dataset, in a format that holds files if there is one, because image files are carried over.
 
     Raises:

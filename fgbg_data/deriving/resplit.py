@@ -15,7 +15,8 @@ from fgbg_data.deriving.shard_copier import CopyTask, InputSplit
 from fgbg_data.errors import ConfigError, ShardError, option
 from fgbg_data.fields.objects import further_sources
 from fgbg_data.key import Kind, SampleKey
-from fgbg_data.options import at_least, check_shares, one_of, to_path
+from fgbg_data.options import at_least, check_shares, one_of
+from fgbg_data.runtime.locations import to_location
 from fgbg_data.runtime.progress import Progress, reporter
 from fgbg_data.sample import Array, Meta
 from fgbg_data.splits import POLICIES, Holdout, Product, Share, divide_samples, divide_sources, join_units, permute
@@ -88,7 +89,7 @@ def resplit(
 
     Args:
         path: folder or URL of the dataset, with or without `dataset.json`.
-        out: folder that becomes the new dataset.
+        out: folder or URL that becomes the new dataset.
         val: share of the held-out sources that go to val.
         test: share of the held-out sources that go to the test splits.
         holdout: what val and test never share with train: `background`, `foreground`, `both` or `sample`.
@@ -112,7 +113,7 @@ def resplit(
     choice = KeyChoice.of(only_keys, without_keys)
     rule = SplitRule(val=float(val), test=float(test), holdout=holdout, seed=seed)
     at_least("shard_size", shard_size, 1)
-    out = to_path("out", out)
+    out = to_location("out", out)
     dataset = open_input(path, out=out)
     if keep_splits:
         _refuse_rule(rule)

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from fgbg_data.deriving.renaming import Renaming
 from fgbg_data.errors import ShardError
 from fgbg_data.fields import FIELDS
 from fgbg_data.fields.samples import sample_digest
+from fgbg_data.runtime.locations import Location
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.sample import Array, Sample, canonical_json
 from fgbg_data.shards import ShardReader, ShardSpec, load_format
@@ -53,7 +53,7 @@ class CopyTask:
 class CopyWork:
     """What every worker that copies samples needs to know."""
 
-    out: Path
+    out: Location
     """Folder that becomes the dataset."""
     fingerprint: str
     """Fingerprint of the dataset."""

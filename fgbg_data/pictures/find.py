@@ -1,9 +1,9 @@
 """Pictures are found in folders: the one search that every command uses."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from fgbg_data.errors import ConfigError, SourceError
 from fgbg_data.options import to_path
@@ -44,15 +44,30 @@ def search_folder(folder: Path, besides: Sequence[str] = ()) -> FoundPictures:
     Raises:
         OSError: the folder itself cannot be read.
     """
+    unreadable: dict[str, str] = {}
+    names = (path.relative_to(folder).as_posix() for path in _walk(folder, folder, unreadable))
+    return sort_out(names, besides, unreadable)
+
+
+def sort_out(
+    names: Iterable[str], besides: Sequence[str] = (), unreadable: dict[str, str] | None = None
+) -> FoundPictures:
+    """Tell pictures from other files by their names.
+
+    Args:
+        names: paths of files relative to one folder, with `/`.
+        besides: files that are no pictures and are not counted among those that are left out.
+        unreadable: the subfolders that cannot be read, and why.
+    """
     found = FoundPictures()
-    for path in _walk(folder, folder, found.unreadable):
-        name = path.relative_to(folder).as_posix()
-        suffix = path.suffix.lower()
+    for name in names:
+        suffix = PurePosixPath(name).suffix.lower()
         if suffix in SUFFIXES:
             found.files.append(name)
         elif name not in besides:
             found.left_out[suffix] += 1
     found.files.sort()
+    found.unreadable = unreadable or {}
     return found
 
 

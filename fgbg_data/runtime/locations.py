@@ -6,10 +6,10 @@ import mmap
 import os
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
-from fgbg_data.errors import ShortageError, StorageError
+from fgbg_data.errors import ConfigError, ShortageError, StorageError, option
 from fgbg_data.options import to_path
 from fgbg_data.runtime import remote
 
@@ -60,9 +60,27 @@ def locate(path: str | Path) -> Location:
     >>> locate("s3://bucket/shards/"), locate("file:///data").as_posix()
     ('s3://bucket/shards', '/data')
     """
-    text = str(path)
+    return to_location("path", path)
+
+
+def to_location(name: str, value: "str | os.PathLike[str]") -> Location:
+    """Return the location that an option gives, as text or as a path; `~` at its start stands for the home folder.
+
+    >>> to_location("out", "s3://bucket/shards/"), to_location("bg", "pictures").name
+    ('s3://bucket/shards', 'pictures')
+
+    Args:
+        name: name of the option, for error texts.
+        value: its value.
+
+    Raises:
+        ConfigError: it is neither text nor a path, or the home folder is not known.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{option(name, value)}: expected a path or URL, as text or as a Path")
+    text = os.fspath(value)
     if "://" not in text:
-        return to_path("path", path)
+        return to_path(name, value)
     return Path(text.removeprefix("file://")) if text.startswith("file://") else text.rstrip("/")
 
 
@@ -77,6 +95,15 @@ def parent(location: Location) -> tuple[Location, str]:
         return location.parent, location.name
     folder, _, name = location.rpartition("/")
     return folder, name
+
+
+def resolved(location: Location) -> PurePath:
+    """Return a path by which it shows whether one location lies in another.
+
+    >>> resolved("s3://bucket/shards/train").is_relative_to(resolved("s3://bucket/shards"))
+    True
+    """
+    return location.resolve() if isinstance(location, Path) else PurePosixPath(location)
 
 
 def listing(folder: Location) -> dict[str, int | None]:

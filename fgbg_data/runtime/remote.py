@@ -77,6 +77,11 @@ def scheme(url: str) -> str:
     return url.partition("://")[0]
 
 
+def is_in_memory(location: Path | str) -> bool:
+    """Return whether a location is in the memory of this process, which no other process sees."""
+    return isinstance(location, str) and scheme(location) == "memory"
+
+
 def check_target(url: str) -> None:
     """Check that a dataset may be written below a URL; nothing is written and nobody is asked.
 
@@ -238,8 +243,12 @@ def remove(url: str) -> None:
 
 def reason(error: BaseException) -> str:
     """Return what went wrong in a few words and on one line, for the text of an error."""
-    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
-    return " ".join(text.split()).rstrip(".")
+    text = str(getattr(error, "strerror", None) or error)
+    answer = getattr(error.__cause__, "response", None)  # of S3, where many servers send a code without a message
+    code = str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
+    text = " ".join(text.split()).rstrip(".")
+    parts = [part for part in (code, "" if text == "None" else text) if part]
+    return ": ".join(dict.fromkeys(parts)) or type(error).__name__
 
 
 def _try(url: str, do: Callable[[Any, str], T]) -> T:

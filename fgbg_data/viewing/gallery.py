@@ -12,6 +12,7 @@ import numpy as np
 
 from fgbg_data.codecs.pictures import encode_image, image_format_of
 from fgbg_data.codecs.resize import resize_image
+from fgbg_data.compositing.sources import local_pictures
 from fgbg_data.dataset.info import info
 from fgbg_data.dataset.json_values import to_json
 from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
@@ -22,7 +23,6 @@ from fgbg_data.errors import FgbgError, UnknownKeyError
 from fgbg_data.fields import depth_fields, pixel_fields
 from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.key import KINDS, key_sources
-from fgbg_data.options import to_path
 from fgbg_data.runtime import locations
 from fgbg_data.sample import Array
 from fgbg_data.viewing.source_pictures import QUALITY, SourcePictures
@@ -36,8 +36,8 @@ class Gallery:
 
     Args:
         path: folder or URL of the dataset.
-        bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
-        fg: folder of the pictures that became foregrounds, in the same way.
+        bg: folder or URL of the pictures that became backgrounds, to show them beside samples; None shows only names.
+        fg: folder or URL of the pictures that became foregrounds, in the same way.
 
     Raises:
         FgbgError: there is no dataset, it cannot be read, or a given folder does not exist.
@@ -51,7 +51,7 @@ class Gallery:
         # Formats with encoded files are preferred: files are sent as they are, pixels would have to be encoded.
         self._readers = [SplitReader(layout, format_of_files(layout), skip=True) for layout in layouts]
         self.manifest: Manifest | None = self._readers[0].layout.manifest
-        folders = (to_path(name, folder) if folder else None for name, folder in (("bg", bg), ("fg", fg)))
+        folders = (local_pictures(name, folder) if folder else None for name, folder in (("bg", bg), ("fg", fg)))
         self.sources = SourcePictures(self.manifest, *folders)
         self.keys: list[str] = []
         self._splits: list[int] = []

@@ -38,8 +38,8 @@ def export_page(
         out: HTML file to write, in a folder that exists.
         samples: number of samples, chosen at random.
         seed: seed of this choice.
-        bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
-        fg: folder of the pictures that became foregrounds, in the same way.
+        bg: folder or URL of the pictures that became backgrounds, to show them beside samples; None shows only names.
+        fg: folder or URL of the pictures that became foregrounds, in the same way.
 
     Returns:
         The path of the file.

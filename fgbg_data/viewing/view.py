@@ -58,8 +58,8 @@ def view(
         path: folder or URL of the dataset.
         host: address to listen on. Other machines can reach every address but the loopback address.
         port: port to listen on, 0 to 65535; 0 takes any free one.
-        bg: folder of the pictures that became backgrounds, to show them beside samples; None shows only their names.
-        fg: folder of the pictures that became foregrounds, in the same way.
+        bg: folder or URL of the pictures that became backgrounds, to show them beside samples; None shows only names.
+        fg: folder or URL of the pictures that became foregrounds, in the same way.
         ready: function that is called with the address of the page once it can be opened, such as `webbrowser.open`;
             None prints the address.
 

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
+from fgbg_data.runtime import remote
 from fgbg_data.runtime.files import clear_partials, write_text
 from fgbg_data.runtime.holders import Holder
 from fgbg_data.runtime.locations import Location, join, size
@@ -85,7 +86,7 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         self.manifest = manifest
         self.formats = formats
         self.tasks = tasks
-        self.runner: Runner = runner or ProcessRunner(jobs)
+        self.runner: Runner = runner or ProcessRunner(1 if remote.is_in_memory(out) else jobs)
         self.check = check
         self.overwrite = overwrite
 

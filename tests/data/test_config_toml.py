@@ -53,6 +53,8 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         skip-bad = true
         group-similar = true
         overwrite = true
+        cache-gb = 5.5
+        part = ""
         recipe = "classic"
         objects = "1:3"
         visible = 0.2

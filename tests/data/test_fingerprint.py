@@ -213,7 +213,7 @@ from fgbg_data import BuildConfig, build, open_dataset, relabel, verify, write_d
 
 config = BuildConfig(bg="bg/", fg=Path("fg"), out="shards/", size="320x240", depth="none")
 BuildConfig(bg="b", fg="f", out="o", size=(240, 320), scale=(0.4, 0.7), depth_size=64, format="tar", extra_fields=[])
-path: Path = config.bg
+folder: Path | str = config.bg
 names: tuple[str, ...] = config.format
 print(build(config).samples, verify("shards/").ok, open_dataset("shards", size=(48, 64))[0].image.shape)
 relabel("shards", "new", depth="tiny")
