@@ -1,6 +1,7 @@
 """Estimators whose batch does not fit into memory: halves, one warning, and at one picture an error."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from helpers.depth_models import save_model, write_onnx
 from onnx import helper, numpy_helper
 
 from fgbg_data import cli, open_dataset
+from fgbg_data.depth import tiny
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
-from fgbg_data.depth.tiny_net import TinyNet
+from fgbg_data.depth.tiny_engines import Engine, onnx_engine
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.out_of_memory import is_out_of_memory
+from fgbg_data.sample import Array
 
 HALVED = (
     "out of memory with {} pictures in one call; going on with {}. Depth may differ in its last bits from that of a "
@@ -121,16 +124,20 @@ def full_of_arrays() -> None:
 @pytest.mark.parametrize("fill", [full_gpu, full_machine, full_of_arrays])
 def test_every_error_of_memory_halves(monkeypatch: pytest.MonkeyPatch, fill: object) -> None:
     assert callable(fill)
-    forward = TinyNet.forward
 
-    def limited(self: TinyNet, x: torch.Tensor) -> torch.Tensor:
-        if len(x) > 2:
-            fill()
-        return forward(self, x)
+    def limited(weights: Mapping[str, Array]) -> Engine:
+        engine = onnx_engine(weights)
+
+        def run(images: Array) -> Array:
+            if len(images) > 2:
+                fill()
+            return engine(images)
+
+        return run
 
     images = photos(7)
     wanted = load_estimator("tiny", "cpu", 1).estimate(images)
-    monkeypatch.setattr(TinyNet, "forward", limited)
+    monkeypatch.setattr(tiny, "onnx_engine", limited)
     estimator = load_estimator("tiny", "cpu", 8)
     with pytest.warns(UserWarning, match="tiny: out of memory") as seen:
         depth = estimator.estimate(images)
@@ -168,10 +175,10 @@ def test_a_server_halves_for_its_clients(tmp_path: Path) -> None:
 
 
 def test_other_errors_stay_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: TinyNet, x: torch.Tensor) -> torch.Tensor:
+    def fail(images: Array) -> Array:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(TinyNet, "forward", fail)
+    monkeypatch.setattr(tiny, "onnx_engine", lambda weights: fail)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         load_estimator("tiny", "cpu", 4).estimate(photos(4))
     assert not is_out_of_memory(EstimatorError(f"{tmp_path}: is damaged"))
