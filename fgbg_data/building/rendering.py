@@ -73,7 +73,7 @@ def _describe(number: int, figure: Figure, instances: Array) -> Meta:
         figure: the object.
         instances: (H, W) uint8, the id of the object that is seen at each pixel.
     """
-    placed, seen = figure.placed, (instances == number).astype(np.uint8)
+    placed, seen = figure.placed, (instances == number).view(np.uint8)
     return {
         "id": number,
         "number": placed.number,

@@ -51,16 +51,21 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
     Returns:
         The image, (H, W, 3), and the mask, (H, W).
     """
+    image = background.copy()
+    lay_on(image, cutout, top=top, left=left)
+    return Composite(image, mask_of(cutout, top=top, left=left, canvas=background.shape[:2]))
+
+
+def lay_on(image: Array, cutout: Array, *, top: int, left: int) -> None:
+    """Paste a premultiplied cut-out onto an image, which is changed; see `paste`."""
     import cv2
 
-    image = background.copy()
-    rows, columns, visible = _visible(cutout, top, left, background.shape[:2])
+    rows, columns, visible = _visible(cutout, top, left, image.shape[:2])
     if visible.size:
         uncovered = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(visible, 3)), cv2.COLOR_GRAY2RGB)
         under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
         # cv2.add saturates at 255. The exact sum can exceed 255 by a rounding step only.
         image[rows, columns] = cv2.add(under, cv2.cvtColor(visible, cv2.COLOR_RGBA2RGB))
-    return Composite(image, mask_of(cutout, top=top, left=left, canvas=background.shape[:2]))
 
 
 def mask_of(cutout: Array, *, top: int, left: int, canvas: tuple[int, ...]) -> Array:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.compositing.blends import paste_blended
+from fgbg_data.compositing.blends import soften
 from fgbg_data.compositing.camera import Camera, photograph
 from fgbg_data.compositing.colour import recolour
+from fgbg_data.compositing.compose import lay_on
 from fgbg_data.compositing.figures import Figure, paint_ids
 from fgbg_data.compositing.shadows import darken
 from fgbg_data.sample import Array
@@ -42,19 +43,22 @@ def compose_scene(
         decoys: the decoys, in the order of painting; their cut-outs are filled already.
         camera: what the camera does to the whole picture.
     """
-    image = background
+    import cv2
+
+    image = background.copy()
     for figure in (*decoys, *figures):
         look, rows, columns = figure.placed.look, *figure.span(background.shape[:2])
         cutout = recolour(figure.cutout, look.colour, look.match, background[rows, columns])
         if figure.shadow is not None:
             image = darken(image, figure.shadow)
-        painted = paste_blended(image, cutout, look.blend, top=figure.top, left=figure.left).image
+        behind = None if figure.hidden is None else image[figure.hidden]
+        blended, margin = soften(cutout, look.blend)
+        lay_on(image, blended, top=figure.top - margin, left=figure.left - margin)
         if figure.hidden is not None:
-            painted[figure.hidden] = image[figure.hidden]
-        image = painted
+            image[figure.hidden] = behind
     instances, beneath = (paint_ids(each, background.shape[:2]) for each in (figures, decoys))
-    beneath[instances > 0] = 0
-    mask = (instances > 0) * np.uint8(255)
+    np.copyto(beneath, 0, where=instances > 0)
+    mask = cv2.threshold(instances, 0, 255, cv2.THRESH_BINARY)[1]
     return SceneComposite(photograph(image, camera), mask, instances, beneath)
 
 

@@ -113,5 +113,8 @@ def seen_shares(figures: Sequence[Figure], canvas: tuple[int, int]) -> list[tupl
         figures: the figures from far to near.
         canvas: (height, width) of the picture in pixels.
     """
-    seen = np.bincount(paint_ids(figures, canvas).ravel(), minlength=len(figures) + 1)
-    return [(int(seen[number]), int(np.count_nonzero(each.area))) for number, each in enumerate(figures, 1)]
+    ids = paint_ids(figures, canvas)
+    return [
+        (int(np.count_nonzero(ids[each.span(canvas)] == number)), int(np.count_nonzero(each.area)))
+        for number, each in enumerate(figures, 1)
+    ]

@@ -30,6 +30,8 @@ def draw_look(config: BuildConfig, draws: Draws, twin: int) -> Look:
         draws: the draws of the object.
         twin: number of the twin, from 0. Each takes the next blend of the list.
     """
+    if not config.is_scene:
+        return Look()
     seed, key, prefix = draws.seed, draws.key, draws.prefix
     names = tuple(config.blend)
     return Look(
