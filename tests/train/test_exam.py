@@ -3,14 +3,17 @@
 import csv
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from helpers.docs import DOCS, blocks
 from helpers.exams import disc, slope, write_depth, write_exam, write_mask, write_picture
 from helpers.training import differing_weights, fit_and_get_killed, quick_config
 from PIL import Image
 
+from fgbg_data.cli import main as data_main
 from fgbg_data.errors import SourceError
 from fgbg_data.exam.protocol import ExamProtocol
 from fgbg_train import examine, fit, plan_fit
@@ -88,6 +91,35 @@ def test_the_command_prints_a_table_or_json_and_draws_a_panel(
     found = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
     assert set(found) == {"exam", "sets", "pooled", "mean_of_sets", "protocol", "notes"}
     assert found["sets"].keys() == {"street", "empty"}
+
+
+def test_the_commands_of_the_page_run(
+    finished_run: Path, shards: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    for name, target in (("runs/NAME", finished_run), ("shards", shards), ("photos", photos)):
+        (tmp_path / name).symlink_to(target)
+    write_picture(tmp_path / "val2017" / "0.png", disc())
+    table = {
+        "images": [{"id": 0, "file_name": "0.png", "height": 40, "width": 60}],
+        "categories": [{"id": 1, "name": "chair"}, {"id": 2, "name": "person"}],
+        "annotations": [{"image_id": 0, "category_id": 1, "segmentation": [[9, 9, 40, 9, 40, 30]]}],
+    }
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(table))
+    lines = "\n".join(blocks((DOCS / "exam.md").read_text(), "sh")).splitlines()
+    programs = {"fgbg-train": main, "fgbg-data": data_main}
+    ran = 0
+    for line in lines:
+        words = shlex.split(line.replace("tiny,depth-anything-v2-small", "fake,fake"), comments=True)
+        if words[1] == "fit":  # a run of the preset takes minutes; the tests below run it with small networks
+            continue
+        done = CliRunner().invoke(programs[words[0]], words[1:])
+        assert done.exit_code == 0, (line, done.output)
+        ran += 1
+    assert ran == 6
+    assert (tmp_path / "panel.png").exists()
 
 
 @pytest.mark.parametrize(
