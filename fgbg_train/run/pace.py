@@ -67,7 +67,7 @@ class TimeLeft:
                 samples = float(row["samples_per_s"]) * float(row["seconds"])
                 self._steps.add(int(row["size_px"]), samples=samples, seconds=float(row["seconds"]))
             elif row["split"] in ("val", "exam") and row["seconds"]:
-                end = row["epoch"], int(row["size_px"])
+                end = row.get("epoch", ""), int(row["size_px"])
                 ends[end] = ends.get(end, 0.0) + float(row["seconds"])
         for (_, size_px), seconds in ends.items():
             self.add_end(size_px, seconds)

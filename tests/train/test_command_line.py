@@ -164,8 +164,10 @@ def test_help_names_the_real_defaults() -> None:
         "epochs": "as scheduled",
         "limit": "all",
         "preset_name": "small",
+        "exam": "none",
     }
     config = FitConfig()
+    assert config.exam.photos == ""
     settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(FitConfig)}
     settings |= {field.name: getattr(config.model, field.name) for field in dataclasses.fields(ModelConfig)}
     for name, value in settings.items():
