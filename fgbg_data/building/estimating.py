@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.identity import EstimatorIdentity
 from fgbg_data.dataset.json_types import JsonError
 from fgbg_data.dataset.json_values import from_json
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.depth.choose import AUTO, CANDIDATES, Choice, choose_estimator
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import is_thread_invariant, load_estimator
 from fgbg_data.depth.server import Address, EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError
+from fgbg_data.runtime.locations import names_in
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
@@ -98,6 +102,29 @@ def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int
     """
     filled = [*images, *[images[-1]] * (batch_size - len(images))]
     return estimator.estimate(np.stack(filled))[: len(images)]
+
+
+def resolve_auto(config: BuildConfig) -> tuple[BuildConfig, tuple[str, ...]]:
+    """Replace the estimator `auto` by a name: the one with which the dataset was begun, or the best one here.
+
+    Returns:
+        The configuration, and what to tell the user: nothing, or one sentence.
+
+    Raises:
+        EstimatorError: a GPU is asked for, and this machine has none.
+        ManifestError: the manifest in the folder is damaged.
+    """
+    if config.depth != AUTO:
+        return config, ()
+    begun = None
+    if not config.overwrite and MANIFEST in names_in(config.out):
+        begun = Manifest.read(config.out).identity.config.values.get("depth")
+    if begun in CANDIDATES:
+        choice = Choice(str(begun), "the dataset was begun with it")
+    else:
+        choice = choose_estimator(config.device, once_a_source=config.depth_mode == "compose")
+    said = f"depth estimator: {choice.name}, because {choice.reason}"
+    return replace(config, depth=choice.name), (said,)
 
 
 @contextlib.contextmanager

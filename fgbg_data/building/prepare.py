@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fgbg_data.building.estimating import load_for_workers, recorded_identity
+from fgbg_data.building.estimating import load_for_workers, recorded_identity, resolve_auto
 from fgbg_data.building.make_grounds import load_estimator, make_grounds, with_heights
 from fgbg_data.building.source_notes import notes_of, notes_of_folders, notes_of_shares
 from fgbg_data.building.worker import BuildWork
@@ -66,6 +66,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     """
     shown = reporter(progress)
     folders = _check_folders(config, shown)
+    config, notes_of_choice = resolve_auto(config)
     if config.depth != "none":
         check_estimator(config.depth)
     backgrounds, foregrounds, skipped = _scan_sources(config, folders, shown)
@@ -140,7 +141,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     )
     manifest = replace(manifest, notes=notes)
     notes += notes_of_shares(config, backgrounds, foregrounds, list(work.plan.splits.values()))
-    return PreparedBuild(work, manifest, estimator, (*notes_of_folders(folders), *notes))
+    return PreparedBuild(work, manifest, estimator, (*notes_of_choice, *notes_of_folders(folders), *notes))
 
 
 def _note_of_grounds(config: BuildConfig, grounds: Grounds | None) -> tuple[str, ...]:

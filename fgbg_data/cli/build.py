@@ -167,7 +167,7 @@ SECTIONS = {
     "--depth",
     **_text("NAME"),
     shell_complete=complete_depth,
-    help="Choose the depth estimator: none, tiny, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, "
+    help="Choose the depth estimator: none, tiny, auto, depth-anything-v2-small, hf:REPO_OR_FOLDER, onnx:FILE, "
     "densedepth:FILE.h5; `fgbg-data estimators` lists all.  [tiny]",
 )
 @_option("--device", type=DEVICES, help="Run the estimator on this device.  [auto]")

@@ -33,7 +33,7 @@ def complete_depth(context: click.Context, parameter: click.Parameter, typed: st
     from fgbg_data.depth.hf_presets import PRESETS
     from fgbg_data.depth.registry import ESTIMATORS, FAMILIES
 
-    names = [*ESTIMATORS, *PRESETS, *(f"{family}:" for family in FAMILIES), "none"]
+    names = [*ESTIMATORS, *PRESETS, *(f"{family}:" for family in FAMILIES), "none", "auto"]
     return [name for name in names if name.startswith(typed)]
 
 

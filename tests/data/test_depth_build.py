@@ -138,3 +138,52 @@ def test_a_resumed_build_of_depth_from_transformers_is_the_same(pictures: Path, 
     (tmp_path / "out" / "train" / "fgbg-train-000001.json").unlink()
     build(config)
     assert contents(tmp_path / "out") == whole
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, and no way to the hub."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("infer", "it is the one that is fast enough for every composite on a CPU"),
+        ("compose", "depth-anything/Depth-Anything-V2-Small-hf is not in the cache of this machine"),
+    ],
+)
+def test_auto_is_tiny_on_a_cpu_and_without_weights(
+    hub: Path, pictures: Path, tmp_path: Path, mode: str, reason: str
+) -> None:
+    options = ["--device", "cpu", "--depth-mode", mode, "--size", "32", "--samples", "4", "--val", "0", "--test", "0"]
+    folders = ["--bg", str(pictures / "bg"), "--fg", str(pictures / "fg"), "--jobs", "1"]
+    result = CliRunner().invoke(main, ["build", *folders, *options, "--out", str(tmp_path / "auto"), "--depth", "auto"])
+    assert result.exit_code == 0, result.output
+    assert f"depth estimator: tiny, because {reason}" in result.output
+    assert CliRunner().invoke(main, ["build", *folders, *options, "--out", str(tmp_path / "tiny")]).exit_code == 0
+    assert contents(tmp_path / "auto") == contents(tmp_path / "tiny")
+
+
+def test_auto_takes_published_weights_to_compose_depth_and_a_resumed_build_keeps_them(
+    hub: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save_model("depth_anything", hub / "models--depth-anything--Depth-Anything-V2-Small-hf/snapshots/c0ffee")
+    (folder.parents[1] / "refs").mkdir()
+    (folder.parents[1] / "refs" / "main").write_text("c0ffee")
+    small = SMALL | {"size": 32, "depth": "auto", "device": "cpu"}
+    config = config_for(pictures, tmp_path / "out", depth_mode="compose", **small)
+    begun = build(config, progress=True)
+    assert begun.identity.config.values["depth"] == "depth-anything-v2-small"
+    shown = capsys.readouterr()
+    assert "depth estimator: depth-anything-v2-small, because it runs only once on each source" in shown.out + shown.err
+    (tmp_path / "out" / "train" / "fgbg-train-000001.json").unlink()
+    assert build(config).fingerprint == begun.fingerprint
+    shutil.rmtree(hub)
+    (tmp_path / "out" / "train" / "fgbg-train-000001.json").unlink()
+    with pytest.raises(EstimatorError, match="is not in the cache of this machine"):  # and not another estimator
+        build(config)
