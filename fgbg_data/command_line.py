@@ -24,6 +24,20 @@ class Choice(click.Choice[str]):
         return f"{super().get_invalid_choice_message(value, ctx).rstrip('.')}{nearest(str(value), self.choices)}"
 
 
+OTHER_NAMES = {
+    "train": "fit",
+    "evaluate": "eval",
+    "validate": "eval",
+    "test": "eval",
+    "infer": "predict",
+    "show": "view",
+    "check": "verify",
+    "resplit": "split",
+    "make": "build",
+}
+"""Names that other programs have for a command -> the command."""
+
+
 class Group(click.Group):
     """A program with commands. It shows a mistake on the command line in one line, and exits with status 2."""
 
@@ -47,6 +61,19 @@ class Group(click.Group):
         except click.Abort:  # Ctrl-C, SIGTERM or SIGHUP
             status = 130
         sys.exit(status if isinstance(status, int) else 0)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; the error for an unknown one names the nearest, also by the name of other programs."""
+        name = args[0]
+        if name.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, name) is not None:
+            return super().resolve_command(ctx, args)
+        known = {command: command for command in self.commands}
+        known |= {other: command for other, command in OTHER_NAMES.items() if command in known}
+        hint = nearest(name, known)
+        meant = next((command for word, command in known.items() if repr(word) in hint), None)
+        raise click.UsageError(f"there is no command {name!r}" + (f"; did you mean {meant!r}?" if meant else ""), ctx)
 
     def _main(self, *args: Any, **named: Any) -> Any:
         run: Any = super().main

@@ -15,7 +15,7 @@ from fgbg_data.exam.protocol import ExamProtocol
 from fgbg_data.options import at_least, between, one_of
 from fgbg_train.errors import ConfigError
 from fgbg_train.metric_names import METRICS
-from fgbg_train.network_names import split_name
+from fgbg_train.network_names import check_encoder, split_name
 from fgbg_train.schedule import AUTO, Stage, parse
 from fgbg_train.settings import flatten, from_table, lay_over, to_table, to_toml
 
@@ -74,9 +74,11 @@ class ModelConfig:
         encoders = {name: split_name(name)[1] for name in self.used}
         others = [name for name, encoder in encoders.items() if encoder != TINY_ENCODER]
         if self.start == "tiny" and others:
+            if (encoder := encoders[others[0]]) is not None:
+                check_encoder(encoder)
             raise ConfigError(
                 f"{option('start', 'tiny')}: has weights only for the encoder {TINY_ENCODER}, not for {others[0]}; use "
-                f"{option('start', 'random')}"
+                f"{option('start', 'random')}, or {option('start', 'timm')} to fetch the weights of timm"
             )
         if self.freeze_encoder != "none" and self.start == "random":
             raise ConfigError(

@@ -8,6 +8,20 @@ from fgbg_data.options import nearest
 from fgbg_train.errors import ConfigError
 
 
+def check_encoder(name: str) -> None:
+    """Require the name of an encoder of timm.
+
+    Raises:
+        ConfigError: timm does not know it.
+    """
+    import timm
+
+    if not timm.is_model(name):
+        near = [*timm.list_models(f"{name}*"), *timm.list_models(f"*{name}*")][:3]
+        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists all"
+        raise ConfigError(f"{name!r} is no encoder of timm; {hint}")
+
+
 class Family(NamedTuple):
     """A family of networks, which share everything but the encoder."""
 

@@ -17,6 +17,7 @@ Location = Path | str
 """A `Path` on this machine, or the text of a URL that fsspec opens, such as `s3://bucket/shards`."""
 LACKING = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, 524}
 """Error numbers by which a file system says that it does not have a call; 524 is ENOTSUPP, which Linux lets through."""
+_GONE = -1
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -109,20 +110,35 @@ def resolved(location: Location) -> PurePath:
 def listing(folder: Location) -> dict[str, int | None]:
     """Return the names in a folder, sorted, with their sizes in bytes; a folder has the size None.
 
+    A file that another process removes meanwhile is left out, and so is a link that leads nowhere.
+
     Raises:
         StorageError: the folder is missing or cannot be read.
     """
     try:
         if isinstance(folder, Path):
             with os.scandir(folder) as entries:
-                found = {entry.name: None if entry.is_dir() else entry.stat().st_size for entry in entries}
+                sizes = {entry.name: _size_of(entry) for entry in entries}
+            found = {name: size for name, size in sizes.items() if size != _GONE}
         else:
             found = remote.names(folder)
     except StorageError:
         raise
+    except FileNotFoundError as error:
+        raise StorageError("there is no such folder; expected one that holds a dataset", where=folder) from error
     except OSError as error:
         raise StorageError(f"cannot be read ({remote.reason(error)}); expected a folder", where=folder) from error
     return dict(sorted(found.items()))
+
+
+def _size_of(entry: "os.DirEntry[str]") -> int | None:
+    """Return the size of a file in bytes, None for a folder, and `_GONE` for what is not there."""
+    try:
+        return None if entry.is_dir() else entry.stat().st_size
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            return _GONE
+        raise
 
 
 def names_in(folder: Location) -> dict[str, int | None]:

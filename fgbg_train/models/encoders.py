@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from fgbg_train.errors import ConfigError
+from fgbg_train.network_names import check_encoder
 
 
 def timm_encoder(name: str, in_channels: int, pretrained: bool, levels: int) -> Any:
@@ -22,10 +23,7 @@ def timm_encoder(name: str, in_channels: int, pretrained: bool, levels: int) -> 
     """
     import timm
 
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name}*")[:3]
-        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists all"
-        raise ConfigError(f"{name!r} is no encoder of timm; {hint}")
+    check_encoder(name)
     try:
         encoder: Any = timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
         reductions = encoder.feature_info.reduction()

@@ -36,7 +36,7 @@ def test_wrong_arguments(dataset: Path, tmp_path: Path) -> None:
     for text, arguments in cases.items():
         with pytest.raises((ConfigError, ShardError), match=text):
             open_dataset(dataset, **arguments)  # type: ignore[arg-type]
-    with pytest.raises(StorageError, match=r"nowhere: cannot be read .*expected a folder"):
+    with pytest.raises(StorageError, match="nowhere: there is no such folder; expected one that holds a dataset"):
         open_dataset(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(StorageError, match=r"empty: holds no shard \(\*.tar or \*.h5"):
@@ -106,6 +106,15 @@ def test_a_tar_that_is_cut_off_while_it_is_open_is_an_error_and_no_crash(copy: P
         strict[7]
     assert len(list(skipping)) + skipping.num_skipped == len(strict)
     assert 7 <= skipping.num_skipped <= 8
+
+
+def test_links_that_lead_nowhere_are_no_files_of_a_dataset(copy: Path) -> None:
+    (copy / "train" / "fgbg-train-000009.tar").symlink_to(copy / "none")
+    (copy / "train" / "loop").symlink_to(copy / "train" / "loop")
+    (copy / "nowhere").symlink_to("/nonexistent/place")
+    assert len(list(open_dataset(copy))) == 24
+    (copy / MANIFEST).unlink()
+    assert len(list(open_dataset(copy))) == 24
 
 
 def test_two_datasets_in_one_folder(copy: Path, pictures: Path, tmp_path: Path) -> None:

@@ -31,6 +31,22 @@ def test_summary_counts_the_parameters_of_the_published_networks(capsys: pytest.
     assert "25,259,761" in printed
 
 
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("traain", "; did you mean 'fit'?"),
+        ("evaluate", "; did you mean 'eval'?"),
+        ("fitt", "; did you mean 'fit'?"),
+        ("zz", ""),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_nearest_one(
+    typed: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([typed, "shards"]) == 2
+    assert f": there is no command {typed!r}{hint}; see " in capsys.readouterr().err
+
+
 def test_a_table_that_goes_to_a_file_has_its_full_width_and_no_colours_whatever_the_environment_says(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +88,12 @@ def test_a_table_that_goes_to_a_file_has_its_full_width_and_no_colours_whatever_
         ),
         (["summary", "runs/a", "--preset", "eva4"], "--preset: has no effect beside CHECKPOINT"),
         (["fit", "anything", "--start", "tiny", "--mask-net", "autoed"], "--start tiny: has weights only for"),
+        (
+            ["fit", "anything", "--mask-net", "light:resnet18"],
+            "--start tiny: has weights only for the encoder efficientn",
+        ),
+        (["fit", "anything", "--mask-net", "light:resnet5"], "'resnet5' is no encoder of timm; did you mean resnet5"),
+        (["fit", "nothere"], "nothere: there is no such folder; expected one that holds a dataset"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_option_and_status_2(
