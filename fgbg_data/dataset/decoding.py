@@ -144,8 +144,12 @@ def _depth(split: SplitReader, number: int, field: str, image: Array | None, opt
     if options.depth_as == "codes":
         return codes
     depth = dequantise_depth(codes, reader.depth_bits(index) or 16)
-    size = options.size or (image.shape[:2] if image is not None else reader.picture_size(index, "image"))
-    if depth.shape != size:
+    size = options.size
+    if size is None and image is not None:
+        size = image.shape[:2]
+    elif size is None and "image" in split.shard_index(shard).fields:
+        size = reader.picture_size(index, "image")
+    if size is not None and depth.shape != size:
         depth = resize_by_area(depth, size)
     if options.depth_as == "raw":
         low, high = _depth_range(field, reader.read(index, "meta"), _where(split, number))

@@ -54,14 +54,22 @@ def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Man
     )
 
 
-def _spec(split: SplitReader, image_format: str) -> ShardSpec:
-    """Return what the first sample shows of all samples."""
-    reader, fields = split.reader(0), split.shard_index(0).fields
+def check_fields(split: SplitReader) -> None:
+    """Require the fields without which nothing can be made of samples.
+
+    Raises:
+        ShardError: the first shard lacks one of them.
+    """
     for name in ("image", "mask", "meta"):
-        if name not in fields:
+        if name not in split.shard_index(0).fields:
             raise ShardError(
                 f"has no {name}; only datasets with image, mask and meta can be converted", where=split.location(0)
             )
+
+
+def _spec(split: SplitReader, image_format: str) -> ShardSpec:
+    """Return what the first sample shows of all samples."""
+    reader, fields = split.reader(0), split.shard_index(0).fields
     shapes = {
         name: (*reader.picture_size(0, name), *((3,) if FIELDS[name].channels else ())) for name in pixel_fields(fields)
     }

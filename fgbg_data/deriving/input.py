@@ -9,7 +9,7 @@ from fgbg_data.dataset.identity import RecordedConfig
 from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
-from fgbg_data.deriving.bare_shards import describe_shards
+from fgbg_data.deriving.bare_shards import check_fields, describe_shards
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.fields import depth_fields
 from fgbg_data.runtime import locations, remote
@@ -94,7 +94,9 @@ def open_input(path: str | Path, *, out: Location, encoded_files: bool = True) -
     splits = {split: reader for split, reader in readers.items() if len(reader)}
     if not splits:
         raise ShardError("holds no samples", where=path)
-    first_file = next(iter(splits.values())).reader(0).read_file(0, "image")
+    first = next(iter(splits.values()))
+    check_fields(first)
+    first_file = first.reader(0).read_file(0, "image")
     image_codec = None if first_file is None else image_format_of(first_file)
     if manifest is None:
         manifest = describe_shards(splits, image_codec or "jpg")

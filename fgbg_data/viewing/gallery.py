@@ -19,7 +19,7 @@ from fgbg_data.dataset.layout import find_shards, find_splits, format_of_files
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
 from fgbg_data.drawing.colours import field_picture
-from fgbg_data.errors import FgbgError, UnknownKeyError
+from fgbg_data.errors import FgbgError, ShardError, UnknownKeyError
 from fgbg_data.fields import depth_fields, pixel_fields
 from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.key import KINDS, key_sources
@@ -61,6 +61,9 @@ class Gallery:
             self._starts.append(len(self.keys))
             for shard in range(len(reader.shards)):
                 self._add_shard(split, reader, shard)
+        if "image" not in self.about["fields"]:
+            reasons = [reason for reader in self._readers for reason in reader.skipped.values()]
+            raise ShardError(reasons[0] if reasons else "its samples have no image, so there is nothing to show", root)
 
     def __len__(self) -> int:
         return len(self.keys)

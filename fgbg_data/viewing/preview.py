@@ -11,7 +11,7 @@ from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.reading import Dataset, open_dataset
 from fgbg_data.drawing.colours import outlined, outlined_objects
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
-from fgbg_data.errors import ConfigError, UnknownKeyError
+from fgbg_data.errors import ConfigError, ShardError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.options import between, nearest, to_path
 from fgbg_data.sample import Array
@@ -58,6 +58,8 @@ def preview(
         raise ConfigError(f"{len(keys)} keys are given; expected at most {MAX_ROWS} in one sheet")
     check_output_file(out, (".png",), "the sheet is a PNG")
     dataset = open_dataset(path, split, depth_as="codes")
+    if len(dataset) and "image" not in dataset.info["fields"]:
+        raise ShardError("its samples have no image, so there is nothing to show", where=str(path))
     chosen = keys or _choose(dataset, count, seed, (background, foreground))
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]

@@ -9,7 +9,7 @@ import pytest
 from helpers.picture_files import chunk
 from helpers.tars import members_of, write_tar
 
-from fgbg_data import open_dataset
+from fgbg_data import convert, export_page, merge, open_dataset, preview, resplit
 from fgbg_data.codecs.pictures import encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.shards import index_cache, load_format
@@ -22,6 +22,26 @@ def png_of(width: int, height: int, bits: int = 8, colour: int = 0) -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
     )
+
+
+def test_samples_without_an_image_are_read_but_neither_shown_nor_copied(tmp_path: Path) -> None:
+    sample = some_samples(1, depth=True)[0]
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    write_tar(shards / "x.tar", [member for member in members_of(sample) if "jpg" not in member[0]])
+    (found,) = open_dataset(shards)
+    assert "image" not in found
+    assert found.depth.shape == found.mask.shape
+    for call in (
+        lambda: preview(shards, tmp_path / "sheet.png"),
+        lambda: export_page(shards, tmp_path / "page.html"),
+        lambda: convert(shards, tmp_path / "out", format="hdf5"),
+        lambda: resplit(shards, tmp_path / "out"),
+        lambda: merge([shards, shards], tmp_path / "out", prefixes=["a", "b"]),
+    ):
+        with pytest.raises(ShardError, match=r"(has|have) no image"):
+            call()
+    assert [path.name for path in tmp_path.iterdir()] == ["shards"]
 
 
 def test_bad_tars_of_others(tmp_path: Path) -> None:
