@@ -10,7 +10,7 @@ from helpers.picture_files import chunk
 from helpers.tars import members_of, write_tar
 
 from fgbg_data import convert, export_page, merge, open_dataset, preview, resplit
-from fgbg_data.codecs.pictures import encode_mask
+from fgbg_data.codecs.pictures import encode_depth, encode_mask
 from fgbg_data.errors import ShardError
 from fgbg_data.shards import index_cache, load_format
 from fgbg_data.testing.samples import some_samples
@@ -28,7 +28,8 @@ def test_samples_without_an_image_are_read_but_neither_shown_nor_copied(tmp_path
     sample = some_samples(1, depth=True)[0]
     shards = tmp_path / "shards"
     shards.mkdir()
-    write_tar(shards / "x.tar", [member for member in members_of(sample) if "jpg" not in member[0]])
+    depth = (f"{sample.key}.depth.png", encode_depth(sample.depth))
+    write_tar(shards / "x.tar", [*members_of(sample)[1:], depth])
     (found,) = open_dataset(shards)
     assert "image" not in found
     assert found.depth.shape == found.mask.shape
