@@ -55,9 +55,9 @@ def _png_codes(path: Path) -> Array:
     try:
         with Image.open(io.BytesIO(data)) as file:
             if file.format != "PNG" or not file.mode.startswith("I"):
-                bits = "8" if file.mode in ("L", "P", "1") else "no grey values of 16"
+                found = "8 bits" if file.mode == "L" else f"mode {file.mode}"
                 raise SourceError(
-                    f"is a {file.format} of {bits} bits; expected a grey PNG of 16 bits, or a .npy file", where=path
+                    f"is a {file.format} of {found}; expected a grey PNG of 16 bits, or a .npy file", where=path
                 )
             return np.asarray(file).astype(np.float64)
     except SourceError:

@@ -1,5 +1,6 @@
 """Exams: folders and COCO files of real pictures are read, and predictions are scored."""
 
+import contextlib
 import json
 import math
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from fgbg_data import ExamProtocol, examine_estimators, open_exam
 from fgbg_data.cli import main
 from fgbg_data.errors import ConfigError, SourceError
+from fgbg_data.exam.coco import CocoMask
 from fgbg_data.exam.depth_scores import aligned, counting_pixels, depth_scores
 from fgbg_data.exam.mask_scores import boundary_f, mask_scores
 from fgbg_data.exam.scores import MEAN, POOLED, ExamScores, ramp, score_picture
@@ -211,6 +213,24 @@ def test_a_coco_file_gives_the_union_of_objects(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_compressed_run_lengths_are_read_as_pycocotools_writes_them(seed: int) -> None:
+    from pycocotools import mask as coco
+
+    rng = np.random.default_rng(seed)
+    mask = np.repeat(rng.random((40, 15)) < rng.random(), 4, axis=1)
+    packed = coco.encode(np.asfortranarray(mask, np.uint8))
+    packed["counts"] = packed["counts"].decode()
+    np.testing.assert_array_equal(CocoMask("here", (40, 60), (packed,)).read((40, 60)), mask)
+
+
+@given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=30))
+def test_damaged_run_lengths_never_crash(text: str) -> None:
+    segmentation = {"size": [40, 60], "counts": text}
+    with contextlib.suppress(SourceError):
+        assert CocoMask("here", (40, 60), (segmentation,)).read((40, 60)).shape == (40, 60)
+
+
 def broken(segmentation: Any, **changes: Any) -> dict[str, Any]:
     return {"annotations": [{"id": 1, "image_id": 0, "category_id": 1, "segmentation": segmentation} | changes]}
 
@@ -222,7 +242,9 @@ def broken(segmentation: Any, **changes: Any) -> dict[str, Any]:
         (broken(None), "0.png: has an object without segmentation; a mask needs polygons or run lengths"),
         (broken({"size": [60, 40], "counts": [2400]}), "has run lengths for the size [60, 40]; expected"),
         (broken({"size": [40, 60], "counts": [9999]}), "has run lengths of 9999 pixels; expected 2400"),
-        (broken({"size": [40, 60], "counts": "!!~~"}), "0.png: has a segmentation that cannot be decoded"),
+        (broken({"size": [40, 60], "counts": "!!~~"}), "0.png: has run lengths that are damaged"),
+        (broken({"size": [40, 60], "counts": "oooo"}), "0.png: has run lengths that are damaged"),
+        (broken([[0, 0, 1e9, 0, 1e9, 1e9]]), "0.png: has a polygon that lies farther than 4 times the size"),
         (broken([[1, 1, 9, 1, 9, 9]], category_id=7), "does not declare the category 7 (1 annotation)"),
         (broken([[1, 1, 9, 1, 9, 9]], image_id=9), "does not declare the picture 9 (1 annotation)"),
         ({"images": [{"id": 0, "file_name": "0.png", "height": 30, "width": 60}], "annotations": []}, "declares 60x30"),
