@@ -103,6 +103,12 @@ class Rerenderer:
             )
         except TypeError as error:
             raise ManifestError(f"does not tell how to render samples again ({error})", where=MANIFEST) from error
+        if self.config.place == "ground" and grounds is None:
+            raise ManifestError(
+                f"its objects stand on grounds that only the dataset of the build holds; verify that one, or leave out "
+                f"{option('rerender')}",
+                where=MANIFEST,
+            )
         self._sources = {kind: {source.id: source for source in manifest.identity.sources.of(kind)} for kind in KINDS}
         self._folders: dict[Kind, Path] = {"background": bg, "foreground": fg}
         files = {kind: {name: s.file for name, s in found.items() if s.file} for kind, found in self._sources.items()}

@@ -46,7 +46,14 @@ def derived_identity(
     before = [step for manifest in manifests for step in manifest.identity.history]
     step = HistoryStep.of(command, [manifest.fingerprint for manifest in manifests], options)
     version = min(manifest.identity.format_version for manifest in manifests)  # no sample promises more than the oldest
-    return replace(manifests[0].identity, config=config, history=(*before, step), format_version=version, **changes)
+    return replace(
+        manifests[0].identity,
+        config=config,
+        ground=None,  # the table of grounds stays with the dataset of the build
+        history=(*before, step),
+        format_version=version,
+        **changes,
+    )
 
 
 def tasks_as_cut(inputs: Sequence[InputSplit], names: Sequence[str]) -> list[CopyTask]:

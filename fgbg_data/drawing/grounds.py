@@ -14,16 +14,18 @@ FIGURE = (255, 210, 0)
 FIGURE_MM, CAMERA_MM = 1700, 1500
 """Height of the figures, and of the camera that is assumed, in millimetres."""
 FIGURES = 3
+"""Number of figures on a sheet of backgrounds."""
 PRIME = 7919
 """The pixels of the figures are this many apart, modulo the area: scattered, and always the same."""
 
 
-def draw_ground(image: Array, ground: Ground | str) -> Array:
+def draw_ground(image: Array, ground: Ground | str, figures: int = FIGURES) -> Array:
     """Show what was found in a background; one without ground is darkened.
 
     Args:
         image: (H, W, 3) uint8 RGB, left unchanged.
         ground: its ground, or the reason why it has none.
+        figures: number of figures that stand on it.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -38,7 +40,7 @@ def draw_ground(image: Array, ground: Ground | str) -> Array:
     shown[mask] = (shown[mask] * 0.6 + np.array(TINT) * 0.4).astype(np.uint8)
     left, right = ((column, round(ground.horizon_row(column))) for column in (0, width))
     cv2.line(shown, left, right, HORIZON, 1, cv2.LINE_AA)
-    feet = sorted(ground.pixel((number * PRIME + 1) * PRIME % ground.area_px) for number in range(FIGURES))
+    feet = sorted(ground.pixel((number * PRIME + 1) * PRIME % ground.area_px) for number in range(figures))
     for row, column in feet:
         _draw_figure(shown, row, column, ground.height_px(row, column, FIGURE_MM, CAMERA_MM))
     return shown

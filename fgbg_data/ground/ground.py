@@ -15,8 +15,11 @@ from fgbg_data.sample import Array
 
 MIN_SHARE = 40
 """Least share of the picture that a ground takes, in 1/1000. With less, nothing can stand there."""
-MIN_TRUST = 400
+MIN_TRUST = 450
 """Least share of the pixels under the upper edge of the ground that lie on its plane, in 1/1000."""
+HIGHEST_GUESS = (1, 8)
+"""A horizon that is only guessed must lie below this share of the height: above it, the camera looks down steeply, or
+what rises like a ground is a slope, a wood or a wave."""
 LEAST_BELOW = (1, 30)
 """Things stand at least this share of the height below the horizon: above it they would be specks."""
 LARGEST_HOLE = (1, 40)
@@ -136,6 +139,8 @@ def find_ground(
         line = horizon_of_plane(plane, zero, width)
     else:
         line = guess_horizon(codes, image, plane)
+        if line.row(width / 2, width) * HIGHEST_GUESS[1] < height * HIGHEST_GUESS[0]:
+            return f"horizon at {line.row(width / 2, width) / height:.2f}: too steep"
     on = _on_plane(codes, plane, line)
     fitted = _fit_below(codes, on, line)
     if fitted is None:

@@ -25,6 +25,7 @@ from fgbg_data.fields.contrast import depth_edge_contrast
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.runtime import locations
 from fgbg_data.sample import Array
+from fgbg_data.viewing.ground_layer import GroundLayer
 from fgbg_data.viewing.source_pictures import QUALITY, SourcePictures
 
 TINT = (255, 64, 129)
@@ -53,6 +54,7 @@ class Gallery:
         self.manifest: Manifest | None = self._readers[0].layout.manifest
         folders = (local_pictures(name, folder) if folder else None for name, folder in (("bg", bg), ("fg", fg)))
         self.sources = SourcePictures(self.manifest, *folders)
+        self.grounds = GroundLayer(root, self.manifest)
         self.keys: list[str] = []
         self._splits: list[int] = []
         self._areas: list[int] = []
@@ -70,8 +72,8 @@ class Gallery:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Fields that the page shows as pictures."""
-        return pixel_fields(self.about["fields"])
+        """What the page shows as pictures: fields, and the ground if objects stand on it."""
+        return (*pixel_fields(self.about["fields"]), *((self.grounds.name,) if self.grounds.there else ()))
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -133,6 +135,8 @@ class Gallery:
         split, number = self._find(key)
         shard, index = split.locate(number)
         reader = split.reader(shard)
+        if layer == self.grounds.name and self.grounds.there:
+            return self._ground(split, shard, index, side_px), "image/jpeg"
         if layer not in split.shard_index(shard).fields:
             raise UnknownKeyError(f"{key!r} has no {layer}")
         height, width = reader.picture_size(index, layer)
@@ -147,6 +151,16 @@ class Gallery:
             return _tinted(reader.read(index, "mask", size)), "image/png"
         colours = resize_image(field_picture(layer, reader.read(index, layer)), size)
         return encode_image(colours, "jpg", QUALITY), "image/jpeg"
+
+    def _ground(self, split: SplitReader, shard: int, index: int, side_px: int | None) -> bytes:
+        """Return the image of a sample with its ground drawn over it, as JPEG."""
+        reader, fields = split.reader(shard), split.shard_index(shard).fields
+        amodal = reader.read(index, "amodal") if "amodal" in fields else None
+        drawn = self.grounds.draw(reader.read(index, "meta")["background"], reader.read(index, "image"), amodal)
+        height, width = drawn.shape[:2]
+        factor = min(1.0, side_px / max(height, width)) if side_px else 1.0
+        size = max(1, round(height * factor)), max(1, round(width * factor))
+        return encode_image(resize_image(drawn, size), "jpg", QUALITY)
 
     def details(self, key: str) -> dict[str, Any]:
         """Return where a sample is, and its meta, as JSON.

@@ -14,7 +14,9 @@ from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.errors import ConfigError, ShardError, UnknownKeyError
 from fgbg_data.key import KINDS, key_sources
 from fgbg_data.options import between, nearest, to_path
+from fgbg_data.runtime.locations import locate
 from fgbg_data.sample import Array
+from fgbg_data.viewing.ground_layer import GroundLayer
 from fgbg_data.viewing.output_file import check_output_file
 
 MAX_ROWS = 200
@@ -33,6 +35,8 @@ def preview(
     foreground: str | None = None,
 ) -> Path:
     """Draw a contact sheet: image, outline of the mask over it, mask and fields of depth of some samples.
+
+    If objects stand on the ground, a column shows the ground, the horizon and the outlines of whole objects.
 
         preview("shards/", "sheet.png", split="val")
 
@@ -63,11 +67,15 @@ def preview(
     chosen = keys or _choose(dataset, count, seed, (background, foreground))
     samples = [dataset[key] for key in chosen]
     height, width = samples[0].image.shape[:2]
+    grounds = GroundLayer(locate(path), dataset.manifest)
     rows, titles = [], []
     for sample in samples:
         pictures = sample_pictures(sample)
         if "mask" in sample:
             pictures = {"image": pictures["image"], "outline": _outline(sample)} | pictures
+        if grounds.there:
+            drawn = grounds.draw(sample.meta["background"], sample.image, sample.get("amodal"))
+            pictures = {"image": pictures["image"], grounds.name: drawn} | pictures
         titles = list(pictures)
         rows.append([_fitted(picture, height, width) for picture in pictures.values()])
     save_png(contact_sheet(rows, titles, list(chosen)), out)

@@ -10,14 +10,16 @@ import pytest
 from helpers.rooms import RoomEstimator
 from PIL import Image
 
-from fgbg_data import BuildConfig, Manifest, build, open_dataset, register_estimator, verify
+from fgbg_data import BuildConfig, Manifest, build, convert, open_dataset, preview, register_estimator, verify
 from fgbg_data.building.prepare import prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.compositing.occlusion import SMALLEST_PX, hidden_by, sharpen
 from fgbg_data.compositing.shadows import shadow_of
 from fgbg_data.compositing.stage import Light
-from fgbg_data.errors import SourceError
+from fgbg_data.errors import ManifestError, SourceError
 from fgbg_data.ground.plane import LEVELS
+from fgbg_data.viewing.gallery import Gallery
+from fgbg_data.viewing.ground_layer import GroundLayer
 
 register_estimator("room", "helpers.rooms:RoomEstimator")
 
@@ -184,6 +186,33 @@ def test_the_table_is_checked_and_samples_are_rendered_again(grounded: Path, sou
     assert any("digests differ" in str(problem) for problem in verify(out, progress=False).problems)
     table.unlink()
     assert any("is missing" in str(problem) for problem in verify(out, progress=False).problems)
+
+
+def test_the_sheet_and_the_page_show_ground_horizon_and_whole_objects(grounded: Path, tmp_path: Path) -> None:
+    sample = next(each for each in open_dataset(grounded) if each.meta["background"].startswith("room0"))
+    layer = GroundLayer(grounded, Manifest.read(grounded))
+    drawn = layer.draw(sample.meta["background"], sample.image, sample["amodal"])
+    lines = drawn[round(HORIZON) - 2 : round(HORIZON) + 3].astype(int)
+    assert (lines[..., 0] - lines[..., 1]).mean(axis=1).max() > 100  # red
+    assert drawn[-3:].astype(int)[..., 1].mean() > sample.image[-3:].astype(int)[..., 1].mean() + 10  # green
+    preview(grounded, tmp_path / "sheet.png", keys=[sample.key])
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 7 * SIDE  # image, ground, outline, mask, instances, amodal, depth
+    gallery = Gallery(grounded)
+    assert "ground" in gallery.layers
+    data, media = gallery.picture(sample.key, "ground")
+    assert media == "image/jpeg"
+    assert data[:2] == b"\xff\xd8"
+
+
+def test_a_converted_dataset_is_whole_and_says_where_the_grounds_are(
+    grounded: Path, sources: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "hdf5"
+    convert(grounded, out, format="hdf5", progress=False)
+    assert verify(out, progress=False).ok
+    with pytest.raises(ManifestError, match="only the dataset of the build holds"):
+        verify(out, rerender=1, bg=sources / "bg", fg=sources / "fg", progress=False)
 
 
 def test_backgrounds_without_ground_are_named_or_left_out(sources: Path, grounded: Path, tmp_path: Path) -> None:
