@@ -16,7 +16,8 @@ $(VENV)/ready: pyproject.toml
 
 demo: $(VENV)/ready  ## environment, demo pictures, a dataset of them, networks trained on it
 	$(BIN)/fgbg-data demo $(DEMO)
-	$(BIN)/fgbg-data build --bg $(DEMO)/bg --fg $(DEMO)/fg --out $(DEMO)/shards --samples 600 --shard-size 100 --format tar,hdf5
+	$(BIN)/fgbg-data build --bg $(DEMO)/bg --fg $(DEMO)/fg --out $(DEMO)/shards --samples 600 --shard-size 100 --format tar,hdf5 \
+		--place ground --require-ground --shadow cast
 	$(BIN)/fgbg-train fit $(DEMO)/shards --out $(DEMO)/runs/demo --schedule $(DEMO_SCHEDULE) --freeze-encoder depth
 	@echo
 	@echo "Look at $(DEMO)/shards/preview.png: background, foreground, image, mask, depth;"

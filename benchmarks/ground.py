@@ -155,17 +155,12 @@ def row(name: str, views: list[View], depths: list[Array], *, metric: bool) -> l
         mask = found.mask(height, width)
         purity.append(np.count_nonzero(mask & view.floor) / np.count_nonzero(mask))
     error, seen = np.array(errors), np.array(inside, bool)
+    groups = [group for group in (error, error[seen]) for _ in LIMITS]
     shares = [
-        f"{np.mean(group < limit):.0%}" if len(group) else "-" for group in (error, error[seen]) for limit in LIMITS
+        f"{np.mean(group < limit):.0%}" if len(group) else "-" for group, limit in zip(groups, LIMITS * 2, strict=True)
     ]
-    return [
-        name,
-        str(len(views)),
-        f"{len(error) / max(1, len(views)):.0%}",
-        f"{np.median(error):.3f}",
-        *shares,
-        f"{np.mean(purity):.0%}",
-    ]
+    about = [f"{np.median(error):.3f}", *shares, f"{np.mean(purity):.0%}"] if len(error) else ["-"] * 6
+    return [name, str(len(views)), f"{len(error) / max(1, len(views)):.0%}", *about]
 
 
 LIMITS = (0.04, 0.08)
@@ -198,7 +193,8 @@ def draw_sheet(bg: Path, fg: Path, path: Path) -> None:
                 if len(chosen) < 24 and key not in chosen and all(used.get(each, 0) < most for each in sources):
                     chosen.append(key)
                     used |= {each: used.get(each, 0) + 1 for each in sources}
-        pairs = [np.hstack([opened["free"][key], opened["ground"][key]]) for key in chosen]
+        line = np.full((next(iter(opened["free"].values())).shape[0], 2, 3), 255, np.uint8)
+        pairs = [np.hstack([opened["free"][key], line, opened["ground"][key]]) for key in chosen]
     gap = np.full((pairs[0].shape[0], 8, 3), 255, np.uint8)
     rows = [np.hstack([part for pair in pairs[k : k + 4] for part in (pair, gap)]) for k in range(0, 24, 4)]
     line = np.full((8, rows[0].shape[1], 3), 255, np.uint8)
