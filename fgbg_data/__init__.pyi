@@ -8,6 +8,7 @@ from .checking.status import BuildStatus, SplitStatus, build_status
 from .checking.verify import verify
 from .codecs.depth_codes import dequantise_depth, dequantize_depth
 from .config import BuildConfig
+from .cutting.cut_pictures import CutoutReport, cut_pictures
 from .dataset.info import info
 from .dataset.layout import UnfinishedWarning
 from .dataset.loaded_sample import LoadedSample
@@ -47,6 +48,7 @@ __all__ = [
     "BuildConfig",
     "BuildPlan",
     "BuildStatus",
+    "CutoutReport",
     "Dataset",
     "DepthEstimator",
     "EstimatorInfo",
@@ -76,6 +78,7 @@ __all__ = [
     "build_status",
     "compare_estimators",
     "convert",
+    "cut_pictures",
     "dequantise_depth",
     "dequantize_depth",
     "examine_estimators",

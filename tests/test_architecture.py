@@ -44,6 +44,7 @@ ORDER = {
             "deriving",
             "exporting",
             "publishing",
+            "cutting",
             "labelling",
             "examining",
             "surveying",

@@ -6,7 +6,7 @@ In: words of a command line. Out: a call of `fgbg_data`, text on the terminal, a
 import click
 
 from fgbg_data import __version__
-from fgbg_data.cli import build, depth, derive, ground, publish, read, view
+from fgbg_data.cli import build, cutout, depth, derive, ground, publish, read, view
 from fgbg_data.command_line import CONTEXT, Group
 from fgbg_data.runtime.malloc import keep_freed_memory
 
@@ -24,6 +24,6 @@ def main() -> None:
     keep_freed_memory()
 
 
-for _module in (build, ground, read, derive, publish, view, depth):
+for _module in (build, cutout, ground, read, derive, publish, view, depth):
     for _command in _module.COMMANDS:
         main.add_command(_command)

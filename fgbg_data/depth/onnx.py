@@ -34,20 +34,23 @@ class OnnxEstimator:
             are the fields of `onnx_recipe.Recipe`.
         device: `cpu` or `cuda`.
         batch_size: pictures in one call; a file with a fixed batch gets batches of that size.
+        recipe: how its pictures are prepared, instead of a TOML file.
 
     Raises:
         EstimatorError: there is no such file, it is not ONNX, it has no recipe, or its inputs and outputs are not
             those of a depth model.
     """
 
-    def __init__(self, source: str, device: str = "cpu", batch_size: int = 8) -> None:
+    def __init__(self, source: str, device: str = "cpu", batch_size: int = 8, *, recipe: Recipe | None = None) -> None:
         self.name = shown_name(f"onnx:{source}")
         check_batch_size(self.name, batch_size)
         self.device = device
         self.batch_size = batch_size
         path = to_path("depth", source)
         self._session = _open_session(path, self.name, device)
-        recipe, is_preset = read_recipe(path)
+        is_preset = False
+        if recipe is None:
+            recipe, is_preset = read_recipe(path)
         if is_preset and normalises_itself(path):
             recipe = replace(recipe, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
         self._fixed_batch, self.recipe = _fit_to_input(self._session, recipe, self.name, is_preset=is_preset)

@@ -100,10 +100,10 @@ def read_recipe(model: Path) -> tuple[Recipe, bool]:
         values = tomllib.loads(toml.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise EstimatorError(f"cannot be read ({error})", where=toml) from error
-    return _recipe(values, toml), "preset" in values and not {"mean", "std"} & values.keys()
+    return make_recipe(values, toml), "preset" in values and not {"mean", "std"} & values.keys()
 
 
-def _recipe(values: dict[str, Any], toml: Path) -> Recipe:
+def make_recipe(values: dict[str, Any], toml: Path) -> Recipe:
     """Check the values of a TOML file."""
     known = [*(field.name for field in fields(Recipe)), "preset"]
     for key in values:

@@ -1,0 +1,1 @@
+"""Photos become cut-outs: `fgbg-data cutout`."""
