@@ -218,6 +218,8 @@ class FitConfig:
     """Number of processes that decode samples, for each device."""
     cache_gb: float = 8.0
     """Largest size of the cache of resized samples, in GB; 0 makes no cache."""
+    copies_gb: float = 20.0
+    """Largest size of the copies of shards behind a URL on this machine, in GB; 0 reads each sample from the URL."""
     save_minutes: float = 5.0
     """Minutes between checkpoints inside an epoch."""
 
@@ -226,7 +228,7 @@ class FitConfig:
         for name, least in (("epochs", 0), ("accumulate", 1), ("devices", 1), ("workers", 0), ("limit", 0)):
             at_least(name, getattr(self, name), least)
         at_least("seed", self.seed, 0)
-        for name in ("weight_decay", "clip", "cache_gb", "save_minutes"):
+        for name in ("weight_decay", "clip", "cache_gb", "copies_gb", "save_minutes"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{option(name, getattr(self, name))}: expected a number of at least 0")
         if not 0 < self.lr < math.inf:
@@ -308,7 +310,7 @@ class FitConfig:
         return parse(self.schedule)
 
 
-RUNTIME = ("device", "devices", "workers", "cache_gb", "save_minutes", "exam")
+RUNTIME = ("device", "devices", "workers", "cache_gb", "copies_gb", "save_minutes", "exam")
 """Fields that say how a run is computed and not what it computes; they may change when a run is resumed."""
 
 NOT_BY_EXAM = "the exam never chooses a checkpoint, so that it stays a test of what was chosen; choose a metric on val"

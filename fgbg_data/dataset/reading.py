@@ -22,8 +22,9 @@ from fgbg_data.dataset.layout import find_shards
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.split_reader import SplitReader
-from fgbg_data.errors import ShardError, UnknownKeyError
+from fgbg_data.errors import ConfigError, ShardError, UnknownKeyError, option
 from fgbg_data.options import one_of
+from fgbg_data.runtime.copies import FileCopies
 from fgbg_data.runtime.locations import locate
 from fgbg_data.shards import FORMATS
 from fgbg_data.text import counted
@@ -39,6 +40,7 @@ def open_dataset(
     depth_as: DepthAs = "unit",
     mask_as: MaskAs = "binary",
     format: str | None = None,
+    copies_gb: float = 0.0,
 ) -> "Dataset":
     """Open one split of a dataset for reading.
 
@@ -69,6 +71,8 @@ def open_dataset(
             least half of the pixel, else 0; `coverage` is 255 times the share of the pixel that it covers, which
             keeps outlines that are finer than a pixel.
         format: format to read, if the dataset is stored in several; None takes the fastest.
+        copies_gb: copy each shard behind a URL to the cache of this machine when it is first read, and keep copies of
+            up to this many GB, which all processes share. 0 reads each sample from the URL.
 
     Returns:
         The samples, as a sequence.
@@ -84,7 +88,9 @@ def open_dataset(
         one_of("format", format, FORMATS)
     layout = find_shards(locate(path), split)
     layout.warn(stacklevel=2)
-    reader = SplitReader(layout, format, skip=on_error == "skip")
+    if not copies_gb >= 0:
+        raise ConfigError(f"{option('copies_gb', copies_gb)}: expected at least 0")
+    reader = SplitReader(layout, format, skip=on_error == "skip", copies=FileCopies(copies_gb * 1e9))
     return Dataset(reader, range(len(reader)), options)
 
 

@@ -17,6 +17,7 @@ from fgbg_data.dataset.layout import Layout, ShardLocation
 from fgbg_data.dataset.open_readers import OPEN_READERS
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.errors import ManifestError, ShardError, UnknownKeyError
+from fgbg_data.runtime.copies import FileCopies
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
 from fgbg_data.shards import ShardIndex, ShardReader, load_format
@@ -35,6 +36,7 @@ class SplitReader:
         layout: the shards of the split.
         format_name: the format to read; None takes the fastest one that each shard has.
         skip: leave out shards that cannot be read and count their samples, instead of raising an error.
+        copies: copies of shards behind URLs on this machine, from which samples are read; None reads each from its URL.
 
     Raises:
         ShardError: a shard is missing, or is damaged in a way that shows before its samples are read.
@@ -43,8 +45,11 @@ class SplitReader:
     _sorted: tuple[Array, Array] | None
     """All keys in sorted order, and the number of the sample of each; made when a key is first looked up."""
 
-    def __init__(self, layout: Layout, format_name: str | None = None, *, skip: bool = False) -> None:
+    def __init__(
+        self, layout: Layout, format_name: str | None = None, *, skip: bool = False, copies: FileCopies | None = None
+    ) -> None:
         self.layout = layout
+        self._copies = copies or FileCopies(0)
         self.skipped: dict[str, str] = {}
         """Key or shard -> why it was left out."""
         self.num_skipped = 0
@@ -251,7 +256,10 @@ class SplitReader:
         """Open a shard."""
         fmt = load_format(self.format_names[shard])
         shapes = self.layout.manifest.shapes if self.layout.manifest else None
-        return fmt.open_reader(self.location(shard), self.shard_index(shard), shapes)
+        index, location = self.shard_index(shard), self.location(shard)
+        if fmt.is_one_file:
+            location = self._copies.local(location, self.layout.fingerprint)
+        return fmt.open_reader(location, index, shapes)
 
     def _read_index(self, shard: int) -> ShardIndex:
         """Return the index of a shard; readers are closed if no descriptor is left to open it."""

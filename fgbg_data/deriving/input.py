@@ -13,9 +13,13 @@ from fgbg_data.deriving.bare_shards import check_fields, describe_shards
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.fields import depth_fields
 from fgbg_data.runtime import locations, remote
+from fgbg_data.runtime.copies import FileCopies
 from fgbg_data.runtime.locations import Location, resolved
 from fgbg_data.shards.registry import format_options
 from fgbg_data.shards.spec import ShardSpec
+
+COPIES_BYTES = 20e9
+"""Largest size of the copies on this machine of shards that are read from URLs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,7 @@ def open_input(path: str | Path, *, out: Location, encoded_files: bool = True) -
             where=path,
         )
     readers = {
-        split: SplitReader(layout, format_of_files(layout) if encoded_files else None)
+        split: SplitReader(layout, format_of_files(layout) if encoded_files else None, copies=FileCopies(COPIES_BYTES))
         for split, layout in layouts.items()
     }
     splits = {split: reader for split, reader in readers.items() if len(reader)}

@@ -32,7 +32,7 @@ SECTIONS = {
         *("schedule", "epochs", "optimizer", "lr", "warmup", "weight_decay", "clip", "ema", "accumulate"),
     ),
     "Data": ("depth_field", "limit", "on_error", "seed", "exam"),
-    "Where it runs": ("device", "devices", "precision", "compile", "workers", "cache_gb"),
+    "Where it runs": ("device", "devices", "precision", "compile", "workers", "cache_gb", "copies_gb"),
     "Folder of the run": ("out", "resume", "best", "save_minutes"),
 }
 """Sections of the help: title -> options."""
@@ -139,6 +139,7 @@ class Metric(Choice):
 @option("--compile/--no-compile", help="Compile the networks, once for each image size.  [off]")
 @WORKERS
 @option("--cache-gb", type=float, help="Keep resized samples in a cache of at most this many GB.  [8]")
+@option("--copies-gb", type=float, help="Keep copies of shards behind a URL, of at most this many GB.  [20]")
 @option("--out", "-o", type=click.Path(path_type=Path), help="Write the run to this folder.  [runs/PRESET-DATASET]")
 @click.option(
     "--resume",

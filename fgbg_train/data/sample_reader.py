@@ -48,6 +48,8 @@ class SampleReader:
     """Shorter side in pixels (None: the size of the dataset) -> cache of samples at that size."""
     depth_field: str = "depth"
     """The field that is read as depth."""
+    copies_gb: float = 0.0
+    """Largest size of the copies of shards behind a URL that this machine keeps, in GB; 0 makes none."""
 
     def __post_init__(self) -> None:
         self._datasets: dict[int | None, Any] = {}
@@ -134,11 +136,17 @@ class SampleReader:
         """Return the dataset that this process has open and that decodes at a size."""
         if side_px not in self._datasets:
             size = None if side_px is None else size_at(self.full, side_px)
-            self._datasets[side_px] = open_split(self.path, self.split, self.fields, size)
+            self._datasets[side_px] = open_split(self.path, self.split, self.fields, size, self.copies_gb)
         return self._datasets[side_px]
 
 
-def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size: tuple[int, int] | None = None) -> Any:
+def open_split(
+    path: str,
+    split: str,
+    fields: tuple[str, ...] = ("image",),
+    size: tuple[int, int] | None = None,
+    copies_gb: float = 0.0,
+) -> Any:
     """Open one split of a dataset.
 
     Args:
@@ -146,6 +154,7 @@ def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size
         split: name of the split.
         fields: the fields to read.
         size: (height, width) at which samples are decoded; None is the size of the dataset.
+        copies_gb: see `open_dataset`.
 
     Raises:
         FgbgError: it cannot be opened.
@@ -155,7 +164,7 @@ def open_split(path: str, split: str, fields: tuple[str, ...] = ("image",), size
     with warnings.catch_warnings():  # the run says it once; not every worker should repeat it at every size
         warnings.filterwarnings("ignore", message=".*is not finished", category=UserWarning)
         # Coverage, because outlines can be finer than the pixels of a small size.
-        return open_dataset(path, split=split, fields=fields, size=size, mask_as="coverage")
+        return open_dataset(path, split=split, fields=fields, size=size, mask_as="coverage", copies_gb=copies_gb)
 
 
 def splits_of(path: Path | str, *guesses: str) -> tuple[tuple[str, ...], str]:

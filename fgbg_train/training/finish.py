@@ -12,7 +12,7 @@ from fgbg_train.measure.exam import predictor, score_exam
 from fgbg_train.measure.score import score_split
 from fgbg_train.run import checkpoint
 from fgbg_train.run.checkpoint import BEST
-from fgbg_train.run.folder import CACHE, LOG, write_summary
+from fgbg_train.run.folder import LOG, write_summary
 from fgbg_train.run.log import Log, read_rows
 from fgbg_train.run.progress import RunProgress
 from fgbg_train.training.plan import TRAIN, FitPlan
@@ -42,7 +42,9 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
     skip = config.on_error == "skip"
     mean = baseline.mean_depth(plan.readers[TRAIN], skip_errors=skip) if fabric.is_global_zero else None
     for split in plan.test_splits:
-        reader = SampleReader(plan.data, split, config.limit, depth_field=config.depth_field)
+        reader = SampleReader(
+            plan.data, split, config.limit, depth_field=config.depth_field, copies_gb=config.copies_gb
+        )
         tally = score_split(
             model,
             reader,
@@ -69,11 +71,13 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
         )
         shown.end_exam(report)
     log.close()
+    fabric.barrier()
+    if fabric.local_rank == 0:  # one process of each machine
+        shutil.rmtree(plan.cache_folder, ignore_errors=True)
     if not fabric.is_global_zero:
         return
     if state.skipped:
         shown.note(f"{state.skipped} samples could not be read, and were replaced by others")
-    shutil.rmtree(plan.folder / CACHE, ignore_errors=True)
     facts = {
         "data": plan.data,
         "fingerprint": plan.fingerprint,

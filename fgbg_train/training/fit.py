@@ -9,14 +9,15 @@ import torch
 from lightning_fabric import Fabric
 
 from fgbg_data.drawing.sheets import save_png
+from fgbg_data.errors import option
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.progress import Progress, Silence, reporter
 from fgbg_train.config import FitConfig
 from fgbg_train.data.batches import Batch, BatchReader
 from fgbg_train.data.loader import Loader
 from fgbg_train.data.stream import Part, Stream, cut
-from fgbg_train.devices import make_fabric
-from fgbg_train.errors import Stopped
+from fgbg_train.devices import gather, make_fabric
+from fgbg_train.errors import Stopped, TrainError
 from fgbg_train.measure import baseline
 from fgbg_train.measure.exam import predictor, score_exam
 from fgbg_train.measure.metrics import better
@@ -74,6 +75,7 @@ def fit(
     fabric = make_fabric(config)
     fabric.launch()
     main = fabric.is_global_zero
+    check_same_start(plan, fabric)
     shown = RunProgress(reporter(progress) if main else Silence())
     if plan.checkpoint and plan.checkpoint["step"] == schedule.total_steps and (folder / SUMMARY).exists():
         shown.note(f"{folder} is finished")
@@ -88,6 +90,7 @@ def fit(
     if main:
         write_config(folder, config)
         clear_partials(folder)
+    if fabric.local_rank == 0:  # one process of each machine
         for cache in plan.caches:
             cache.create()
     fabric.barrier()
@@ -180,6 +183,29 @@ def fit(
     # Test the best weights, and write the summary.
     finish(plan, state, fabric, log, shown)
     return folder
+
+
+def check_same_start(plan: FitPlan, fabric: Fabric) -> None:
+    """Check that all processes begin at one step of one run on one dataset.
+
+    Raises:
+        TrainError: they do not; the text names a process that differs.
+    """
+    step = plan.checkpoint["step"] if plan.checkpoint else 0
+    starts = gather(fabric, (plan.fingerprint, step))
+    for rank, (fingerprint, other) in enumerate(starts):
+        if fingerprint != starts[0][0]:
+            raise TrainError(
+                f"process {rank} reads another dataset than process 0 (fingerprints {fingerprint[:8]} and "
+                f"{starts[0][0][:8]}); give all machines the same one",
+                where=plan.data,
+            )
+        if other != starts[0][1]:
+            raise TrainError(
+                f"process {rank} would begin after step {other} and process 0 after step {starts[0][1]}: all machines "
+                f"need the same folder of the run. Choose an {option('out')} that all of them share",
+                where=plan.folder,
+            )
 
 
 def log_baseline(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:

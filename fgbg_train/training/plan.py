@@ -1,6 +1,7 @@
 """Everything that is known before the first step: `plan_fit` checks all that can be wrong, and writes nothing."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import torch
 from fgbg_data.errors import option
 from fgbg_data.exam.opening import Exam, open_exam
 from fgbg_data.options import one_of
+from fgbg_data.runtime.scratch import cache_folder
 from fgbg_data.text import counted
 from fgbg_train.config import FitConfig
 from fgbg_train.data.cache import Demand, SizeCache, plan_caches, row_bytes
@@ -44,6 +46,8 @@ class FitPlan:
     """Size, batch and learning rate of each step."""
     folder: Path
     """The folder of the run."""
+    cache_folder: Path
+    """The folder of the caches of resized samples: in the folder of the run, or on several machines one on each."""
     fingerprint: str
     """The fingerprint of the dataset."""
     readers: dict[str, SampleReader] = field(repr=False)
@@ -94,7 +98,7 @@ class FitPlan:
             epoch += stage.epochs
         lines.append(f"steps     {schedule.total_steps}")
         gigabytes = sum(c.num_samples * row_bytes(c.size, depth=c.depth) for c in self.caches) / 1e9
-        lines.append(f"cache     {gigabytes:.3f} GB of resized samples in {self.folder / CACHE}")
+        lines.append(f"cache     {gigabytes:.3f} GB of resized samples in {self.cache_folder}")
         lines.append(f"best      by {self.best_metric} on val")
         if self.exam is not None:
             pictures = counted(len(self.exam.entries), "picture")
@@ -127,7 +131,9 @@ def plan_fit(
     if TRAIN not in splits:
         raise DataError(f"has no split 'train', only {', '.join(splits)}", where=data)
     readers = {
-        s: SampleReader(data, s, config.limit, depth_field=config.depth_field) for s in (TRAIN, VAL) if s in splits
+        s: SampleReader(data, s, config.limit, depth_field=config.depth_field, copies_gb=config.copies_gb)
+        for s in (TRAIN, VAL)
+        if s in splits
     }
     notes = [] if VAL in splits else [f"{data} has no split 'val': no best.ckpt; the last weights are tested"]
     if readers[TRAIN].unfinished:
@@ -149,7 +155,8 @@ def plan_fit(
     folder = choose_folder(None if out is None else checked_path("out", out), config, fingerprint, resume, notes)
     last = load_last(folder, config, fingerprint, {name: reader.num_samples for name, reader in readers.items()})
     _check_networks(config, initial=last is None)
-    _plan_caches(readers, schedule, config, folder)
+    caches = _cache_folder(folder, fingerprint)
+    _plan_caches(readers, schedule, config, caches)
     if last is not None:
         notes.append(f"going on with {folder} after step {last['step']} of {schedule.total_steps}")
     return FitPlan(
@@ -157,6 +164,7 @@ def plan_fit(
         config=config,
         schedule=schedule,
         folder=folder,
+        cache_folder=caches,
         fingerprint=fingerprint,
         readers=readers,
         test_splits=tuple(s for s in splits if s not in (TRAIN, VAL)),
@@ -243,7 +251,14 @@ def _check_loss(config: FitConfig) -> None:
 
 
 def _check_sizes(schedule: Schedule, parts: int) -> None:
-    """Refuse batches of one image that is so small that batch norm would see a single value."""
+    """Refuse batches that cannot be shared evenly, or of one image that is so small that batch norm sees one value."""
+    for stage in schedule.stages:
+        if stage.batch % parts:
+            raise ConfigError(
+                f"a batch of {stage.batch} cannot be cut into {parts} equal parts, for {option('accumulate')} and as "
+                f"many processes as torchrun has started. Use a {option('schedule')} whose batches all numbers of "
+                "processes divide that the run will ever have"
+            )
     for epoch in range(schedule.epochs):
         step = schedule.step(schedule.first_step(epoch))
         if step.batch == parts and step.size_px <= COARSEST_PX:
@@ -253,8 +268,20 @@ def _check_sizes(schedule: Schedule, parts: int) -> None:
             )
 
 
+def _cache_folder(folder: Path, fingerprint: str) -> Path:
+    """Return where the resized samples of a run are kept.
+
+    Processes of one machine share memory maps of them; machines that share only a network folder would not see what the
+    others have written.
+    """
+    if int(os.environ.get("GROUP_WORLD_SIZE", 1)) == 1:
+        return folder / CACHE
+    name = hashlib.blake2b(f"{folder.resolve()}|{fingerprint}".encode(), digest_size=10).hexdigest()
+    return cache_folder() / "runs" / name
+
+
 def _plan_caches(readers: dict[str, SampleReader], schedule: Schedule, config: FitConfig, folder: Path) -> None:
-    """Give readers the caches that fit."""
+    """Give readers the caches that fit, as files of a folder."""
     reads: dict[tuple[str, int], int] = {}
     for stage in schedule.stages:
         reads[TRAIN, stage.size_px] = reads.get((TRAIN, stage.size_px), 0) + stage.epochs
@@ -269,5 +296,5 @@ def _plan_caches(readers: dict[str, SampleReader], schedule: Schedule, config: F
         reader = readers[demand.split]
         size = size_at(reader.full, demand.size_px)
         label = "" if config.depth_field == "depth" else f"-{config.depth_field}"
-        path = folder / CACHE / f"{demand.split}-{demand.size_px}px{label}.rows"
+        path = folder / f"{demand.split}-{demand.size_px}px{label}.rows"
         reader.caches[demand.size_px] = SizeCache(path, reader.num_samples, size, reader.has_depth)

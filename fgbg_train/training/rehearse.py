@@ -42,7 +42,7 @@ def estimate_seconds(plan: FitPlan) -> float:
     state = build_state(plan, fabric)
     learner = Learner(config=config, fabric=fabric, state=state)
     left = TimeLeft(schedule, num_val=plan.num_measured, num_tests=len(plan.test_splits))
-    reader = SampleReader(plan.data, TRAIN, config.limit, depth_field=config.depth_field)
+    reader = SampleReader(plan.data, TRAIN, config.limit, depth_field=config.depth_field, copies_gb=config.copies_gb)
     batches = BatchReader({TRAIN: reader}, skip_errors=config.on_error == "skip")
     done = state.step
     largest = max(MOST_IMAGES - MOST_IMAGES % config.accumulate, config.accumulate)
