@@ -84,6 +84,7 @@ class _ShardInspector:
         self._record: ShardRecord | None = None
         self._version = FORMAT_VERSION  # by which digests were taken
         self._recorded: dict[str, tuple[str, int]] = {}  # key -> digest and mask area in the record
+        self._damaged: set[str] = set()  # formats whose file has another size or digest than the record says
         foregrounds = manifest.identity.sources.foregrounds if manifest else ()
         self._classes = {source.id: source.class_name for source in foregrounds if source.file}
 
@@ -172,8 +173,10 @@ class _ShardInspector:
                 files[format_name] = self._copied(copies, format_name, file.name)
             if found != file.bytes:
                 self._add(where, f"is {found} bytes, the record says {file.bytes}; truncated or changed")
+                self._damaged.add(format_name)
             elif not self._quick and file_sha256(files[format_name]) != file.sha256:
                 self._add(where, "its sha256 is not the record's; bytes were changed")
+                self._damaged.add(format_name)
         return files
 
     def _copied(self, copies: contextlib.ExitStack, format_name: str, name: str) -> Location:
@@ -190,7 +193,9 @@ class _ShardInspector:
         manifest, record, fmt = self._manifest, self._record, load_format(format_name)
         where = f"{self._task.split}/{parent(location)[1]}"
         try:
-            index: ShardIndex = fmt.read_index(location)  # found by a scan, because the record is under test too
+            index = self._find_index(format_name, location)
+            if index is None:
+                return _Contents([], [], Sums())
             reader = fmt.open_reader(location, index, manifest.shapes if manifest else None)
         except ShardError as error:
             self._add(where, error.problem, error.key)
@@ -212,6 +217,17 @@ class _ShardInspector:
             for text in problems:
                 self._add(where, text, key)
         return contents
+
+    def _find_index(self, format_name: str, location: Location) -> ShardIndex | None:
+        """Return the index of a file; None if its bytes are known to be wrong and opening it could do harm."""
+        record, fmt = self._record, load_format(format_name)
+        if format_name in self._damaged:
+            file = record.files.get(format_name) if record is not None else None
+            keys, recorded = (record.keys, file.index) if record is not None and file is not None else ([], {})
+            damaged: ShardIndex | None = fmt.read_damaged_index(location, keys, recorded)
+            return damaged
+        index: ShardIndex = fmt.read_index(location)  # found by a scan, because the record is under test too
+        return index
 
     def _inspect_sample(self, sample: Sample, contents: _Contents) -> list[str]:
         """Return what is wrong with a sample; add its digest to `contents`, and its sums if nothing is wrong."""

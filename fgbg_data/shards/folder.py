@@ -57,6 +57,10 @@ class FolderFormat(Format):
         """Read the CSV, which is the whole index."""
         return _read_index(location)
 
+    def read_damaged_index(self, location: Location, keys: Sequence[str], index: Index) -> "FolderIndex":
+        """Read the CSV, which only Python reads."""
+        return _read_index(location)
+
     def open_reader(self, location: Location, found: "FolderIndex", shapes: Shapes | None = None) -> "FolderReader":
         """Return a reader, which opens each picture when it is read."""
         return FolderReader(location, found, shapes)

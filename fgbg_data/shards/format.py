@@ -188,6 +188,21 @@ class Format(ABC):
             ValueError: the index of the record does not fit this format; the caller then has the file scanned.
         """
 
+    def read_damaged_index(self, location: Location, keys: Sequence[str], index: Index) -> Any:
+        """Return the index of a shard whose bytes are known to be wrong, so that `verify` can name its bad samples.
+
+        By default it is None, and the file is not opened: a library that parses damaged bytes may crash or hang.
+
+        Args:
+            location: the file of the shard.
+            keys: the keys that the record of the shard lists.
+            index: what `ShardWriter.finish` returned.
+
+        Raises:
+            ShardError: the file is too damaged to find its samples.
+        """
+        return None
+
     @abstractmethod
     def open_reader(self, location: Location, found: Any, shapes: Shapes | None = None) -> ShardReader:
         """Open a shard for reading.

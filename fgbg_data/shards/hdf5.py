@@ -42,6 +42,15 @@ class Hdf5Format(Format):
         recorded = None if keys is None or index is None else index_of_record(keys, index)
         return recorded or index_of_file(location)
 
+    def read_damaged_index(self, location: Location, keys: Sequence[str], index: Index) -> "Hdf5Index | None":
+        """Take the index from the record, if everything can then be read without h5py."""
+        from fgbg_data.shards.hdf5_index import index_of_record
+
+        try:
+            return index_of_record(keys, index)
+        except ValueError:
+            return None
+
     def open_reader(self, location: Location, found: "Hdf5Index", shapes: Shapes | None = None) -> "Hdf5Reader":
         """Open a file."""
         from fgbg_data.shards.hdf5_reader import Hdf5Reader

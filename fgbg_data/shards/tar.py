@@ -50,6 +50,10 @@ class TarFormat(Format):
             return scan_tar(location)
         return index_of_record(keys, index)
 
+    def read_damaged_index(self, location: Location, keys: Sequence[str], index: Index) -> TarIndex:
+        """Scan the file, which only Python reads."""
+        return scan_tar(location)
+
     def open_reader(self, location: Location, found: TarIndex, shapes: Shapes | None = None) -> "TarReader":
         """Open a tar."""
         return TarReader(location, found, shapes)

@@ -28,7 +28,7 @@ def test_samples_without_an_image_are_read_but_neither_shown_nor_copied(tmp_path
     sample = some_samples(1, depth=True)[0]
     shards = tmp_path / "shards"
     shards.mkdir()
-    depth = (f"{sample.key}.depth.png", encode_depth(sample.depth))
+    depth = (f"{sample.key}.depth.png", encode_depth(sample.arrays["depth"]))
     write_tar(shards / "x.tar", [*members_of(sample)[1:], depth])
     (found,) = open_dataset(shards)
     assert "image" not in found

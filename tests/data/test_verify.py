@@ -176,7 +176,7 @@ SHARD_DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "bit flipped in padding": (lambda c: flip(c / TAR, "meta", 7, 511), "sha256 is not the record's"),
     "pixel changed in hdf5": (lambda c: edit_h5(c, "image", lambda d: d.write_direct(d[:] ^ np.uint8(1))), "digest"),
     "truncated tar": (lambda c: (c / TAR).write_bytes((c / TAR).read_bytes()[:9000]), "is 9000 bytes, the record says"),
-    "truncated hdf5": (lambda c: (c / H5).write_bytes((c / H5).read_bytes()[:-5000]), "cannot be opened as HDF5"),
+    "truncated hdf5": (lambda c: (c / H5).write_bytes((c / H5).read_bytes()[:-5000]), "the file ends before its depth"),
     "missing tar": (lambda c: (c / TAR).unlink(), "is missing"),
     "missing hdf5": (lambda c: (c / H5).unlink(), "is missing"),
     "missing shard": (lambda c: [(c / name).unlink() for name in (TAR, H5)], "is missing"),
@@ -323,6 +323,18 @@ def test_damage_of_the_manifest_and_the_folder_is_found(copy: Path, name: str) -
     assert_found(verify(copy), text)
 
 
+@pytest.mark.parametrize("layout", ["pixels", "encoded"])
+def test_hdf5_whose_digest_is_wrong_is_not_parsed(layout: str, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(config_for(pictures, out, format=("hdf5",), hdf5_layout=layout, samples=12, val=0, test=0))
+    path = next(out.glob("train/*.h5"))
+    data = bytearray(path.read_bytes())
+    data[:8] = bytes(8)  # the mark of HDF5, without which any parser would complain
+    path.write_bytes(data)
+    found = [problem.text for problem in verify(out).problems]
+    assert found == ["its sha256 is not the record's; bytes were changed"]
+
+
 def test_quick_checks_only_records_and_sizes(copy: Path) -> None:
     flip(copy / TAR, "image", 2, 400)
     assert verify(copy, quick=True).ok
@@ -386,7 +398,7 @@ def test_without_a_manifest_nothing_is_discarded(copy: Path) -> None:
 
 
 def test_folders_without_shards_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="there is no such folder"):
         verify(tmp_path / "nowhere")
     with pytest.raises(StorageError, match="holds no shard"):
         verify(tmp_path)
