@@ -161,6 +161,25 @@ def test_what_only_some_manifests_hold(home: Path, tmp_path: Path) -> None:
     assert kitchen["group"] == "house"
 
 
+def test_scenes(home: Path) -> None:
+    page = section(PAGE, "Scenes")
+    (command,) = (code for code in re.findall(r"`([^`]+)`", page) if code.startswith("fgbg-data build"))
+    run_shell(command, home)
+    (shown,) = blocks(page, "jsonc")
+    meta = parse(shown)
+    with tarfile.open(home / "scenes/train/fgbg-train-000000.tar") as tar:
+        stream = tar.extractfile(meta["key"] + ".json")
+        assert stream is not None
+        assert meta == json.load(stream)
+        members = [name for name in tar.getnames() if name.partition(".")[0] == meta["key"]]
+    fields = read(home / "scenes/dataset.json")["fields"]
+    rows = table("Scenes", "Field")
+    assert [row[:3] for row in rows] == [
+        [name, f"KEY.{fields[name]['suffix']}", fields[name]["dtype"]] for name in ("instances", "amodal")
+    ]
+    assert {row[1].replace("KEY", meta["key"]) for row in rows} < set(members)
+
+
 def test_loose_files_and_the_history_of_their_dataset(home: Path) -> None:
     command = "fgbg-data convert shards/ --format folder --out files/"
     assert PAGE.count(f"`{command}`") == 2
