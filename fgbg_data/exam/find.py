@@ -54,7 +54,7 @@ def find_entries(folder: Path, problems: list[str]) -> list[ExamEntry]:
                 problems.append(f"{folder / paths[0]}: has no picture; expected {folder / expected}")
             elif len(paths) > 1:
                 problems.append(f"{folder / paths[0]} and {paths[1].name}: one picture cannot have two files of {kind}")
-    entries = []
+    entries: dict[str, ExamEntry] = {}
     for stem, pictures in files.pictures.items():
         masks, depths = (files.answers[kind].get(stem, []) for kind in _KINDS)
         if len(pictures) > 1:
@@ -62,16 +62,16 @@ def find_entries(folder: Path, problems: list[str]) -> list[ExamEntry]:
         if not masks and not depths:
             problems.append(f"{folder / pictures[0]}: has no mask and no depth; expected {_expected(stem)}")
         name = PurePosixPath(*(part for part in stem.parts if part != IMAGES))
-        entries.append(
-            ExamEntry(
-                name=str(name),
-                set_name=folder.resolve().name if name.parent == PurePosixPath() else str(name.parent),
-                image=folder / pictures[0],
-                mask=MaskFile(folder / masks[0]) if masks else None,
-                depth=folder / depths[0] if depths else None,
-            )
+        if (other := entries.get(str(name))) is not None:
+            problems.append(f"{other.image} and {folder / pictures[0]}: two pictures cannot share the name {name}")
+        entries[str(name)] = ExamEntry(
+            name=str(name),
+            set_name=folder.resolve().name if name.parent == PurePosixPath() else str(name.parent),
+            image=folder / pictures[0],
+            mask=MaskFile(folder / masks[0]) if masks else None,
+            depth=folder / depths[0] if depths else None,
         )
-    return sorted(entries, key=lambda entry: entry.name)
+    return [entries[name] for name in sorted(entries)]
 
 
 def _expected(stem: PurePosixPath) -> str:

@@ -107,6 +107,15 @@ def test_all_files_that_cannot_be_used_are_listed_at_once(tmp_path: Path) -> Non
         assert [line for line in lines if f"/{name}" in line.partition(": ")[0] + ":" and text in line], (name, lines)
 
 
+def test_two_layouts_may_not_give_two_pictures_one_name(tmp_path: Path) -> None:
+    write_picture(tmp_path / "street" / "7.jpg", disc())
+    write_mask(tmp_path / "street" / "7.mask.png", disc())
+    write_picture(tmp_path / "images" / "street" / "7.jpg", disc())
+    write_mask(tmp_path / "masks" / "street" / "7.png", disc())
+    with pytest.raises(SourceError, match="two pictures cannot share the name street/7"):
+        open_exam(tmp_path)
+
+
 def test_a_folder_without_pictures_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no picture; expected pictures, each with x.mask.png"):
         open_exam(tmp_path)
