@@ -15,6 +15,7 @@ from fgbg_data.config import BuildConfig
 from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
+from fgbg_data.dataset.shard_table import TABLE
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.drawing.colours import on_checkerboard
 from fgbg_data.key import KINDS, key_sources
@@ -190,6 +191,7 @@ def _delete_dataset(out: Location, manifest: Manifest) -> None:
             doomed += [join(folder, name) for fmt, shard in shards for name in fmt.files_of(shard)]
             doomed += [record_path(out, split, index), *(shard for _, shard in shards)]
         doomed += [join(folder, name) for fmt in formats for name in fmt.split_files]
+        doomed += [join(folder, TABLE)] if manifest.tables else []
     for location in [*doomed, join(out, MANIFEST)]:  # the manifest last: until then the same command starts over
         locations.remove(location)
     if not isinstance(out, Path):

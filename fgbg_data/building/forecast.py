@@ -48,7 +48,10 @@ def estimator_calls(prepared: PreparedBuild) -> int:
     """Return how many calls of the estimator a build makes, for composites and for sources."""
     work, calls = prepared.work, 0
     if work.config.inferred_field:
-        calls += sum(-(-shard.samples // work.batch_size) for shard in work.plan.shards())
+        size = work.plan.shards().size
+        for split in work.plan.splits.values():
+            whole, rest = divmod(split.samples, size)
+            calls += whole * -(-size // work.batch_size) + -(-rest // work.batch_size)
     if work.config.composed_field:
         calls += num_calls(work.batch_size, len(work.backgrounds), len(work.foregrounds))
     return calls

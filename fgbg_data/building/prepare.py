@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -119,7 +118,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
     _check_keys(work)
     notes = notes_of(config, backgrounds, foregrounds, similar)
     notes += _note_of_grounds(config, grounds)
-    shards = Counter(shard.split for shard in work.plan.shards())
+    shards = work.plan.shards().counts
     manifest = Manifest.begin(
         identity,
         fields=declared_fields(work.spec(0)),

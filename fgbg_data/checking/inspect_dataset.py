@@ -9,6 +9,7 @@ from fgbg_data.compositing.stage import read_grounds
 from fgbg_data.dataset.classes import recorded_classes
 from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, NOT_DATA, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
+from fgbg_data.dataset.shard_table import TABLE
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
 from fgbg_data.runtime import locations
@@ -106,6 +107,7 @@ def inspect_folder(root: Location, manifest: Manifest, stems: Collection[str], r
     in_root = OUTSIDE_SPLITS | set(manifest.splits) | NOT_DATA | {name for fmt in formats for name in fmt.root_files}
     in_split = {stem + suffix for stem in stems for suffix in (".json", *format_suffixes())}
     in_split |= {name for fmt in formats for name in (*fmt.folders(manifest.fields), *fmt.split_files)}
+    in_split |= {TABLE} if manifest.tables else set()
     for split in ("", *manifest.splits):
         folder = join(root, split) if split else root
         for name, size in locations.names_in(folder).items():

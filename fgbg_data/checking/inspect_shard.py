@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from fgbg_data.checking.inspect_sample import inspect_sample
 from fgbg_data.checking.report import VerifyProblem
-from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord
+from fgbg_data.dataset.shard_table import ShardEntry
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import FgbgError, ShardError
 from fgbg_data.fields.objects import further_sources

@@ -1,9 +1,11 @@
 """The plan: a pure function from the index of a sample to its placement. It reads no file and touches no pixel."""
 
+import bisect
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.source_choice import SourceChoice
@@ -73,6 +75,43 @@ class SplitSources(NamedTuple):
     """Chooses one of the foregrounds by a draw."""
     background_choice: SourceChoice
     """Chooses one of the backgrounds by a draw."""
+
+
+class ShardRanges(Sequence[ShardRange]):
+    """The shards of a plan, each computed when it is asked for: a million of them take no memory.
+
+    Args:
+        samples: split -> number of its samples, in order.
+        size: samples in a shard; the last one of a split may have fewer.
+        numbers: which of all shards these are; None takes all.
+    """
+
+    def __init__(self, samples: Mapping[str, int], size: int, numbers: range | None = None) -> None:
+        self._samples = dict(samples)
+        self.size = size
+        """Samples in a shard; the last one of a split may have fewer."""
+        self.counts = {split: -(-count // size) for split, count in self._samples.items()}
+        """Split -> number of its shards, over all numbers."""
+        self._ends = list(itertools.accumulate(self.counts.values()))
+        self._numbers = range(self._ends[-1] if self._ends else 0) if numbers is None else numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, item: int) -> ShardRange: ...
+
+    @overload
+    def __getitem__(self, item: slice) -> "ShardRanges": ...
+
+    def __getitem__(self, item: int | slice) -> "ShardRange | ShardRanges":
+        if isinstance(item, slice):
+            return ShardRanges(self._samples, self.size, self._numbers[item])
+        number = self._numbers[item]
+        row = bisect.bisect_right(self._ends, number)
+        split = tuple(self._samples)[row]
+        index = number - (self._ends[row - 1] if row else 0)
+        return ShardRange(split, index, index * self.size, min((index + 1) * self.size, self._samples[split]))
 
 
 class Plan:
@@ -152,14 +191,10 @@ class Plan:
             )
         return self._split_sources[split]
 
-    def shards(self) -> list[ShardRange]:
+    def shards(self) -> "ShardRanges":
         """Return all shards, in the order of the splits. The twins of a sample are in one shard."""
         size = self.config.shard_size - self.config.shard_size % self.config.twins
-        return [
-            ShardRange(split.name, index, start, min(start + size, split.samples))
-            for split in self.splits.values()
-            for index, start in enumerate(range(0, split.samples, size))
-        ]
+        return ShardRanges({split.name: split.samples for split in self.splits.values()}, size)
 
 
 def _placements(config: BuildConfig) -> int | None:

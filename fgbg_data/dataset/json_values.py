@@ -19,7 +19,7 @@ Type hints may be `str`, `int`, `float`, `bool`, `None`, a `Literal`, a dataclas
 import dataclasses
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from fgbg_data.dataset.json_types import Count, JsonError, refuse
@@ -109,8 +109,8 @@ def _make_reader(kind: Any) -> Reader:
         return functools.partial(_read_literal, arguments)
     if origin in (Union, types.UnionType):
         return functools.partial(_read_union, [_reader(each) for each in arguments], type(None) in arguments)
-    if origin in (list, tuple):
-        return functools.partial(_read_list, origin, arguments[0], _reader(arguments[0]))
+    if origin in (list, tuple, Sequence):
+        return functools.partial(_read_list, list if origin is list else tuple, arguments[0], _reader(arguments[0]))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return functools.partial(_read_mapping, *map(_reader, arguments))
     if hasattr(kind, "from_json"):

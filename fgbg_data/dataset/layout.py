@@ -2,13 +2,14 @@
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast, overload
 
-from fgbg_data.dataset.manifest import MANIFEST, Manifest, ShardEntry
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, shard_stem
+from fgbg_data.dataset.shard_table import ShardEntry, ShardTable
 from fgbg_data.errors import ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
@@ -60,6 +61,47 @@ class ShardLocation:
         return locations.join(self.folder, self.files[format_name])
 
 
+class ListedShards(Sequence[ShardLocation]):
+    """The shards of a split that are all as a table lists them; each location is made when it is asked for.
+
+    Args:
+        folder: folder that holds their files.
+        split: name of the split.
+        suffixes: format -> suffix of its files.
+        samples: number of samples in each shard.
+    """
+
+    def __init__(self, folder: Location, split: str, suffixes: Mapping[str, str], samples: list[int]) -> None:
+        self._folder, self._split = folder, split
+        self.suffixes = dict(suffixes)
+        """Format -> suffix of its files."""
+        self.samples = samples
+        """Number of samples in each shard."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @overload
+    def __getitem__(self, item: int) -> ShardLocation: ...
+
+    @overload
+    def __getitem__(self, item: slice) -> list[ShardLocation]: ...
+
+    def __getitem__(self, item: int | slice) -> ShardLocation | list[ShardLocation]:
+        if isinstance(item, slice):
+            return [self[index] for index in range(*item.indices(len(self)))]
+        index = range(len(self))[item]
+        stem = shard_stem(self._split, index)
+        return ShardLocation(
+            folder=self._folder,
+            split=self._split,
+            stem=stem,
+            files={name: stem + suffix for name, suffix in self.suffixes.items()},
+            samples=self.samples[index],
+            has_record=True,
+        )
+
+
 @dataclass(kw_only=True)
 class Layout:
     """The shards of one split of a dataset."""
@@ -70,7 +112,7 @@ class Layout:
     """Names of all splits of the dataset."""
     split: str
     """The split whose shards are listed."""
-    shards: list[ShardLocation] = field(default_factory=list)
+    shards: Sequence[ShardLocation] = field(default_factory=list)
     """Its shards, in order."""
     missing: list["MissingShard"] = field(default_factory=list)
     """Shards that cannot be read."""
@@ -78,6 +120,10 @@ class Layout:
     """Fingerprint of the dataset; empty if neither manifest nor record states it."""
     unfinished: str = ""
     """Warning text if the build is unfinished, else empty."""
+
+    def add(self, shard: ShardLocation) -> None:
+        """Add a shard at the end."""
+        cast("list[ShardLocation]", self.shards).append(shard)
 
     def warn(self, stacklevel: int) -> None:
         """Warn if the build has not finished; `stacklevel` counts from the caller of this method."""
@@ -215,14 +261,35 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
     if not manifest.complete:
         _add_unfinished(root, folder, names, layout)
         return layout
-    for entry in manifest.shards:
-        if entry.split == split:
-            _add_listed(folder, names, entry, layout)
+    if isinstance(manifest.shards, ShardTable):
+        listed = _in_table(folder, names, split, manifest.shards)
+        if listed is not None:
+            layout.shards = listed
+            return layout
+    found = (_listed(folder, names, entry, layout) for entry in manifest.shards_of(split))
+    layout.shards = [shard for shard in found if shard is not None]
     return layout
 
 
-def _add_listed(folder: Location, names: Listing, entry: ShardEntry, layout: Layout) -> None:
-    """Add a shard that the manifest lists; its files of another size, or of unknown formats, are left out."""
+def _in_table(folder: Location, names: Listing, split: str, table: ShardTable) -> ListedShards | None:
+    """Return the shards of a table, if every file and every record is as it says; else None."""
+    rows, suffixes = table.rows(split), table.suffixes(split)
+    if not FORMATS.keys() >= suffixes.keys():
+        return None
+    for column, suffix in enumerate(suffixes.values()):
+        for index, size in enumerate(rows["bytes"][:, column].tolist()):
+            if names.get(shard_stem(split, index) + suffix) != size:
+                return None
+    if any(f"{shard_stem(split, index)}.json" not in names for index in range(len(rows))):
+        return None
+    return ListedShards(folder, split, suffixes, rows["samples"].tolist())
+
+
+def _listed(folder: Location, names: Listing, entry: ShardEntry, layout: Layout) -> ShardLocation | None:
+    """Return a shard that the manifest lists, or None if it is missing, which the layout then says.
+
+    Its files of another size, or of unknown formats, are left out.
+    """
     stem = shard_stem(entry.split, entry.index)
     problems, files = [], {}
     for format_name, file in entry.files.items():
@@ -238,16 +305,14 @@ def _add_listed(folder: Location, names: Listing, entry: ShardEntry, layout: Lay
     if not files:
         problem = "; ".join(problems) or f"{locations.join(folder, stem)}: has no file in {MANIFEST}"
         layout.missing.append(MissingShard(stem, problem, entry.samples))
-        return
-    layout.shards.append(
-        ShardLocation(
-            folder=folder,
-            split=entry.split,
-            stem=stem,
-            files=files,
-            samples=entry.samples,
-            has_record=f"{stem}.json" in names,
-        )
+        return None
+    return ShardLocation(
+        folder=folder,
+        split=entry.split,
+        stem=stem,
+        files=files,
+        samples=entry.samples,
+        has_record=f"{stem}.json" in names,
     )
 
 
@@ -280,7 +345,7 @@ def _by_names(root: Location, split: str) -> Layout:
             continue
         files = {name: stem + suffix for suffix, name in format_suffixes().items() if stem + suffix in names}
         if files:  # else an unreadable record lies there alone
-            layout.shards.append(
+            layout.add(
                 ShardLocation(folder=folder, split=split, stem=stem, files=files, samples=None, has_record=False)
             )
     return layout
@@ -327,7 +392,7 @@ def _add_recorded(folder: Location, stem: str, names: Listing, record: ShardReco
         name: file.name for name, file in record.files.items() if name in FORMATS and names.get(file.name) == file.bytes
     }
     if files:
-        layout.shards.append(
+        layout.add(
             ShardLocation(
                 folder=folder, split=layout.split, stem=stem, files=files, samples=record.samples, has_record=True
             )

@@ -1,7 +1,7 @@
 """`dataset.json`: what a dataset is, in frozen views of its JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import NamedTuple, Self
 from fgbg_data.dataset.classes import recorded_classes
 from fgbg_data.dataset.identity import Identity
 from fgbg_data.dataset.json_files import load
-from fgbg_data.dataset.json_types import Count, FormatName, JsonError, Side, SplitName
+from fgbg_data.dataset.json_types import Count, JsonError, Side, SplitName
 from fgbg_data.dataset.json_values import json_field, to_json
-from fgbg_data.dataset.record import FileEntry
+from fgbg_data.dataset.shard_table import TABLE_FROM, ShardEntry, ShardTable, TableInfo
 from fgbg_data.dataset.statistics import Sums
 from fgbg_data.errors import ManifestError
 from fgbg_data.fields import FIELDS, fields_in_order, pixel_fields
@@ -54,18 +54,6 @@ class SplitInfo:
     def of(self, kind: Kind) -> tuple[str, ...]:
         """Return the ids of its sources of a kind."""
         return self.backgrounds if kind == "background" else self.foregrounds
-
-
-@dataclass(frozen=True)
-class ShardEntry:
-    """One finished shard."""
-
-    split: SplitName
-    index: Count
-    """Number of the shard in its split, from 0."""
-    samples: Count
-    files: Mapping[FormatName, FileEntry]
-    """Name of a format -> the shard's file in that format."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +103,8 @@ class Manifest:
     """Everything that the fingerprint is computed from: options, sources, estimator, history."""
     fields: Mapping[str, FieldInfo]
     splits: Mapping[SplitName, SplitInfo]
-    shards: tuple[ShardEntry, ...] = ()
-    """All finished shards; empty until the dataset is complete."""
+    shards: Sequence[ShardEntry] = ()
+    """All finished shards, in the order of the splits; empty until the dataset is complete."""
     statistics: Mapping[str, FieldStatistics] = field(default_factory=dict)
     """Field -> its statistics; empty until the dataset is complete."""
     provenance: Mapping[SourceName, Mapping[str, str]] = field(default_factory=dict)
@@ -125,6 +113,8 @@ class Manifest:
     """What the build found out about its sources, in sentences: copies, groups, faint and enlarged pictures."""
     classes: tuple[str, ...] = json_field(default=())
     """Classes of the foregrounds, by the alphabet; empty for the classic dataset and without folders of classes."""
+    tables: Mapping[SplitName, TableInfo] = json_field(default_factory=dict, compare=False)
+    """Split -> the table that lists its shards, for a dataset of very many; `shards` reads them when needed."""
     version: int = json_field(name="format_version", default=FORMAT_VERSION)
     """Format version of `dataset.json` itself; `identity.format_version` is that of the pixels."""
 
@@ -169,11 +159,15 @@ class Manifest:
         path = locations.join(folder, MANIFEST)
         if isinstance(path, Path) and not path.is_file():
             raise ManifestError(f"holds no {MANIFEST}; it is no dataset of fgbg-data build", folder)
-        return load(cls, path)
+        found = load(cls, path)
+        return replace(found, shards=ShardTable(found.tables, folder)) if found.tables else found
 
     def write(self, folder: Location) -> None:
-        """Write `dataset.json` into the folder of the dataset."""
-        write_text(locations.join(folder, MANIFEST), self._text())
+        """Write `dataset.json` into the folder of the dataset, and before it the tables of a dataset of many shards."""
+        manifest = self
+        if isinstance(self.shards, ShardTable):
+            manifest = replace(self, shards=(), tables=self.shards.write(folder))
+        write_text(locations.join(folder, MANIFEST), manifest._text())
 
     def write_new(self, folder: Location) -> None:
         """Write `dataset.json` if the folder has none; of several processes that do this at once, one succeeds."""
@@ -183,7 +177,7 @@ class Manifest:
         text = json.dumps(to_json(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         return text + "\n"
 
-    def finished(self, shards: Iterable[ShardEntry], sums: Sums) -> Self:
+    def finished(self, shards: ShardTable, sums: Sums) -> Self:
         """Return the manifest of the complete dataset.
 
         Args:
@@ -194,7 +188,15 @@ class Manifest:
             name: FieldStatistics(self.samples, tuple(sums.fields[name].mean), tuple(sums.fields[name].std))
             for name in fields_in_order(sums.fields)  # records from files sort their keys, those in memory do not
         }
-        return replace(self, complete=True, shards=tuple(shards), statistics=statistics)
+        listed = shards if len(shards) >= TABLE_FROM else tuple(shards)
+        return replace(self, complete=True, shards=listed, statistics=statistics)
+
+    def shards_of(self, split: str) -> Iterator[ShardEntry]:
+        """Yield the finished shards of a split, in order; of a dataset with tables, only that of the split is read."""
+        if isinstance(self.shards, ShardTable):
+            yield from self.shards.of(split)
+        else:
+            yield from (entry for entry in self.shards if entry.split == split)
 
     def __repr__(self) -> str:
         """Return one line, because a notebook shows what a cell ends with; `to_json` and the attributes give all."""
@@ -216,6 +218,8 @@ class Manifest:
         """Size of all finished shards in bytes; None for loose files, which no record counts."""
         if not all(fmt.is_one_file for fmt in installed_formats(self.identity.config.format)):
             return None
+        if isinstance(self.shards, ShardTable):
+            return self.shards.bytes
         return sum(file.bytes for shard in self.shards for file in shard.files.values())
 
     @cached_property

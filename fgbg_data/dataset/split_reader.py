@@ -7,13 +7,13 @@ shard, a *shard* is given by its number in the split, and a *location* is the pa
 import bisect
 import itertools
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from fgbg_data.dataset.identity import fingerprint
-from fgbg_data.dataset.layout import Layout, ShardLocation
+from fgbg_data.dataset.layout import Layout, ListedShards, ShardLocation
 from fgbg_data.dataset.open_readers import OPEN_READERS
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.errors import ManifestError, ShardError, UnknownKeyError
@@ -65,14 +65,19 @@ class SplitReader:
             )
         for missing in layout.missing:
             self.skip(missing.stem, missing.problem, missing.samples)
-        self.shards: list[ShardLocation] = []
+        self.shards: Sequence[ShardLocation] = []
         """The shards that are read."""
         self.format_names: list[str] = []
         """The format in which each shard is read."""
         self.counts: list[int] = []
         """Number of samples in each shard."""
-        for shard in layout.shards:
-            self._add(shard, format_name, skip=skip)
+        if isinstance(layout.shards, ListedShards) and layout.shards.suffixes.keys() >= {format_name} - {None}:
+            name = format_name or fastest_first(layout.shards.suffixes, self._options)[0]
+            self.shards, self.counts = layout.shards, layout.shards.samples
+            self.format_names = [name] * len(self.shards)
+        else:
+            for shard in layout.shards:
+                self._add(shard, format_name, skip=skip)
         self._ends = list(itertools.accumulate(self.counts))
 
     def __len__(self) -> int:
@@ -237,7 +242,8 @@ class SplitReader:
                 f"{shard.folder}: {shard.stem} is not there as {names[0] if names else 'a format that is installed'}, "
                 f"only as {', '.join(shard.files)}"
             )
-        self.shards.append(shard)
+        shards = cast("list[ShardLocation]", self.shards)
+        shards.append(shard)
         self.format_names.append(names[0])
         self.counts.append(shard.samples or 0)
         if shard.samples is None:
@@ -249,7 +255,7 @@ class SplitReader:
                 if not skip:
                     raise
                 self.skip(shard.stem, str(error), 0)
-                for column in (self.shards, self.format_names, self.counts):
+                for column in (shards, self.format_names, self.counts):
                     column.pop()
 
     def _open(self, shard: int) -> ShardReader:

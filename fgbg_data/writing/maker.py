@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
+from fgbg_data.dataset.shard_table import ShardTable
 from fgbg_data.runtime import remote
 from fgbg_data.runtime.files import clear_partials, write_text
 from fgbg_data.runtime.holders import Holder
@@ -203,7 +204,8 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
             tasks: the shards to look for, one by one; None looks for all of them, in a listing of the folder.
         """
         names = list_splits(self.out, self.manifest.splits) if tasks is None else None
-        finished, todo = FinishedShards(), []
+        shards = {name: split.shards for name, split in self.manifest.splits.items()}
+        finished, todo = FinishedShards(shards, self.formats), []
         for task in self.tasks if tasks is None else tasks:
             record = find_record(
                 self.out,
@@ -257,16 +259,18 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         """
         self.clear_up()
         join_part_logs(self.local)
-        entries = finished.in_order(self.manifest.splits)
+        entries = finished.table()
         manifest = self.manifest.finished(entries, finished.sums)
         written = self._has(MANIFEST) and self._has("preview.png")
         if written and Manifest.read(self.out) == manifest:
             return manifest
-        self.write_preview(ShardRecord.read(record_path(self.out, entries[0].split, entries[0].index)))
+        first = entries[0]
+        self.write_preview(ShardRecord.read(record_path(self.out, first.split, first.index)))
         for name in self.formats:
             load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in entries))
         write_text(join(self.out, "README.md"), card(manifest))
-        write_text(join(self.out, CROISSANT), croissant(manifest))
+        if not isinstance(manifest.shards, ShardTable):  # it lists every file, in hundreds of MB
+            write_text(join(self.out, CROISSANT), croissant(manifest))
         manifest.write(self.out)
         log.info("complete: %d samples", manifest.samples)
         return manifest
