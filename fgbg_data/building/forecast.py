@@ -32,6 +32,10 @@ class Forecast:
     """Size of all shards."""
     seconds: float
     """Time of the whole build with all its workers."""
+    core_s: float
+    """Time of all cores together, in seconds."""
+    gpu_s: float
+    """Time of the GPU, in seconds; 0 if the estimator runs on a CPU."""
 
 
 def forecast(prepared: PreparedBuild, samples: int = 32) -> Forecast:
@@ -41,7 +45,17 @@ def forecast(prepared: PreparedBuild, samples: int = 32) -> Forecast:
     with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
         source_seconds = _measure_source_depth(prepared, probe, Path(folder))
         measured = _measure_samples(replace(prepared.work, source_depth=Path(folder)), probe)
-    return replace(measured, seconds=measured.seconds + source_seconds)
+    gpu_s = source_seconds if _on_gpu(prepared.work) else 0.0
+    return replace(
+        measured,
+        seconds=measured.seconds + source_seconds,
+        core_s=measured.core_s + source_seconds - gpu_s,
+        gpu_s=measured.gpu_s + gpu_s,
+    )
+
+
+def _on_gpu(work: BuildWork) -> bool:
+    return work.estimator is not None and work.estimator.device == "cuda"
 
 
 def estimator_calls(prepared: PreparedBuild) -> int:
@@ -140,11 +154,17 @@ def _measure_samples(work: BuildWork, probe: ShardRange) -> Forecast:
     size, count = 0, 0
     for _ in worker.samples(replace(probe, stop=probe.start + 1)):
         pass  # the first sample loads the estimator and the sources
-    started = time.perf_counter()
+    started, before = time.perf_counter(), worker.estimating_s
     for sample in worker.samples(probe):
         files = encode_files(sample)
         size += sum(load_format(name).sample_bytes(spec, sample, files) for name in work.config.format)
         count += 1
     seconds = (time.perf_counter() - started) / count
     total, jobs = len(work.plan), num_jobs(work.config.jobs, len(work.plan.shards()))
-    return Forecast(bytes=size * total // count, seconds=seconds * total / jobs)
+    gpu_s = (worker.estimating_s - before) / count * total if _on_gpu(work) else 0.0
+    return Forecast(
+        bytes=size * total // count,
+        seconds=seconds * total / jobs,
+        core_s=seconds * total - gpu_s,
+        gpu_s=gpu_s,
+    )

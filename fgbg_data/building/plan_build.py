@@ -12,6 +12,10 @@ from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.shards.registry import format_options, load_format
 from fgbg_data.text import counted, format_bytes, format_seconds, text_table
+from fgbg_data.writing.part import Part
+
+_FINISHING = 6
+"""Files that finish a dataset: the manifest, first and last; card, description, preview and the lock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,16 @@ class BuildPlan:
     """Expected time of the whole build."""
     jobs: int
     """Worker processes."""
+    core_hours: float
+    """Expected time of all cores together, in hours, however many machines share it."""
+    gpu_hours: float
+    """Expected time of all GPUs together, in hours; 0 if the estimator runs on a CPU."""
+    parts: int
+    """Number of parts that share the work: N of the option `part`, or 1."""
+    files_written: int
+    """Files that all parts together write: each is one request of an object store."""
+    files_read: int
+    """Files that all parts together read: sources when they are checked and when they are decoded, and records."""
     estimator_calls: int
     """Calls of the depth estimator."""
     estimator_batch: int
@@ -94,6 +108,15 @@ class BuildPlan:
             f"expected: {format_bytes(self.bytes)} ({format_bytes(self.free_bytes)} free), about "
             f"{format_seconds(self.seconds)} with {counted(self.jobs, 'worker')}",
         ]
+        gpu = f", {self.gpu_hours:.2f} GPU hours" if self.gpu_hours else ""
+        each = ""
+        if self.parts > 1:
+            seconds = self.seconds / self.parts
+            each = f"; {self.parts:,} parts at once take about {format_seconds(seconds)} each, on machines like this"
+        lines.append(
+            f"cost: {self.core_hours:.2f} core hours{gpu}, {self.files_written:,} files written, "
+            f"{self.files_read:,} read{each}"
+        )
         if config.depth_fields:
             lines.append(
                 f"depth {' and '.join(config.depth_fields.values())}: {counted(self.estimator_calls, 'call')} of "
@@ -129,6 +152,8 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
     with activity(shown, "measuring the first samples", None, "samples"):
         expected = forecast(prepared)
     work = prepared.work
+    parts, jobs = Part.parse(config.part).count if config.part else 1, num_jobs(config.jobs, len(maker.tasks))
+    sources = len(work.backgrounds) + len(work.foregrounds)
     return BuildPlan(
         config=config,
         backgrounds=len(work.backgrounds),
@@ -147,7 +172,12 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         bytes=expected.bytes,
         free_bytes=free_bytes(maker.local),
         seconds=expected.seconds,
-        jobs=num_jobs(config.jobs, len(maker.tasks)),
+        jobs=jobs,
+        core_hours=expected.core_s / 3600,
+        gpu_hours=expected.gpu_s / 3600,
+        parts=parts,
+        files_written=len(maker.tasks) * (len(config.format) + 1) + parts + _FINISHING,
+        files_read=sources * parts * (1 + jobs) + len(maker.tasks),
         estimator_calls=estimator_calls(prepared),
         estimator_batch=work.batch_size,
         notes=prepared.notes,

@@ -127,7 +127,8 @@ class Worker:
         self._stages = Stages(work.grounds)
         self._tally = work.tally
         self._estimator: DepthEstimator | None = None
-        self._estimating_s = 0.0  # in the current shard
+        self.estimating_s = 0.0
+        """Seconds that the estimator took in the current shard."""
 
     def make_shard(self, shard: ShardRange, slot: int = 0) -> ShardRecord:
         """Write one shard in every format, then its record; return the record.
@@ -137,7 +138,7 @@ class Worker:
             slot: where the tally counts them.
         """
         work, config = self.work, self.work.config
-        self._estimating_s = 0.0
+        self.estimating_s = 0.0
         spec = work.spec(shard.samples)
         encode = any(load_format(name).holds_files(spec.options) for name in config.format)
         made = map(self._with_extra_fields, self.samples(shard)) if config.extra_fields else self.samples(shard)
@@ -190,7 +191,7 @@ class Worker:
 
     def _count(self, slot: int, samples: int) -> None:
         if self._tally:
-            self._tally.count(slot, samples, self._estimating_s)
+            self._tally.count(slot, samples, self.estimating_s)
 
     def _infer(self, samples: list[Sample]) -> Array:
         """Return what the estimator says about the images of some samples, (N, H, W) float32."""
@@ -201,7 +202,7 @@ class Worker:
             self._estimator = access.load()
         started = time.perf_counter()
         depth = estimate(self._estimator, [sample.image for sample in samples], access.batch_size)
-        self._estimating_s += time.perf_counter() - started
+        self.estimating_s += time.perf_counter() - started
         return depth
 
     def _with_composed(self, sample: Sample, key: SampleKey, figures: Sequence[Figure]) -> Sample:

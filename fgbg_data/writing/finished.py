@@ -20,7 +20,7 @@ class FinishedShards:
     """
 
     def __init__(self, splits: Mapping[str, int], formats: Sequence[str]) -> None:
-        self._formats = tuple(formats)
+        self._formats = tuple(sorted(formats))
         # The system gives memory only for rows that are written, so a part of many costs little.
         self._rows = {split: np.zeros(shards, row_type(len(self._formats))) for split, shards in splits.items()}
         self._count = 0
