@@ -57,6 +57,8 @@ def draw_colour(seed: int, key: str, prefix: str, strength: float) -> Colour:
     >>> draw_colour(0, "bg07_fg42_013", "", 0)
     Colour(brightness=0, contrast=0, gamma=0, red=0, blue=0)
     """
+    if not strength:
+        return Colour()
     limits = {"brightness": 1.0, "contrast": 1.0, "gamma": 0.25, "red": 0.5, "blue": 0.5}
     drawn = {}
     for name, share in limits.items():
@@ -67,6 +69,8 @@ def draw_colour(seed: int, key: str, prefix: str, strength: float) -> Colour:
 
 def draw_match(seed: int, key: str, prefix: str, low: float, high: float) -> Match:
     """Draw how far one object is matched to its background, between two strengths in [0, 1]."""
+    if not high:
+        return Match()
     first, last = round(_ONE * low), round(_ONE * high)
     return Match(strength=first + draw(seed, key, f"{prefix}match", last - first + 1))
 

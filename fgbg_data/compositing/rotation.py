@@ -36,6 +36,8 @@ def draw_rotation(seed: int, key: str, prefix: str, max_degrees: float) -> Rotat
     >>> draw_rotation(0, "bg07_fg42_013", "", 0)
     Rotation(millidegrees=0)
     """
+    if not max_degrees:
+        return Rotation()
     largest = round(1000 * max_degrees)
     angles = 2 * largest + 1
     drawn = draw(seed, key, f"{prefix}rotate", 2 * angles)
