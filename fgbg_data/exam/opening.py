@@ -13,6 +13,7 @@ from fgbg_data.exam.entry import ExamEntry, ExamPicture
 from fgbg_data.exam.find import find_entries
 from fgbg_data.exam.mask_file import MaskFile, oddity
 from fgbg_data.exam.protocol import DEFAULT, ExamProtocol
+from fgbg_data.exam.scores import MEAN, POOLED, SYNTHETIC
 from fgbg_data.pictures import quiet
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.text import counted
@@ -87,6 +88,12 @@ def open_exam(path: Path | str, protocol: ExamProtocol = DEFAULT, *, progress: P
             raise SourceError(f"holds no picture; expected {EXPECTED}", where=folder)
     else:
         raise SourceError(f"there is no such folder; expected a folder of {EXPECTED}, or a COCO file", where=folder)
+    sets = {entry.set_name for entry in entries}
+    problems += [
+        f"{folder}: a set cannot be called {name!r}, because a column of tables has this name; rename the folder"
+        for name in (POOLED, MEAN, SYNTHETIC)
+        if name in sets
+    ]
     shown = reporter(progress)
     findings: Counter[str] = Counter()
     with activity(shown, "check exam", len(entries), "pictures"), quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:

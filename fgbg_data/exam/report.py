@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fgbg_data.exam.depth_scores import DEPTH_SCORES
-from fgbg_data.exam.scores import COUNTS, LOWER_IS_BETTER, MEAN, POOLED, PREFIX, SCORES
+from fgbg_data.exam.scores import COUNTS, LOWER_IS_BETTER, MEAN, POOLED, PREFIX, SCORES, SYNTHETIC
 from fgbg_data.text import text_table
 
-SYNTHETIC = "synthetic"
-"""Name of the column of a dataset that stands beside the real pictures."""
 TRIPLE = ("delta1", "abs_rel", "order")
 """Scores in a cell of the table that compares predictors."""
 GAP = "gap "
@@ -34,18 +32,17 @@ class ExamReport:
     @property
     def gap(self) -> dict[str, dict[str, float]]:
         """Synthetic to real gap: column -> score -> how much better the dataset scores; above 0 means that it does."""
-        return (
-            {
-                column: {
-                    name: (values[name] - self.synthetic[name]) * (1 if name in LOWER_IS_BETTER else -1)
-                    for name in SCORES
-                    if name in values and name in self.synthetic and name != "rmse"  # rmse has a unit
-                }
-                for column, values in self.columns.items()
+        if not self.synthetic:
+            return {}
+        names = [name for name in SCORES if name in self.synthetic and name != "rmse"]  # rmse has a unit
+        return {
+            column: {
+                name: (values[name] - self.synthetic[name]) * (1 if name in LOWER_IS_BETTER else -1)
+                for name in names
+                if name in values
             }
-            if self.synthetic
-            else {}
-        )
+            for column, values in self.columns.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as nested dicts: `exam`, `sets`, `pooled`, `mean_of_sets`, `protocol`, `notes`.

@@ -26,6 +26,8 @@ LOWER_IS_BETTER = frozenset({"false_area", "abs_rel", "rmse", "silog"})
 
 POOLED, MEAN = "pooled", "mean of sets"
 """Names of the columns behind the sets: over all pictures alike, and the mean of the columns of the sets."""
+SYNTHETIC = "synthetic"
+"""Name of the column of a dataset that stands beside the real pictures."""
 
 
 @dataclass

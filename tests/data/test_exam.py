@@ -107,6 +107,13 @@ def test_all_files_that_cannot_be_used_are_listed_at_once(tmp_path: Path) -> Non
         assert [line for line in lines if f"/{name}" in line.partition(": ")[0] + ":" and text in line], (name, lines)
 
 
+def test_a_set_may_not_have_the_name_of_another_column(tmp_path: Path) -> None:
+    write_picture(tmp_path / "pooled" / "7.jpg", disc())
+    write_mask(tmp_path / "pooled" / "7.mask.png", disc())
+    with pytest.raises(SourceError, match="a set cannot be called 'pooled'"):
+        open_exam(tmp_path)
+
+
 def test_two_layouts_may_not_give_two_pictures_one_name(tmp_path: Path) -> None:
     write_picture(tmp_path / "street" / "7.jpg", disc())
     write_mask(tmp_path / "street" / "7.mask.png", disc())
