@@ -43,6 +43,7 @@ def notes_of(
     notes += _faint(foregrounds)
     notes += _enlarged(config, backgrounds, foregrounds)
     notes += _colours(backgrounds, foregrounds)
+    notes += _animations(backgrounds, foregrounds)
     notes += _mixed_up(backgrounds, foregrounds)
     return tuple(notes)
 
@@ -156,6 +157,11 @@ def _colours(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile
     return (
         [f"the colours of {counted(count, 'picture')} are converted to sRGB by their colour profiles"] if count else []
     )
+
+
+def _animations(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile]) -> list[str]:
+    count = sum(source.animated for source in (*backgrounds, *foregrounds))
+    return [f"of {counted(count, 'animation')}, only the first frame is used"] if count else []
 
 
 def _mixed_up(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile]) -> list[str]:

@@ -46,6 +46,8 @@ class SourceFile:
     """Its perceptual hashes and mean colour, by which near copies are found; None if they were not computed."""
     converted: bool = False
     """Whether its colours are converted to sRGB by its colour profile."""
+    animated: bool = False
+    """Whether it is an animation, of which only the first frame is used."""
     clear: bool = False
     """Whether it is a background with transparent parts."""
     filled: float = 1.0

@@ -12,10 +12,12 @@ from fgbg_data.compositing.provenance import PROVENANCE_FILE, read_provenance
 from fgbg_data.compositing.similar import look_of
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
-from fgbg_data.errors import SourceError, option
+from fgbg_data.errors import SourceError, StorageError, option
 from fgbg_data.key import Kind
 from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder, sort_out
 from fgbg_data.pictures.colour import CONVERTED
+from fgbg_data.pictures.decode import FIRST_FRAME
+from fgbg_data.runtime.bundle import is_bundle, lay_out
 from fgbg_data.runtime.locations import Location, join, to_location
 from fgbg_data.runtime.mirror import copy_folder, local_folder_of
 from fgbg_data.runtime.system_files import is_system_file
@@ -32,10 +34,12 @@ OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 def find_pictures(
     folder: Location, kind: Kind, limit_bytes: float = math.inf, report: Callable[[int], None] = lambda done: None
 ) -> FoundPictures:
-    """Return what a source folder and its subfolders hold; see `search_folder`. A remote folder is copied here first.
+    """Return what a source folder and its subfolders hold; see `search_folder`.
+
+    A remote folder is copied here first, a zip or tar is unpacked, and the files of a list are linked.
 
     Args:
-        folder: path or URL of the source folder.
+        folder: path or URL of the source folder, or path of an archive or list.
         kind: the kind of the sources, for error texts.
         limit_bytes: largest size of the copy of a remote folder.
         report: called with the number of files that were copied.
@@ -45,15 +49,21 @@ def find_pictures(
     """
     asked = option("bg" if kind == "background" else "fg")
     expected = f"{asked} expects the folder of the {kind} pictures"
-    if isinstance(folder, Path) and not folder.is_dir():
+    bundled = isinstance(folder, Path) and is_bundle(folder)
+    if isinstance(folder, Path) and not folder.is_dir() and not bundled:
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        if isinstance(folder, Path):
+        if isinstance(folder, Path) and bundled:
+            names = lay_out(folder, _is_source, min(limit_bytes, MAX_COPY_BYTES))
+            every = sort_out((name for name in names if not _is_hidden(name)), besides=TABLES)
+        elif isinstance(folder, Path):
             every = search_folder(folder, besides=TABLES)
         else:
             names = copy_folder(folder, _is_source, limit_bytes, report)
             every = sort_out((name for name in names if not _is_hidden(name)), besides=TABLES)
+    except StorageError:
+        raise
     except OSError as error:
         raise SourceError(f"cannot be read ({error.strerror}); {expected}", where=error.filename or folder) from error
     if not every.files:
@@ -82,6 +92,8 @@ def local_pictures(name: str, folder: str | Path) -> Path:
     location = to_location(name, folder)
     if isinstance(location, str):
         copy_folder(location, _is_source, MAX_COPY_BYTES)
+    elif is_bundle(location):
+        lay_out(location, _is_source, MAX_COPY_BYTES)
     return local_folder_of(location)
 
 
@@ -125,7 +137,7 @@ def scan(
         try:
             data = read_picture(path)
             picture = decode_file(data, path)
-            converted = CONVERTED in picture.info
+            converted, animated = CONVERTED in picture.info, FIRST_FRAME in picture.info
             alpha = picture.getchannel("A").getextrema() if picture.mode == "RGBA" else (255, 255)
             if kind == "foreground":
                 check_cutout(picture, path)
@@ -149,6 +161,7 @@ def scan(
             provenance=about,
             look=look_of(picture),
             converted=converted,
+            animated=animated,
             clear=kind == "background" and alpha != (255, 255),
             filled=filled_share(picture) if kind == "foreground" else 1.0,
         )

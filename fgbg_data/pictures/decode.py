@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fgbg_data.errors import SourceError
 from fgbg_data.pictures import tiff_traits
 from fgbg_data.pictures.colour import to_srgb
+from fgbg_data.pictures.plugins import TURNED, load_plugin
 from fgbg_data.pictures.png_chunks import SIGNATURE, plain_png
 from fgbg_data.text import counted
 
@@ -29,6 +30,8 @@ _TURNS = {
 }
 """Orientation of EXIF -> the operation that turns the picture upright."""
 
+FIRST_FRAME = "fgbg_first_frame"
+"""Entry of `Image.info` that says that the picture is the first frame of an animation."""
 UNMARKED = "fgbg_unmarked_channel"
 """Entry of `Image.info` that says that a TIFF has a channel which it does not call alpha."""
 
@@ -110,9 +113,11 @@ def decode_file(data: bytes, path: Path, *, true_colours: bool = True) -> Image.
 
 
 def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
-    profile = b""
+    profile, animated = b"", False
     if data.startswith(SIGNATURE):
+        animated = b"acTL" in data[: max(0, data.find(b"IDAT"))]
         data, profile = plain_png(data)
+    load_plugin(data, path)
     # By stream: given a path, Pillow 13 maps uncompressed TIFFs, and turns those of EXIF 5 to 8 into noise.
     with Image.open(io.BytesIO(data)) as file:
         if file.width * file.height > MAX_PIXELS:
@@ -120,9 +125,11 @@ def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
         if file.format == "TIFF" and (problem := tiff_traits.problem_of(file.tag_v2)):  # type: ignore[attr-defined]
             raise SourceError(problem, where=path)
         turn = _turn(file)
+        # Several pictures in a photo of a phone or in a TIFF are no animation.
+        animated = animated or (file.format not in ("MPO", "TIFF") and getattr(file, "is_animated", False))
         file.load()
         picture = _to_8_bit(file, data, path, true_colours)
-        if turn is not None and file.format != "TIFF":  # Pillow turns TIFFs when it loads them
+        if turn is not None and file.format not in TURNED:
             picture = picture.transpose(turn)
         unmarked = file.format == "TIFF" and tiff_traits.has_unmarked_channel(file, file.tag_v2)  # type: ignore[attr-defined]
         profile = profile or file.info.get("icc_profile") or b""
@@ -134,6 +141,8 @@ def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
         picture = to_srgb(picture, profile)
     if unmarked:
         picture.info[UNMARKED] = True
+    if animated:
+        picture.info[FIRST_FRAME] = True
     return picture
 
 

@@ -7,15 +7,19 @@ from pathlib import Path, PurePosixPath
 
 from fgbg_data.errors import ConfigError, SourceError
 from fgbg_data.options import to_path
+from fgbg_data.runtime.bundle import bundle_folder, is_bundle, lay_out
 from fgbg_data.runtime.files import MAX_NAME_BYTES
 from fgbg_data.runtime.system_files import is_system_file
 from fgbg_data.text import counted, short_name
 
 SUFFIXES = frozenset(
-    {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".avif"}
-)  # fmt: skip
+    {".png", ".webp", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif"}
+    | {".bmp", ".gif", ".avif", ".heic", ".heif", ".jxl"}
+)
 """Files with these suffixes, in upper or lower case, are taken for pictures."""
 
+MAX_UNPACKED_BYTES = 20e9
+"""Largest size of the pictures that are unpacked from one archive."""
 RESULT_SUFFIX_BYTES = 16
 """Bytes that a name leaves for the suffix of a result, such as `.preview.png`."""
 
@@ -90,7 +94,7 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
     """Find pictures, and name the files that will be written for each.
 
     Args:
-        pictures: files, and folders that are searched with their subfolders.
+        pictures: files; folders, which are searched with their subfolders; and zip files, tars, and lists (`.txt`).
         report: called with a sentence about files that are left out.
 
     Returns:
@@ -103,6 +107,9 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
     """
     names: dict[Path, str] = {}
     for given in (to_path("pictures", one) for one in pictures):
+        if is_bundle(given):
+            lay_out(given, _is_picture, MAX_UNPACKED_BYTES)
+            given = bundle_folder(given)
         if given.is_dir():
             names |= {given / file: _name_of(Path(file)) for file in _found_in(given, report)}
         elif given.is_file():
@@ -115,6 +122,10 @@ def find_named(pictures: Sequence[str | Path], report: Callable[[str], None] = l
             raise ConfigError(f"{first[name]} and {path} would both be written as {name}; use a folder for each")
         first[name] = path
     return names
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _name_of(file: Path) -> str:

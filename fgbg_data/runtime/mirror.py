@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from fgbg_data.errors import StorageError
 from fgbg_data.runtime import remote
+from fgbg_data.runtime.bundle import bundle_folder, is_bundle
 from fgbg_data.runtime.files import write_text, write_whole
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.remote import RemoteFile
@@ -21,7 +22,7 @@ _TAGS = ".fgbg-tags.json"
 
 
 def local_folder_of(folder: Location) -> Path:
-    """Return a folder itself, or for a URL the folder of the cache that holds the copy of it.
+    """Return a folder itself; for a URL or a bundle (see `bundle`), the folder of the cache that holds a copy of it.
 
     >>> local_folder_of("s3://bucket/pictures").parts[-4:]
     ('mirror', 's3', 'bucket', 'pictures')
@@ -30,7 +31,7 @@ def local_folder_of(folder: Location) -> Path:
         StorageError: this user has no folder for a cache.
     """
     if isinstance(folder, Path):
-        return folder
+        return bundle_folder(folder) if is_bundle(folder) else folder
     parts = [part for part in PurePosixPath(folder.replace("://", "/")).parts if part not in ("..", "/")]
     try:
         return cache_folder().joinpath("mirror", *parts)

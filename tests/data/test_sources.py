@@ -74,9 +74,9 @@ def test_folders_without_pictures_are_refused(kind: Any, option: str, tmp_path: 
         SourceError, match=rf"holds no picture \(found nothing\); `{option}` expects files .avif, .bmp, .gif"
     ):
         find_pictures(tmp_path / "empty", kind)
-    for name in ("a.heic", "b.HEIC", "notes"):
+    for name in ("a.psd", "b.PSD", "notes"):
         (tmp_path / "empty" / name).write_text("")
-    with pytest.raises(SourceError, match=r"\(found 2 .heic, 1 without suffix\)"):
+    with pytest.raises(SourceError, match=r"\(found 2 .psd, 1 without suffix\)"):
         find_pictures(tmp_path / "empty", kind)
 
 
