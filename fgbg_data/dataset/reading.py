@@ -2,10 +2,10 @@
 
 import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, SupportsIndex, overload
+from typing import Any, Self, SupportsIndex, cast, overload
 
 from fgbg_data.dataset.decoding import (
     DepthAs,
@@ -41,6 +41,7 @@ def open_dataset(
     mask_as: MaskAs = "binary",
     format: str | None = None,
     copies_gb: float = 0.0,
+    transform: Callable[[LoadedSample], Any] | None = None,
 ) -> "Dataset":
     """Open one split of a dataset for reading.
 
@@ -73,6 +74,8 @@ def open_dataset(
         format: format to read, if the dataset is stored in several; None takes the fastest.
         copies_gb: copy each shard behind a URL to the cache of this machine when it is first read, and keep copies of
             up to this many GB, which all processes share. 0 reads each sample from the URL.
+        transform: called with each sample that is read; the dataset then gives what it returns, such as a dict of
+            augmented arrays. Where worker processes are spawned, it must be a function that can be pickled.
 
     Returns:
         The samples, as a sequence.
@@ -91,7 +94,11 @@ def open_dataset(
     if not copies_gb >= 0:
         raise ConfigError(f"{option('copies_gb', copies_gb)}: expected at least 0")
     reader = SplitReader(layout, format, skip=on_error == "skip", copies=FileCopies(copies_gb * 1e9))
-    return Dataset(reader, range(len(reader)), options)
+    return Dataset(reader, range(len(reader)), options, transform)
+
+
+Numbers = list[int] | list[str] | tuple[int, ...]
+"""Several samples: their numbers, or their keys; an array of numbers works too."""
 
 
 class Dataset(Sequence[LoadedSample]):
@@ -100,16 +107,24 @@ class Dataset(Sequence[LoadedSample]):
         sample = dataset[3]             # by number
         sample = dataset["hall_cat_007m"]  # by key
         some = dataset[100:200]         # a Dataset of the same open files
+        some = dataset[[4, 2, 7]]       # the same, of any samples in any order, also by their keys
         for sample in dataset: ...      # in the order of the files
 
     It opens files when samples are read, and a pickle of it holds no open file, so that threads, forked and spawned
     processes may share it.
     """
 
-    def __init__(self, reader: SplitReader, numbers: range, options: ReadOptions) -> None:
+    def __init__(
+        self,
+        reader: SplitReader,
+        numbers: Sequence[int],
+        options: ReadOptions,
+        transform: Callable[[LoadedSample], Any] | None = None,
+    ) -> None:
         self._reader = reader
         self._numbers = numbers
         self._options = options
+        self._transform = transform
 
     @property
     def split(self) -> str:
@@ -166,13 +181,14 @@ class Dataset(Sequence[LoadedSample]):
     def __getitem__(self, item: SupportsIndex | str) -> LoadedSample: ...
 
     @overload
-    def __getitem__(self, item: slice) -> Self: ...
+    def __getitem__(self, item: slice | Numbers) -> Self: ...
 
-    def __getitem__(self, item: SupportsIndex | str | slice) -> "LoadedSample | Self":
+    def __getitem__(self, item: SupportsIndex | str | slice | Numbers) -> "LoadedSample | Self":
         if isinstance(item, slice):
-            return type(self)(self._reader, self._numbers[item], self._options)
-        number = self._number_of_key(item) if isinstance(item, str) else self._number(item)
-        return read_sample(self._reader, number, self._options)
+            return self._of(self._numbers[item])
+        if isinstance(item, str) or not isinstance(item, Iterable) or getattr(item, "ndim", 1) == 0:
+            return self._read(self._find(cast("SupportsIndex | str", item)))
+        return self._of([self._find(one) for one in item])
 
     def __getitems__(self, items: Sequence[SupportsIndex]) -> list[LoadedSample]:
         """Return the samples of a batch; PyTorch's DataLoader calls this.
@@ -238,7 +254,8 @@ class Dataset(Sequence[LoadedSample]):
 
     def resized(self, size: Size | None) -> Self:
         """Return the same samples at another size; both share open files and the indexes of the shards."""
-        return type(self)(self._reader, self._numbers, replace(self._options, size=parse_height_width(size)))
+        options = replace(self._options, size=parse_height_width(size))
+        return type(self)(self._reader, self._numbers, options, self._transform)
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", size={self.size[1]}x{self.size[0]}"
@@ -262,10 +279,23 @@ class Dataset(Sequence[LoadedSample]):
                 continue
         return samples
 
+    def _of(self, numbers: Sequence[int]) -> Self:
+        """Return a dataset of some of the samples, which shares open files."""
+        return type(self)(self._reader, numbers, self._options, self._transform)
+
+    def _read(self, number: int) -> LoadedSample:
+        """Return a sample, or what the transform of the user makes of it."""
+        sample = read_sample(self._reader, number, self._options)
+        return sample if self._transform is None else self._transform(sample)
+
+    def _find(self, item: SupportsIndex | str) -> int:
+        """Return the number in the split of the sample at a position or with a key."""
+        return self._number_of_key(item) if isinstance(item, str) else self._number(item)
+
     def _read_or_skip(self, number: int) -> LoadedSample | None:
         """Read a sample; with `on_error="skip"` return None for a damaged one, and count it."""
         try:
-            return read_sample(self._reader, number, self._options)
+            return self._read(number)
         except ShardError as error:
             if self._options.on_error == "raise":
                 raise

@@ -56,10 +56,11 @@ class SampleReader:
         dataset = open_split(self.path, self.split)
         self.num_samples = min(len(dataset), self.limit) if self.limit else len(dataset)
         """Number of samples."""
-        if not self.num_samples:
-            raise DataError(f"the split {self.split!r} has no samples", where=self.path)
         self.unfinished = dataset.info["complete"] is False
         """Whether the build of the dataset has not finished."""
+        if not self.num_samples:
+            yet = " yet: its build has not finished, so run the same build command first" if self.unfinished else ""
+            raise DataError(f"the split {self.split!r} has no samples{yet}", where=self.path)
         fields = dataset.info["fields"]
         self.available = tuple(sorted(fields))
         """Names of all fields of the dataset."""

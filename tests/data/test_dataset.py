@@ -98,6 +98,29 @@ def test_a_dataset_is_a_sequence(dataset: Path, format_name: str) -> None:
         ds.index(keys[6], 7)
 
 
+def test_a_list_of_numbers_or_keys_gives_a_dataset_of_them(dataset: Path) -> None:
+    train = open_dataset(dataset)
+    some = train[[5, -1, 0]]
+    assert some.keys() == [train.key(5), train.key(23), train.key(0)]
+    assert some[1] == train[23]
+    assert train[[train.key(5), train.key(2)]].keys() == [train.key(5), train.key(2)]
+    assert [sample.key for sample in some] == some.keys()
+    assert some[some.key(2)].key == train.key(0)
+    assert train[np.array([2, 1])][1:].keys() == [train.key(1)]
+    assert train[np.int64(3)].key == train.key(3)
+    with pytest.raises(IndexError, match="index 24 is out of range"):
+        train[[0, 24]]
+
+
+def test_a_transform_is_applied_to_every_sample(dataset: Path) -> None:
+    plain = open_dataset(dataset)
+    changed = open_dataset(dataset, transform=lambda sample: sample.image[:, ::-1])
+    np.testing.assert_array_equal(changed[3], plain[3].image[:, ::-1])
+    np.testing.assert_array_equal(changed[plain.key(3)], changed[2:][1])
+    np.testing.assert_array_equal(changed.__getitems__([4, 3])[1], changed[3])
+    np.testing.assert_array_equal(next(iter(changed.resized(24))), plain.resized(24)[0].image[:, ::-1])
+
+
 @every_format
 def test_a_batch_comes_in_the_order_asked_for(dataset: Path, format_name: str) -> None:
     ds = open_dataset(dataset, format=format_name)
