@@ -17,6 +17,7 @@ KILLS = 10
 
 
 NO_DEPTH = "--positions 150 --depth none"
+SCENES = "--positions 25 --depth none --recipe varied --objects 1:3 --amodal --twins 2"
 COMPOSED = "--positions 20 --depth tiny --depth-mode compose --estimator-batch 2"
 
 
@@ -120,6 +121,21 @@ def test_a_build_killed_while_it_checks_sources_or_later_goes_on(pictures: Path,
     subprocess.run(command(pictures, out, 2, COMPOSED), check=True, capture_output=True)
     assert contents(out) == contents(tmp_path / "whole")
     assert not (out / ".source-depth").exists()
+
+
+@pytest.mark.slow
+def test_a_build_of_scenes_that_is_killed_goes_on_to_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    subprocess.run(command(pictures, tmp_path / "whole", 1, SCENES), check=True, capture_output=True)
+    for _ in range(3):
+        build = start(pictures, out, 2, SCENES)
+        wait_for_shard(out, build, len(list(out.glob("*/*.json"))))
+        os.killpg(build.pid, signal.SIGKILL)
+        build.wait()
+        assert build.stderr
+        build.stderr.close()
+    subprocess.run(command(pictures, out, 2, SCENES), check=True, capture_output=True)
+    assert contents(out) == contents(tmp_path / "whole")
 
 
 def test_workers_die_with_a_killed_parent(pictures: Path, tmp_path: Path) -> None:
