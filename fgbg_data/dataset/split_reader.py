@@ -17,6 +17,7 @@ from fgbg_data.dataset.layout import Layout, ListedShards, ShardLocation
 from fgbg_data.dataset.open_readers import OPEN_READERS
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.errors import ManifestError, ShardError, UnknownKeyError
+from fgbg_data.runtime import remote
 from fgbg_data.runtime.copies import FileCopies
 from fgbg_data.runtime.locations import Location
 from fgbg_data.sample import Array
@@ -90,6 +91,8 @@ class SplitReader:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._reset()
+        for shard in self.shards[:1]:
+            remote.be_patient_with(shard.folder)  # the process that pickled this has reached it
 
     def skip(self, name: str, reason: str, samples: int = 1) -> None:
         """Count what is left out; the same name counts once."""

@@ -58,8 +58,7 @@ def copy_folder(
     """
     folder = local_folder_of(url)
     try:
-        with remote.hurry():
-            every = {name: file for name, file in remote.files_below(url).items() if _is_plain(name)}
+        every = {name: file for name, file in remote.files_below(url).items() if _is_plain(name)}
     except StorageError:
         raise
     except OSError as error:

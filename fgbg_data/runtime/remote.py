@@ -10,8 +10,7 @@ import os
 import random
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -24,14 +23,15 @@ WHOLE_PUT = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"}
 PATIENCE_S = 60.0
 """Seconds for which a request is tried again while its store fails or does not answer."""
 CONTACT_S = 10.0
-"""The same for the first request of a command, so that a wrong address is reported soon."""
+"""The same before a store has answered this process once, so that a wrong address is reported soon."""
 _EXTRAS = {"s3fs": "s3"}
 """Package that fsspec asks for -> the extra of this package that brings it."""
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_NUMBERS = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS, errno.EMSGSIZE}
 _FINAL_NAMES = ("Credential", "Profile", "Auth", "Token", "Validation", "Region", "InvalidS3")
 """Parts of the names of errors that are no OSError and that a second try does not mend."""
-_patience_s: ContextVar[float | None] = ContextVar("patience_s", default=None)
+_answered: set[str] = set()
+"""Schemes and hosts of the stores that have answered this process."""
 
 
 class RemoteFile(NamedTuple):
@@ -89,7 +89,7 @@ def check_target(url: str) -> None:
         StorageError: its scheme is unknown, needs a package that is missing, or cannot take whole files.
     """
     if scheme(url) == "hf":
-        raise StorageError("cannot be built into; build into a folder, and upload that to the Hub", where=url)
+        raise StorageError("cannot be written to. Build into a folder, and upload it by `fgbg-data push`", where=url)
     _filesystem(url)
     if scheme(url) not in WHOLE_PUT:
         raise StorageError(
@@ -113,8 +113,7 @@ def check_writable(url: str) -> None:
         fs.rm_file(path)
 
     try:
-        with hurry():
-            _try(probe, put_and_remove)
+        _try(probe, put_and_remove)
     except OSError as error:
         raise StorageError(f"cannot be written ({reason(error)})", where=url) from error
 
@@ -126,22 +125,17 @@ def check_listable(url: str) -> None:
         StorageError: the store does not answer, or does not let this user list it.
     """
     try:
-        with hurry():
-            names(url)
+        names(url)
     except FileNotFoundError:
         return
     except OSError as error:
         raise StorageError(f"cannot be listed ({reason(error)})", where=url) from error
 
 
-@contextlib.contextmanager
-def hurry(patience_s: float = CONTACT_S) -> Iterator[None]:
-    """Try failing requests of the context again for a short time only, because the user waits for the answer."""
-    token = _patience_s.set(patience_s)
-    try:
-        yield
-    finally:
-        _patience_s.reset(token)
+def be_patient_with(location: "Path | str") -> None:
+    """Take a store as one that has answered, because another process has reached it; a path is no store."""
+    if isinstance(location, str):
+        _answered.add(_host(location))
 
 
 def names(url: str) -> dict[str, int | None]:
@@ -258,23 +252,24 @@ def _try(url: str, do: Callable[[Any, str], T]) -> T:
         OSError: the failure is final, or lasts.
         StorageError: the scheme cannot be used.
     """
-    started, waits = time.monotonic(), 0.25
-    patience = _patience_s.get()
-    patience = PATIENCE_S if patience is None else patience
+    started, waits, host = time.monotonic(), 0.25, _host(url)
     while True:
         fs, path = _filesystem(url)
         try:
-            return do(fs, path)
+            answer = do(fs, path)
+            _answered.add(host)
+            return answer
         except Exception as error:
             if _is_final(error):
+                _answered.add(host)
                 if isinstance(error, OSError):
                     raise
                 raise OSError(errno.EIO, reason(error)) from error
             failing_s = time.monotonic() - started
-            if failing_s + waits > patience:
+            if failing_s + waits > (PATIENCE_S if host in _answered else CONTACT_S):
                 raise OSError(errno.EIO, f"{reason(error)}; tried again for {failing_s:.0f} s") from error
             warnings.warn(
-                f"{scheme(url)}://{_host(url)} fails or does not answer ({reason(error)}); requests are tried again",
+                f"{host} fails or does not answer ({reason(error)}); requests are tried again",
                 stacklevel=4,
             )
         time.sleep(waits * random.uniform(0.7, 1.3))  # so that many workers do not come back all at once
@@ -291,8 +286,8 @@ def _is_final(error: Exception) -> bool:
 
 
 def _host(url: str) -> str:
-    """Return the bucket or host of a URL."""
-    return url.partition("://")[2].partition("/")[0]
+    """Return scheme and bucket, or host, of a URL."""
+    return "/".join(url.split("/", 3)[:3])
 
 
 def _tag(info: dict[str, Any]) -> str:

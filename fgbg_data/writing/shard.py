@@ -7,6 +7,7 @@ import numpy as np
 
 from fgbg_data.dataset.record import ShardFile, ShardRecord, shard_stem
 from fgbg_data.fields.samples import sample_digest
+from fgbg_data.runtime import remote
 from fgbg_data.runtime.files import file_sha256, move_up, write_whole
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.scratch import local_folder
@@ -36,6 +37,7 @@ def write_shard(
     Returns:
         The record.
     """
+    remote.be_patient_with(out)  # the process that started this one has reached it
     folder, stem = join(out, record.split), shard_stem(record.split, record.index)
     local = local_folder(out) / record.split
     fmts = {name: load_format(name) for name in formats}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from fgbg_data.errors import option
+from fgbg_data.runtime import remote
+from fgbg_data.runtime.locations import locate
 from fgbg_train.data.cache import Pixels, SizeCache
 from fgbg_train.errors import DataError, FgbgError
 
@@ -97,6 +99,10 @@ class SampleReader:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_datasets": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        remote.be_patient_with(locate(self.path))  # the process that pickled this has reached it
 
     def read(self, index: int, side_px: int | None) -> Pixels:
         """Return one sample at a size, from the cache if it is there.

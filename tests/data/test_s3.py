@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.datasets import contents
-from helpers.s3_server import KEY, SECRET, CephServer, FailingProxy, missing_programs, s3_server
+from helpers.s3_server import KEY, OTHER_KEY, SECRET, CephServer, FailingProxy, missing_programs, s3_server
 from helpers.source_pictures import draw_pictures
 
 from fgbg_data.dataset.layout import NOT_DATA
@@ -129,6 +129,7 @@ def test_300_shards_into_a_server_that_restarts_and_fails_and_builds_that_are_ki
     ("out", "credentials", "expected"),
     [
         ("s3://nobucket/ds", {}, "s3://nobucket/ds: cannot be written (NoSuchBucket)"),
+        ("s3://bucket2/ds", {"key": OTHER_KEY}, "s3://bucket2/ds: cannot be written (AccessDenied)"),
         ("s3://bucket2/ds", {"key": "wrong"}, "cannot be written (InvalidAccessKeyId)"),
         ("s3://bucket2/ds", {"secret": "wrong"}, "cannot be written (SignatureDoesNotMatch)"),
     ],
@@ -158,5 +159,7 @@ def test_an_address_where_nobody_answers_is_one_line(sources: Path, tmp_path: Pa
         command(sources, "s3://bucket/ds"), env=environment(9, tmp_path), capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 2
-    assert "s3://bucket/ds: cannot be written (Could not connect to the endpoint URL" in done.stderr.splitlines()[-1]
+    trying, refused = done.stderr.splitlines()
+    assert "fgbg-data: s3://bucket fails or does not answer" in trying
+    assert "s3://bucket/ds: cannot be written (Could not connect to the endpoint URL" in refused
     assert time.monotonic() - started < 120

@@ -69,6 +69,11 @@ def test_a_build_into_a_url_writes_the_bytes_of_a_local_build_and_leaves_nothing
         assert open_dataset(f"{url}/ds")[0].key == open_dataset(local)[0].key
 
 
+def test_a_file_url_is_a_local_folder(sources: Path, local: Path, tmp_path: Path) -> None:
+    build(config(sources, f"file://{tmp_path}/ds", bg=f"file://{sources}/bg"), progress=False)
+    assert contents(tmp_path / "ds") == contents(local)
+
+
 def test_sources_behind_urls_are_copied_once_and_give_the_same_dataset(sources: Path, local: Path, cache: Path) -> None:
     with memory_store() as url:
         fsspec.filesystem("memory").put(str(sources / "bg"), "/bucket/bg", recursive=True)
@@ -226,7 +231,10 @@ def refusal(sources: Path, out: str, *options: str) -> str:
     ("out", "expected"),
     [
         ("nosuch://bucket/ds", "nosuch://bucket/ds: cannot be opened (Protocol not known: nosuch)"),
-        ("hf://datasets/me/ds", "hf://datasets/me/ds: cannot be built into; build into a folder, and upload that to"),
+        (
+            "hf://datasets/me/ds",
+            "cannot be written to. Build into a folder, and upload it by `fgbg-data push`",
+        ),
         ("https://example.org/ds", "https:// does not promise that a file appears whole. Use a local folder"),
         ("gs://bucket/ds", "gs:// needs the package gcsfs. Install it with `pip install gcsfs`"),
     ],

@@ -26,6 +26,8 @@ from typing import Any
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph-authtool", "ceph")
 KEY, SECRET = "fgbgkey", "fgbgsecret"
+OTHER_KEY = "otherkey"
+"""Key of a user who may not write into the buckets of the first one."""
 SLOW_DOWN = (
     b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 )
@@ -99,8 +101,9 @@ keyring = {folder}/osd/keyring
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", number)
         self._start("ceph-osd", "-f", "-i", "0")
         self._gateway = self._start("radosgw", "-f", "-n", "client.admin")
-        self._run("radosgw-admin", "user", "create", "--uid=fgbg", "--display-name=fgbg", f"--access-key={KEY}",
-                  f"--secret-key={SECRET}")  # fmt: skip
+        for user, key, secret in (("fgbg", KEY, SECRET), ("other", OTHER_KEY, SECRET)):
+            names = (f"--uid={user}", f"--display-name={user}", f"--access-key={key}", f"--secret-key={secret}")
+            self._run("radosgw-admin", "user", "create", *names)
         self.wait()
 
     def wait(self) -> None:
