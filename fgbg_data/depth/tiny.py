@@ -15,6 +15,7 @@ import numpy as np
 
 from fgbg_data.depth.devices import check_device
 from fgbg_data.depth.estimator import Identity
+from fgbg_data.depth.guided import enlarge
 from fgbg_data.depth.preprocess import check_batch_size, check_images, resize, size_within
 from fgbg_data.depth.tiny_engines import Engine, onnx_engine, torch_engine, torch_net
 from fgbg_data.errors import EstimatorError
@@ -29,7 +30,8 @@ SHORT_SIDE_PX = 224
 STRIDE_PX = 32
 MAX_SIDE_PX = 896
 """Longest side of the network's input. It bounds memory for panoramas."""
-PREPROCESSING = "area-224-32-v1"
+PREPROCESSING = "area-224-32-guided-v2"
+"""How pictures are resized before the network, and depth after it."""
 
 
 class TinyEstimator:
@@ -108,7 +110,7 @@ class TinyEstimator:
         for start in range(0, count, step):
             small = self._forward(np.stack([resize(i, inner) for i in images[start : start + step]]))
             for k, depth in enumerate(small):
-                out[start + k] = resize(depth, (height, width), "linear")
+                out[start + k] = enlarge(depth, images[start + k])
         return out
 
 
