@@ -78,6 +78,7 @@ ROWS = {
     "classic": Row(whole=True),
     "varied": Row(("--recipe", "varied"), whole=True),
     "classic (quarter)": Row(),
+    "+ sizes": Row(("--scale", "0.2:0.95", "--truncate", "0.3")),
     "+ blends": Row(ALL_BLENDS),
     "+ twins": Row((*ALL_BLENDS, "--twins", "2")),
     "+ decoys and empty": Row(("--decoys", "0:2", "--empty", "0.05")),
