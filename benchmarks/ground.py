@@ -25,7 +25,7 @@ import numpy as np
 
 from fgbg_data import BuildConfig, build, load_estimator, open_dataset
 from fgbg_data.ground.ground import Ground, find_ground
-from fgbg_data.ground.plane import LEVELS
+from fgbg_data.ground.plane import LEVELS, find_plane
 from fgbg_data.splits import draw
 from fgbg_data.text import text_table
 
@@ -163,6 +163,22 @@ def row(name: str, views: list[View], depths: list[Array], *, metric: bool) -> l
     return [name, str(len(views)), f"{len(error) / max(1, len(views)):.0%}", *about]
 
 
+def plane_row(name: str, views: list[View]) -> list[str]:
+    """Return a row of the table: the horizon of the plane in exact depth, also where it is no ground."""
+    errors, inside = [], []
+    for view in views:
+        height, width = view.depth.shape
+        depth = np.minimum(view.depth, np.percentile(view.depth, 99.5)).astype(np.float64)
+        low, high = float(depth.min()), float(depth.max())
+        plane = find_plane(np.rint((depth - low) * (LEVELS / (high - low))).astype(np.int64))
+        row = np.inf if plane is None else plane.row_of(-low * LEVELS / (high - low), width / 2)
+        errors.append(abs(row - view.horizon) / height)
+        inside.append(0 <= view.horizon < height)
+    error, seen = np.array(errors), np.array(inside)
+    shares = [f"{np.mean(group < limit):.0%}" for group in (error, error[seen]) for limit in LIMITS]
+    return [name, str(len(views)), f"{np.mean(np.isfinite(error)):.0%}", f"{np.median(error):.3f}", *shares, "-"]
+
+
 LIMITS = (0.04, 0.08)
 HEADER = [
     *("depth", "views", "ground found", "median error", "within 4 %", "within 8 %"),
@@ -227,6 +243,7 @@ def main() -> None:
     rows = []
     if options.rooms:
         views = list(views_of_rooms(options.rooms))
+        rows.append(plane_row("rooms, exact, any plane", views))
         guesses = list(estimator.estimate(np.stack([view.image for view in views])))
         rows.append(row("rooms, exact", views, [view.depth for view in views], metric=True))
         rows.append(row(f"rooms, {options.depth}", views, guesses, metric=False))
