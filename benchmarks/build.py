@@ -171,8 +171,7 @@ def pixels_alone(options: argparse.Namespace, folder: Path, cores: int) -> float
 
 def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: float = 10) -> float:
     from fgbg_data.building.prepare import prepare
-    from fgbg_data.building.rendering import finish_sample
-    from fgbg_data.compositing.compose import compose
+    from fgbg_data.building.worker import Worker
     from fgbg_data.config import BuildConfig
     from fgbg_data.dataset.statistics import Sums
     from fgbg_data.fields.samples import encode_files, sample_digest
@@ -181,15 +180,12 @@ def _compose(bg: Path, fg: Path, folder: Path, samples: int = 1000, seconds: flo
     keep_freed_memory()
     cv2.setNumThreads(1)
     prepared = prepare(BuildConfig(bg=bg, fg=fg, out=folder / "none", depth="none"), progress=False)
-    placements = [prepared.plan.placement("train", index) for index in range(samples)]
-    cache, sums = prepared.work.source_cache(), Sums()
-    for placement in placements:  # this decodes all sources before the measurement
-        compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
+    worker, sums = Worker(prepared.work), Sums()
+    for index in range(samples):  # this decodes all sources before the measurement
+        worker.render("train", index)
     started, done = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
-        placement = placements[done % samples]
-        composite = compose(cache.background(placement.background), cache.foreground(placement.foreground), placement)
-        sample = finish_sample(prepared.config, placement, composite)
+        sample = worker.render("train", done % samples)
         encode_files(sample)
         sample_digest(sample)
         sums.add_sample(sample, 0)

@@ -1,12 +1,9 @@
 """Composites: the image and the mask of a placement, as a pure function of two pictures."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.compositing.plan import Placement
-from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.sample import Array
 
 
@@ -17,22 +14,6 @@ class Composite(NamedTuple):
     """(H, W, 3) uint8 RGB."""
     mask: Array
     """(H, W) uint8: 255 where the foreground covers at least half of the pixel, else 0."""
-
-
-def compose(background: Array, foreground: Sequence[Array], placement: Placement) -> Composite:
-    """Render one placement.
-
-    Args:
-        background: (H, W, 3) uint8 RGB, of the size of the canvas. It is not changed.
-        foreground: the cut-out at several sizes, as `cutout_sizes` returns them.
-        placement: where the cut-out goes, how large it is, and whether it is flipped.
-    """
-    import cv2
-
-    cutout = resize_premultiplied(foreground, placement.height, placement.width)
-    if placement.mirrored:
-        cutout = cv2.flip(cutout, 1)
-    return paste(background, cutout, top=placement.top, left=placement.left)
 
 
 def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite:

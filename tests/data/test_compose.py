@@ -1,5 +1,6 @@
 """Composites: pixels are exact, and the mask lies where the cut-out was pasted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from fgbg_data.compositing.compose import compose, paste
+from fgbg_data.compositing.compose import paste
+from fgbg_data.compositing.compose_scene import SceneComposite, compose_scene
+from fgbg_data.compositing.figures import make_figure
 from fgbg_data.compositing.resize import resize_premultiplied
+from fgbg_data.compositing.scene import SceneObject
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,6 +33,10 @@ def drawn_sizes() -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(drawn_cutout().resize(size, Image.Resampling.HAMMING)) for size in halves)
 
 
+def compose(background: np.ndarray, sizes: Sequence[np.ndarray], spot: SceneObject) -> SceneComposite:
+    return compose_scene(background, [make_figure(spot, sizes, (background.shape[0], background.shape[1]))])
+
+
 def golden_composites() -> dict[str, Image.Image]:
     """Return composites whose pixels must not change, for `tests/regenerate.py` and the test that compares."""
     ramp = np.mgrid[:64, :80].sum(0).astype(np.uint8)
@@ -40,9 +48,9 @@ def golden_composites() -> dict[str, Image.Image]:
     }
     found = {}
     for name, spot in spots.items():
-        image, mask = compose(background, drawn_sizes(), spot)
-        found[f"composite-{name}"] = Image.fromarray(image)
-        found[f"mask-{name}"] = Image.fromarray(mask)
+        composite = compose(background, drawn_sizes(), spot)
+        found[f"composite-{name}"] = Image.fromarray(composite.image)
+        found[f"mask-{name}"] = Image.fromarray(composite.mask)
     return found
 
 
@@ -86,8 +94,8 @@ def test_the_mask_lies_where_the_cutout_was_pasted(top: int, left: int, height: 
     white = Image.new("RGBa", (40, 50), (0, 0, 0, 0))
     white.paste((255, 255, 255, 255), (5, 10, 35, 45))
     spot = placement_at(top, left, height, width)
-    image, mask = compose(np.zeros((64, 80, 3), np.uint8), [np.asarray(white)], spot)
-    np.testing.assert_array_equal(mask, np.where(image[..., 0] >= 128, 255, 0))
+    composite = compose(np.zeros((64, 80, 3), np.uint8), [np.asarray(white)], spot)
+    np.testing.assert_array_equal(composite.mask, np.where(composite.image[..., 0] >= 128, 255, 0))
 
 
 def test_a_mirrored_sample_is_the_flipped_cutout_in_the_same_box() -> None:

@@ -1,18 +1,8 @@
-"""Placements that are made without a plan."""
+"""Objects that are placed without a plan."""
 
-from fgbg_data.compositing.plan import Placement
+from fgbg_data.compositing.scene import SceneObject
 
 
-def placement_at(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> Placement:
-    """A placement for tests that look only at its box."""
-    return Placement(
-        key="k",
-        background="b",
-        foreground="f",
-        position=0,
-        mirrored=mirrored,
-        top=top,
-        left=left,
-        height=height,
-        width=width,
-    )
+def placement_at(top: int, left: int, height: int, width: int, *, mirrored: bool = False) -> SceneObject:
+    """An object for tests that look only at its box."""
+    return SceneObject(number=1, foreground="f", mirrored=mirrored, top=top, left=left, height=height, width=width)
