@@ -39,6 +39,8 @@ class VerifyReport:
     """Number of shards that were checked."""
     bad_shards: set[tuple[str, int]] = field(default_factory=set)
     """(split, index) of every shard with a problem; the build can make these again."""
+    has_manifest: bool = False
+    """Whether it has a `dataset.json`. Without it no command can make bad shards again."""
     discarded: list[Location] = field(default_factory=list)
     """Records that were removed, so that the build makes their shards again."""
 

@@ -63,6 +63,7 @@ def verify(
         raise ConfigError(f"{option('rerender', rerender)} needs the sources: {option('bg')} and {option('fg')}")
     report = VerifyReport(root)
     manifest = _read_manifest(root, report)
+    report.has_manifest = _has_manifest(root)
     tasks = _listed_shards(root, manifest) if manifest else _found_shards(root)
     inspect = functools.partial(inspect_shard, manifest=manifest, quick=quick)
     found = map_with_progress(inspect, tasks, jobs=jobs, progress=progress, verb="verify")

@@ -203,5 +203,7 @@ def _print_report(report: "VerifyReport", *, quick: bool) -> None:
     click.echo(f"{report.path}: {counted(len(report.problems), 'problem')} in {checked}")
     if report.discarded:
         click.echo("run the same fgbg-data build command: it makes these shards again")
+    elif report.bad_shards and not report.has_manifest:
+        click.echo("no command can make these shards again without dataset.json: copy them again")
     elif report.bad_shards:
         click.echo("to mend it: fgbg-data verify --discard-bad, then the same fgbg-data build command")

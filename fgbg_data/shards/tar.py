@@ -1,5 +1,6 @@
 """Tar shards, as webdataset, Hugging Face datasets and plain `tar` read them."""
 
+import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from fgbg_data.shards.tar_index import (
 
 _BUFFER_BYTES = 2**20
 """Size of the buffer of the writer. With Python's own buffer, every file of a sample would be a system call."""
+_UNSAFE_IN_KEY = re.compile(r"[.\\\x00-\x1f]")
+"""What no key in a tar has: a dot ends it for readers of webdataset tars, and `..` leads out of a folder."""
 _NAME_BYTES = 100
 _SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
@@ -107,7 +110,15 @@ class TarWriter(ShardWriter):
         self._bytes: dict[str, list[int]] = {field: [] for field in spec.suffixes}
 
     def write(self, sample: Sample, files: Mapping[str, bytes]) -> None:
-        """Append the files of one sample."""
+        """Append the files of one sample.
+
+        Raises:
+            ShardError: its key would lead out of the folder into which the tar is unpacked, or has a dot.
+        """
+        if not sample.key or sample.key.startswith("/") or _UNSAFE_IN_KEY.search(sample.key):
+            raise ShardError(
+                "cannot be the name of a file in a tar; expected letters, digits, - and _", repr(sample.key)
+            )
         for field, suffix in self._suffixes.items():
             data = files[field]
             self._offsets[field].append(self._end + BLOCK)

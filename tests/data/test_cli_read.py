@@ -88,6 +88,17 @@ def test_verify_ends_with_status_0_or_1(dataset: Path, copy: Path, pictures: Pat
     assert "it makes these shards again" in result.stdout
 
 
+def test_verify_offers_no_command_that_cannot_mend_shards_of_others(copy: Path) -> None:
+    path = copy / "val/fgbg-val-000000.tar"
+    path.write_bytes(path.read_bytes()[:5000])
+    for other in (*copy.glob("*.json"), *copy.rglob("fgbg-*.json"), *copy.rglob("*.h5")):
+        other.unlink()
+    result = run("verify", copy, "-j", 1)
+    assert result.exit_code == 1
+    assert "no command can make these shards again without dataset.json: copy them again" in result.stdout
+    assert "--discard-bad" not in result.stdout
+
+
 def test_preview_writes_a_sheet_and_prints_its_path(dataset: Path, tmp_path: Path) -> None:
     result = run("preview", dataset, "-o", tmp_path / "sheet.png", "-n", 2, "--split", "val")
     assert result.stdout == f"look at {tmp_path / 'sheet.png'}\n"

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from helpers.tars import members_of, write_tar
 from fgbg_data import convert, export_page, merge, open_dataset, preview, resplit
 from fgbg_data.codecs.pictures import encode_depth, encode_mask
 from fgbg_data.errors import ShardError
-from fgbg_data.shards import index_cache, load_format
+from fgbg_data.shards import ShardSpec, index_cache, load_format
 from fgbg_data.testing.samples import some_samples
 
 
@@ -43,6 +44,17 @@ def test_samples_without_an_image_are_read_but_neither_shown_nor_copied(tmp_path
         with pytest.raises(ShardError, match=r"(has|have) no image"):
             call()
     assert [path.name for path in tmp_path.iterdir()] == ["shards"]
+
+
+@pytest.mark.parametrize("key", ["../../x", "/etc/x", "a.b", "..", "a\\b", "a\n", ""])
+def test_no_tar_is_written_whose_members_would_lead_elsewhere(key: str, tmp_path: Path) -> None:
+    sample = some_samples(1, depth=False)[0]
+    spec = ShardSpec(samples=1, image_format="jpg", shapes={}, depth_bits=0)
+    with (
+        load_format("tar").open_writer(tmp_path / "x.tar", spec) as writer,
+        pytest.raises(ShardError, match="name of a"),
+    ):
+        writer.write(replace(sample, key=key), {})
 
 
 def test_bad_tars_of_others(tmp_path: Path) -> None:
