@@ -11,6 +11,7 @@ from .use.evaluate import evaluate
 from .use.examine import examine
 from .use.export import export
 from .use.predict import predict
+from .use.predict_video import predict_video
 from .use.summary import LayerRow, summary
 
 __version__: str
@@ -29,5 +30,6 @@ __all__ = [
     "plan_fit",
     "plot",
     "predict",
+    "predict_video",
     "summary",
 ]

@@ -136,25 +136,42 @@ def _examine(
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else report.table(terminal_width()))
 
 
-@click.command(cls=Command, aliases=IMAGE_SIZE, short_help="Predict mask and depth of pictures.")
+@click.command(cls=Command, aliases=IMAGE_SIZE, short_help="Predict mask and depth of pictures or of a video.")
 @click.argument("checkpoint")
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER|VIDEO...")
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the results to this folder.")
 @SIZE
+@click.option("--smooth", type=float, help="Keep this share of the frames before, against flicker of a video.  [0]")
+@click.option("--frames", type=int, help="Stop after so many frames of a video.  [all]")
 @DEVICE
 @user_errors
 def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: Any) -> None:
     """Predict mask and depth of pictures with CHECKPOINT, at the size of each picture.
 
     The folder of a run stands for its best checkpoint. For each picture, NAME.mask.png (0 or 255), NAME.depth.png
-    (16 bit; 65535 is nearest) and NAME.preview.png are written.
+    (16 bit; 65535 is nearest) and NAME.preview.png are written. Of a video or a camera (0, 1, ...),
+    NAME.preview.mp4 shows image, mask and depth side by side.
 
     \b
       fgbg-train predict runs/NAME photos/ --out predicted/
+      fgbg-train predict runs/NAME clip.mp4 --out predicted/ --smooth 0.6
+      fgbg-train predict runs/NAME 0 --out predicted/      # camera 0, until Ctrl-C
     """
     from fgbg_train import predict as predict_pictures
+    from fgbg_train import predict_video
+    from fgbg_train.use.predict_video import is_video
 
     given = {name: value for name, value in options.items() if value is not None}
+    videos = [path for path in pictures if is_video(path) and not path.is_dir()]
+    if videos and len(videos) == len(pictures):
+        for video in videos:
+            click.echo(f"look at {predict_video(checkpoint, video, out=out, **given)}")
+        return
+    if videos:
+        raise ConfigError(f"{videos[0]} is a video, the others are pictures; give them in two commands")
+    for name in ("smooth", "frames"):
+        if name in given:
+            raise ConfigError(f"{marked(name, given[name])} has no effect on pictures; leave it out")
     done = predict_pictures(checkpoint, pictures, out=out, **given)
     click.echo(f"{counted(len(done), 'picture')} done, see {out}")
 
