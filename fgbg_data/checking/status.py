@@ -7,7 +7,7 @@ shards.
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -151,9 +151,13 @@ def _recorded(root: Location, split: str, shards: int) -> Iterator[int]:
             yield int(found[2])
 
 
-def _names(folder: Location) -> Iterable[str]:
-    """Return the names in a folder, without their sizes, which cost a call each on a network file system."""
-    return os.listdir(folder) if isinstance(folder, Path) else locations.listing(folder)
+def _names(folder: Location) -> Iterator[str]:
+    """Yield the names in a folder, without their sizes, which cost a call each on a network file system."""
+    if isinstance(folder, Path):
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries)
+    else:
+        yield from locations.listing(folder)
 
 
 def _missing(made: bytearray) -> Iterator[range]:
