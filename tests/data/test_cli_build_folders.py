@@ -24,8 +24,8 @@ def test_missing_and_empty_source_folders_are_refused(option: str, kind: str, fo
     assert refused_build(folder, **{option: none}) == f"{none}: there is no such folder; {expected}"
     assert refused_build(folder, **{option: file}) == f"{file}: is a file; {expected}"
     assert refused_build(folder, **{option: empty}) == (
-        f"{empty}: holds no picture (found 1 .txt); --{option} expects files .avif, .bmp, .gif, .jfif, .jpe, .jpeg, "
-        ".jpg, .png, .tif, .tiff, .webp, here or in subfolders"
+        f"{empty}: holds no picture (found 1 .txt); --{option} expects files .avif, .bmp, .gif, .heic, .heif, "
+        ".jfif, .jpe, .jpeg, .jpg, .jxl, .png, .tif, .tiff, .webp, here or in subfolders"
     )
 
 

@@ -67,6 +67,13 @@ def test_toml_gives_every_option(tmp_path: Path) -> None:
         colour = 0.3
         match = "0:0.5"
         camera = 0.5
+        place = "free"
+        camera-height = "1.2:1.8"
+        require-ground = false
+        occlude = true
+        shadow = "none"
+        backend = "processes"
+        dask-address = ""
         """,
     )
     values = read_toml(path)
