@@ -155,7 +155,7 @@ def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: A
     \b
       fgbg-train predict runs/NAME photos/ --out predicted/
       fgbg-train predict runs/NAME clip.mp4 --out predicted/ --smooth 0.6
-      fgbg-train predict runs/NAME 0 --out predicted/      # camera 0, until Ctrl-C
+      fgbg-train predict runs/NAME 0 --out predicted/  # camera 0, until Ctrl-C
     """
     from fgbg_train import predict as predict_pictures
     from fgbg_train import predict_video
