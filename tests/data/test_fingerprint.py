@@ -64,6 +64,8 @@ NO_CHANGE: dict[str, Any] = {
     "skip_bad": True,  # what was skipped counts
     "overwrite": True,
     "recipe": "classic",  # its options count, and not its name
+    "backend": "dask",
+    "cache_gb": 5.0,
 }
 
 
@@ -82,8 +84,8 @@ IDLE: dict[str, Any] = {
 ground."""
 
 
-APART = {"depth_mode", "extra_fields", "twins"}
-"""These need an estimator, another package (tests/data/test_third_party.py), or several blends."""
+APART = {"depth_mode", "extra_fields", "twins", "part", "dask_address"}
+"""These need an estimator, another package (tests/data/test_third_party.py), or several blends, or exclude others."""
 
 
 def test_every_field_is_listed_as_changing_the_dataset_or_not() -> None:
@@ -123,6 +125,10 @@ def test_options_of_several_objects_change_the_fingerprint_only_with_several_obj
     assert stamp(objects="2:2") == stamp(objects=2)
     with pytest.raises(ConfigError, match="amodal=True: has no effect here; it needs objects='1:3'"):
         stamp(amodal=True)
+
+
+def test_where_a_build_runs_keeps_the_fingerprint() -> None:
+    assert stamp(part="2/3") == stamp(backend="dask", dask_address="tcp://10.0.0.1:8786") == stamp()
 
 
 def effective(names: set[str]) -> set[str]:
