@@ -50,6 +50,9 @@ def test_an_unfinished_dataset_is_used_and_the_plan_says_so(shards: Path, tmp_pa
     manifest.write_text(manifest.read_text().replace('"complete": true', '"complete": false'))
     plan = plan_fit(tmp_path / "shards", quick_config(), out=tmp_path / "run")
     assert plan.notes == [f"{tmp_path / 'shards'}: its build is not finished; the finished samples are used"]
+    shutil.rmtree(tmp_path / "shards" / "val")
+    with pytest.raises(DataError, match="the split 'val' has no samples yet: its build has not finished, so run the"):
+        plan_fit(tmp_path / "shards", quick_config(), out=tmp_path / "run")
 
 
 def test_starting_afresh_takes_a_new_folder(shards: Path, finished_run: Path) -> None:
