@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from helpers.depth_models import PLAIN, save_model, write_onnx
 from fgbg_data import open_dataset
 from fgbg_data.building.build import build
 from fgbg_data.cli import main
+from fgbg_data.dataset.differences import differences
+from fgbg_data.dataset.identity import EstimatorIdentity
+from fgbg_data.dataset.json_values import from_json
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.server import EstimatorServer, RemoteEstimator
 from fgbg_data.errors import EstimatorError, FingerprintError
@@ -187,3 +191,13 @@ def test_auto_takes_published_weights_to_compose_depth_and_a_resumed_build_keeps
     (tmp_path / "out" / "train" / "fgbg-train-000001.json").unlink()
     with pytest.raises(EstimatorError, match="is not in the cache of this machine"):  # and not another estimator
         build(config)
+
+
+def test_a_folder_that_torch_began_is_refused_with_both_engines_named(pictures: Path, tmp_path: Path) -> None:
+    """Before there were two engines, the identity of `tiny` named none; on a GPU it still names none."""
+    identity = build(config_for(pictures, tmp_path / "out", depth="tiny", jobs=1, **SMALL | {"size": 32})).identity
+    assert identity.estimator is not None
+    values = {name: value for name, value in identity.estimator.values.items() if name != "engine"}
+    before = replace(identity, estimator=from_json(EstimatorIdentity, values))
+    assert differences(before, identity) == ["the estimator's engine was torch and is onnxruntime now"]
+    assert before.fingerprint() != identity.fingerprint()
