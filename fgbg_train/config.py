@@ -33,6 +33,9 @@ DepthField = Literal["depth", "depth_composed"]
 OnError = Literal["fail", "skip"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
+LOGS = ("csv", "tensorboard", "wandb", "mlflow", "trackio")
+"""What can get the log of a run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
@@ -222,6 +225,9 @@ class FitConfig:
     """Largest size of the copies of shards behind a URL on this machine, in GB; 0 reads each sample from the URL."""
     save_minutes: float = 5.0
     """Minutes between checkpoints inside an epoch."""
+    log: str = "csv,tensorboard"
+    """Names, joined by commas, of what gets the log: csv, tensorboard, wandb, mlflow and trackio. log.csv is always
+    written, also if it is not named."""
 
     def __post_init__(self) -> None:
         stages = () if self.schedule == AUTO else parse(self.schedule)
@@ -236,6 +242,8 @@ class FitConfig:
         if not 0 <= self.ema < 1:
             raise ConfigError(f"{option('ema', self.ema)}: expected a number from 0 to below 1")
         between("warmup", self.warmup, 0, 1)
+        for name in self.log.split(","):
+            one_of("log", name.strip(), LOGS)
         if self.best.startswith("exam"):
             raise ConfigError(f"{option('best', self.best)}: {NOT_BY_EXAM}")
         one_of("best", self.best, ("auto", *METRICS))
@@ -305,12 +313,17 @@ class FitConfig:
         ]
 
     @property
+    def trackers(self) -> tuple[str, ...]:
+        """The names in `log` without csv, each once, in their order."""
+        return tuple(name for name in dict.fromkeys(n.strip() for n in self.log.split(",")) if name != "csv")
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the schedule, which must not be `auto`."""
         return parse(self.schedule)
 
 
-RUNTIME = ("device", "devices", "workers", "cache_gb", "copies_gb", "save_minutes", "exam")
+RUNTIME = ("device", "devices", "workers", "cache_gb", "copies_gb", "save_minutes", "exam", "log")
 """Fields that say how a run is computed and not what it computes; they may change when a run is resumed."""
 
 NOT_BY_EXAM = "the exam never chooses a checkpoint, so that it stays a test of what was chosen; choose a metric on val"

@@ -33,7 +33,7 @@ SECTIONS = {
     ),
     "Data": ("depth_field", "limit", "on_error", "seed", "exam"),
     "Where it runs": ("device", "devices", "precision", "compile", "workers", "cache_gb", "copies_gb"),
-    "Folder of the run": ("out", "resume", "best", "save_minutes"),
+    "Folder of the run": ("out", "resume", "best", "save_minutes", "log"),
 }
 """Sections of the help: title -> options."""
 
@@ -155,6 +155,12 @@ class Metric(Choice):
 )
 @option(
     "--save-minutes", type=float, help="Inside an epoch, save a checkpoint whenever this many minutes have passed.  [5]"
+)
+@option(
+    "--log",
+    metavar="NAME,...",
+    help="Log to tensorboard, wandb, mlflow or trackio, or to several of them; log.csv is always written.  "
+    "[csv,tensorboard]",
 )
 @user_errors
 def fit(data: str, out: Path | None, resume: str, dry_run: bool, print_config: bool, **options: Any) -> None:

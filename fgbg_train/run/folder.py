@@ -18,7 +18,7 @@ from fgbg_train.run.checkpoint import LAST
 Resume = Literal["auto", "none"]
 
 CONFIG, SUMMARY, CACHE = "config.toml", "summary.json", "cache"
-LOG, CURVES, SAMPLES = "log.csv", "curves.png", "samples"
+LOG, CURVES, SAMPLES, IDS = "log.csv", "curves.png", "samples", "trackers.json"
 """Names in the folder."""
 PACKAGES = ("torch", "timm", "numpy", "lightning-fabric", "opencv-python-headless")
 """Packages whose versions the summary holds."""

@@ -1,20 +1,20 @@
-"""The log of a run: log.csv and TensorBoard events, which are cut back to the checkpoint when the run resumes."""
+"""The log of a run: log.csv, which is cut back to the checkpoint when the run resumes, and trackers."""
 
 import csv
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Any, Self
 
 from fgbg_data.exam.scores import BASELINES as EXAM_BASELINES
 from fgbg_data.exam.scores import POOLED, SCORES
 from fgbg_data.runtime.files import write_whole
 from fgbg_train.config import LossConfig
+from fgbg_train.errors import Stopped
 from fgbg_train.metric_names import METRICS
-from fgbg_train.run.folder import LOG
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from fgbg_train.run.folder import LOG, SAMPLES
+from fgbg_train.run.trackers import TensorBoard, Trackers
 
 Value = float | int | str
 
@@ -48,24 +48,43 @@ again if it resumes there."""
 
 
 class Log:
-    """A log that keeps nothing, for every process but the first."""
+    """A log that keeps nothing, for every process but the first.
+
+    As a context it closes itself if an error, or the user, ends the run.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.close("aborted" if isinstance(error, Stopped | KeyboardInterrupt) else "failed")
 
     def add(self, row: Mapping[str, Value]) -> None:
         """Add one row: epoch, from 1, step, split, and any of the other columns."""
 
-    def close(self) -> None:
-        """Close the log."""
+    def describe(self, settings: Mapping[str, Any]) -> None:
+        """Give trackers the settings of the run: name -> value."""
+
+    def show(self, picture: Path, step: int) -> None:
+        """Give trackers the picture of an epoch."""
+
+    def close(self, status: str = "success") -> None:
+        """Close the log; `status` is `success`, `aborted` or `failed`."""
 
 
 class RunLog(Log):
-    """`log.csv` with one row for each epoch and split, and the same numbers as TensorBoard events.
+    """`log.csv` with one row for each epoch and split, and trackers that get the same numbers.
 
     Args:
         folder: the folder of the run.
         step: number of steps that the checkpoint has finished; rows that were logged after it are dropped.
+        trackers: what also gets the rows; None stands for TensorBoard events in the folder.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, trackers: Trackers | None = None) -> None:
         self._path = folder / LOG
         rows = [r for r in read_rows(self._path) if int(r["step"]) <= step and r["split"].partition("/")[0] in DURING]
         with write_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -74,20 +93,26 @@ class RunLog(Log):
             writer.writerows(rows)
         self.has_baseline = any(row["split"] == BASELINE for row in rows)
         """Whether the row of the baselines is there."""
-        self._events = _open_events(folder / "tensorboard", step)
+        self._trackers = trackers or Trackers({"tensorboard": TensorBoard(folder, step)})
 
     def add(self, row: Mapping[str, Value]) -> None:
-        """Append one row, and flush it."""
+        """Append one row, flush it, and give its numbers to the trackers as `SPLIT/COLUMN`."""
         with self._path.open("a", newline="", encoding="utf-8") as stream:
             csv.DictWriter(stream, COLUMNS).writerow(row)
-        for name, value in row.items():
-            if name not in ("epoch", "step", "split"):
-                self._events.add_scalar(f"{row['split']}/{name}", value, row["step"])
-        self._events.flush()
+        numbers = {f"{row['split']}/{name}": float(v) for name, v in row.items() if name not in ("step", "split")}
+        self._trackers.log(numbers, int(row["step"]))
 
-    def close(self) -> None:
-        """Close the event file."""
-        self._events.close()
+    def describe(self, settings: Mapping[str, Any]) -> None:
+        """Give trackers the settings of the run: name -> value."""
+        self._trackers.describe(settings)
+
+    def show(self, picture: Path, step: int) -> None:
+        """Give trackers the picture of an epoch."""
+        self._trackers.show(SAMPLES, picture, step)
+
+    def close(self, status: str = "success") -> None:
+        """End the run in the trackers."""
+        self._trackers.close(status)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -117,9 +142,3 @@ def exam_rows(columns: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str,
         split = EXAM if not several or name == POOLED else f"{EXAM}/{name}"
         rows[split] = {f"{EXAM}_{score}": values[score] for score in (*SCORES, *EXAM_BASELINES) if score in values}
     return rows
-
-
-def _open_events(folder: Path, step: int) -> "SummaryWriter":
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(folder), purge_step=step + 1)

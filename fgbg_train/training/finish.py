@@ -70,7 +70,6 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
             notes=plan.exam.notes,
         )
         shown.end_exam(report)
-    log.close()
     fabric.barrier()
     if fabric.local_rank == 0:  # one process of each machine
         shutil.rmtree(plan.cache_folder, ignore_errors=True)
@@ -92,3 +91,4 @@ def finish(plan: FitPlan, state: State, fabric: Fabric, log: Log, shown: RunProg
         "seconds": sum(float(row["seconds"] or 0) for row in read_rows(plan.folder / LOG)),
     }
     write_summary(plan.folder, facts)
+    log.close()  # last, because a tracker may wait for its network

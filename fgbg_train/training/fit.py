@@ -2,11 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.logger import Logger
 
 from fgbg_data.drawing.sheets import save_png
 from fgbg_data.errors import option
@@ -32,7 +33,9 @@ from fgbg_train.run.panels import panel
 from fgbg_train.run.plot import plot
 from fgbg_train.run.progress import RunProgress
 from fgbg_train.run.stopping import StopSignal
+from fgbg_train.run.trackers import Trackers, open_trackers
 from fgbg_train.schedule import learning_rate
+from fgbg_train.settings import flatten
 from fgbg_train.training.finish import finish
 from fgbg_train.training.plan import TRAIN, VAL, FitPlan, plan_fit
 from fgbg_train.training.state import build_state, save
@@ -49,6 +52,7 @@ def fit(
     out: Path | str | None = None,
     resume: Resume = "auto",
     progress: Progress = None,
+    loggers: Sequence[Logger] = (),
 ) -> Path:
     """Train on a dataset, or resume a run that was stopped, and return the folder of the run.
 
@@ -64,6 +68,9 @@ def fit(
             `-3` and so on; the same settings resume the right one.
         resume: `auto` resumes the run in the folder, `none` starts a new run in a new folder.
         progress: how progress is shown; see `fgbg_data.runtime.progress`.
+        loggers: loggers that get the rows of log.csv, beside those that `config.log` names: any that follow the
+            protocol of lightning-fabric. If one has a method `log_image(key, images, step)`, it also gets the pictures
+            in `samples/`, as paths.
 
     Raises:
         FgbgError: the dataset, the configuration or the folder of the run cannot be used as asked.
@@ -95,7 +102,7 @@ def fit(
             cache.create()
     fabric.barrier()
     batches = TimedBatches(open_stream(plan, state.step, fabric))
-    log = RunLog(folder, state.step) if main else Log()
+    log = open_log(plan, state.step, loggers) if main else Log()
     left = TimeLeft(
         schedule,
         num_val=plan.num_measured,
@@ -105,7 +112,7 @@ def fit(
     saved = lap = time.monotonic()
     first_step = state.step
 
-    with StopSignal() as signal, shown:
+    with StopSignal() as signal, shown, log:
         while state.step < schedule.total_steps:
             # An epoch begins, or goes on where a run was stopped.
             epoch = schedule.step(state.step).epoch
@@ -149,8 +156,9 @@ def fit(
                 measured = found.tally.compute()
                 log.add({**row, "split": "val", **measured, "seconds": clock.seconds()})
                 if main and found.first is not None:
-                    picture = panel(*found.first, samples=NUM_PICTURES)
-                    save_png(picture, folder / SAMPLES / f"epoch_{epoch + 1:03d}.png")
+                    picture = folder / SAMPLES / f"epoch_{epoch + 1:03d}.png"
+                    save_png(panel(*found.first, samples=NUM_PICTURES), picture)
+                    log.show(picture, state.step)
 
             # Take the exam, which chooses nothing.
             examined: dict[str, float] = {}
@@ -181,7 +189,8 @@ def fit(
                 raise Stopped(state.step, schedule.total_steps)
 
     # Test the best weights, and write the summary.
-    finish(plan, state, fabric, log, shown)
+    with log:
+        finish(plan, state, fabric, log, shown)
     return folder
 
 
@@ -206,6 +215,15 @@ def check_same_start(plan: FitPlan, fabric: Fabric) -> None:
                 f"need the same folder of the run. Choose an {option('out')} that all of them share",
                 where=plan.folder,
             )
+
+
+def open_log(plan: FitPlan, step: int, loggers: Sequence[Logger]) -> RunLog:
+    """Open the log of a run that has finished `step` steps, and describe the run in its trackers."""
+    named: dict[str, Logger] = {f"logger {i} ({type(one).__name__})": one for i, one in enumerate(loggers, start=1)}
+    trackers = Trackers(open_trackers(plan.config.trackers, plan.folder, step) | named)
+    log = RunLog(plan.folder, step, trackers)
+    log.describe({**flatten(plan.config.to_table()), "data": plan.data, "fingerprint": plan.fingerprint})
+    return log
 
 
 def log_baseline(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:

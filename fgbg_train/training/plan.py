@@ -26,6 +26,7 @@ from fgbg_train.metric_names import DEPTH_METRICS, MASK_METRICS, with_per_image
 from fgbg_train.models.build import build_cascade
 from fgbg_train.run import checkpoint
 from fgbg_train.run.folder import CACHE, Resume, choose_folder, load_last
+from fgbg_train.run.trackers import check_installed
 from fgbg_train.schedule import AUTO, Schedule, automatic, parse, render, scale_epochs
 from fgbg_train.settings import checked_location, checked_path
 
@@ -127,6 +128,7 @@ def plan_fit(
     config = config or FitConfig()
     if not isinstance(config, FitConfig):
         raise ConfigError(f"`config`: expected a FitConfig, found {type(config).__name__}")
+    check_installed(config.trackers)
     splits, fingerprint = splits_of(data, TRAIN)
     if TRAIN not in splits:
         raise DataError(f"has no split 'train', only {', '.join(splits)}", where=data)
