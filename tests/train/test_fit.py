@@ -10,7 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 import torch
-from helpers.progress import Recorder
+from helpers.progress import PressesCtrlC
 from helpers.training import differing_weights, quick_config, trained_weights
 from PIL import Image
 
@@ -119,18 +119,6 @@ def test_a_batch_that_does_not_fit_into_memory_is_an_error_that_says_what_to_cha
     monkeypatch.setattr(losses, "terms", full)
     with pytest.raises(MemoryLimitError, match=r"a batch of 6 images of 16 px: use a smaller batch .*accumulate=2"):
         fit(shards, quick_config(**ONE_EPOCH), out=tmp_path / "run")
-
-
-class PressesCtrlC(Recorder):
-    """A progress reporter that raises SIGINT after a number of steps, as a person may."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.after = after
-
-    def update(self, done: int, note: str = "") -> None:
-        if self.begun[-1][0].startswith("epoch 1/") and done == self.after:
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize(("after", "stops_after"), [(1, 2), (4, 5)])
