@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 
 from fgbg_data import BuildConfig, build, load_estimator, open_dataset
-from fgbg_data.building.find_grounds import smooth_codes
 from fgbg_data.ground.ground import Ground, find_ground
 from fgbg_data.ground.plane import LEVELS, find_plane
 from fgbg_data.splits import draw
@@ -140,7 +139,7 @@ def ground_in(depth: Array, image: Array, *, metric: bool) -> tuple[Ground | str
     low, high = float(depth.min()), float(depth.max())
     codes = np.rint((depth.astype(np.float64) - low) * (LEVELS / max(high - low, 1e-9))).astype(np.uint16)
     zero = -low * LEVELS / max(high - low, 1e-9) if metric else None
-    return find_ground(smooth_codes(codes), image, zero=zero), codes
+    return find_ground(codes, image, zero=zero), codes
 
 
 def row(name: str, views: list[View], depths: list[Array], *, metric: bool) -> list[str]:

@@ -13,9 +13,6 @@ from fgbg_data.ground.notes import GroundNote
 from fgbg_data.ground.plane import LEVELS
 from fgbg_data.sample import Array
 
-SMOOTH = 28
-"""The ground is looked for in depth that is averaged over blocks, about this many along the longer side."""
-
 
 class Background(NamedTuple):
     """A background whose ground is looked for."""
@@ -93,19 +90,7 @@ def _find(background: Background, codes: Array, zero: float | None, fit: str) ->
     horizon = background.note.horizon
     if horizon is not None:
         horizon = _on_canvas(horizon, background.size, codes.shape, fit)
-    return find_ground(smooth_codes(codes), background.image, zero=zero, horizon=horizon)
-
-
-def smooth_codes(codes: Array) -> Array:
-    """Return codes without fine relief, (H, W) uint16: estimators that follow the picture see tiles in a floor."""
-    import cv2
-
-    height, width = codes.shape
-    factor = max(1, max(height, width) // SMOOTH)
-    if factor == 1:
-        return codes
-    small = cv2.resize(codes, (max(1, width // factor), max(1, height // factor)), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+    return find_ground(codes, background.image, zero=zero, horizon=horizon)
 
 
 def _on_canvas(share: float, size: Sequence[int], canvas: Sequence[int], fit: str) -> float:

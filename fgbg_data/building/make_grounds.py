@@ -21,7 +21,7 @@ from fgbg_data.runtime.mirror import local_folder_of
 from fgbg_data.runtime.progress import ProgressReporter, activity
 from fgbg_data.sample import Array
 
-VERSION = 2
+VERSION = 1
 """Version of the search for grounds. It changes when other grounds may be found in the same pictures."""
 DEFAULT_ESTIMATOR = "tiny"
 """The estimator that looks for grounds if the dataset has no depth."""
