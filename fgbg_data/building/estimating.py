@@ -89,19 +89,22 @@ def recorded_identity(estimator: DepthEstimator) -> EstimatorIdentity:
         raise EstimatorError(f"its identity cannot be recorded ({error})", estimator.name) from error
 
 
-def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int) -> Array:
+def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int, *, smooth: bool = False) -> Array:
     """Return the depth of at most `batch_size` pictures in one call of exactly that many.
 
     Args:
         estimator: the estimator.
         images: (H, W, 3) uint8 RGB each, of one size.
         batch_size: pictures in the call; the last picture is repeated to fill it, because floats depend on it.
+        smooth: ask for depth without fine relief, if the estimator has a method `estimate_smooth`.
 
     Returns:
         (len(images), H, W) float32.
     """
     filled = [*images, *[images[-1]] * (batch_size - len(images))]
-    return estimator.estimate(np.stack(filled))[: len(images)]
+    ask = getattr(estimator, "estimate_smooth", estimator.estimate) if smooth else estimator.estimate
+    depth: Array = ask(np.stack(filled))
+    return depth[: len(images)]
 
 
 def resolve_auto(config: BuildConfig) -> tuple[BuildConfig, tuple[str, ...]]:

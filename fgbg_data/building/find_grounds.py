@@ -62,7 +62,8 @@ def find_grounds(
     metric = estimator.identity().get("output") == "metric"
     for start in range(0, count, estimator.batch_size):
         batch = [load(number) for number in range(start, min(start + estimator.batch_size, count))]
-        depths = estimate(estimator, [background.image for background in batch], estimator.batch_size)
+        images = [background.image for background in batch]
+        depths = estimate(estimator, images, estimator.batch_size, smooth=True)
         for done, (background, depth) in enumerate(zip(batch, depths, strict=True), start + 1):
             shape = background.image.shape[:2]
             if depth.shape != shape or not np.isfinite(depth).all():

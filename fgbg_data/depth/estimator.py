@@ -20,6 +20,9 @@ class DepthEstimator(Protocol):
     - `thread_invariant`: True if the output is the same to the last bit with any number of torch threads. Otherwise
       the workers of a build compute it with one thread each.
 
+    An estimator that moves edges of depth to those of the picture may also have a method `estimate_smooth`, like
+    `estimate` but without that: the ground of a background is looked for in it.
+
     An estimator that works:
 
     >>> import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,13 +43,21 @@ class Halving:
         Raises:
             EstimatorError: not even one picture fits, or the estimator raises it.
         """
+        return self._in_parts(self._estimator.estimate, images)
+
+    def estimate_smooth(self, images: Array) -> Array:
+        """Return depth without fine relief if the estimator has such a method, else what `estimate` returns."""
+        return self._in_parts(getattr(self._estimator, "estimate_smooth", self._estimator.estimate), images)
+
+    def _in_parts(self, estimate: Callable[[Array], Array], images: Array) -> Array:
+        """Call a method of the estimator with as many pictures at once as fit into memory."""
         while True:
             size = min(self._part, max(1, len(images)))
             try:
                 if len(images) <= size:
-                    return self._estimator.estimate(images)
+                    return estimate(images)
                 parts = (images[start : start + size] for start in range(0, len(images), size))
-                return np.concatenate([self._estimator.estimate(part) for part in parts])
+                return np.concatenate([estimate(part) for part in parts])
             # The errors of onnxruntime have no common class.
             except Exception as error:
                 if not is_out_of_memory(error):

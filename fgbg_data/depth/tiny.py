@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -101,6 +101,17 @@ class TinyEstimator:
         Raises:
             EstimatorError: the array is not (N, H, W, 3) uint8 with at least one pixel.
         """
+        return self._estimate(images, enlarge)
+
+    def estimate_smooth(self, images: Array) -> Array:
+        """Estimate depth like `estimate`, but without moving its edges to those of the picture.
+
+        Edges are blurred, and tiles, stripes and writing leave no relief. So planes are found more surely in it.
+        """
+        return self._estimate(images, lambda depth, image: resize(depth, image.shape[:2], "linear"))
+
+    def _estimate(self, images: Array, enlarge: Callable[[Array, Array], Array]) -> Array:
+        """Run the network on pictures, and enlarge its maps to their size."""
         check_images(self.name, images)
         count, height, width, _ = images.shape
         out = np.empty((count, height, width), np.float32)

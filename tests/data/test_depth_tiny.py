@@ -315,3 +315,13 @@ def test_shards_are_whole_or_absent(recipe: SimpleNamespace, tmp_path: Path) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["00000.npz"]
     with np.load(tmp_path / "00000.npz") as data:
         assert data["rgb"].shape == (2, 3)
+
+
+def test_smooth_depth_is_the_same_depth_without_the_edges_of_the_picture() -> None:
+    stripes = np.full((96, 128, 3), 90, np.uint8)
+    stripes[:, ::8] = 200
+    estimator = TinyEstimator()
+    sharp, smooth = estimator.estimate(stripes[None])[0], estimator.estimate_smooth(stripes[None])[0]
+    assert smooth.shape == sharp.shape
+    assert np.corrcoef(sharp.ravel(), smooth.ravel())[0, 1] > 0.8
+    assert np.abs(np.diff(smooth, axis=1)).max() < np.abs(np.diff(sharp, axis=1)).max()
