@@ -2,13 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
-from fgbg_data.errors import ConfigError, ManifestError, ShardError, StorageError, option
+from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.key import KINDS
 from fgbg_data.runtime.files import PARTIAL
+from fgbg_data.runtime.hub import upload
 from fgbg_data.text import counted
 
 _URL = re.compile(r"(?:hf://)?datasets/(?P<repo>[\w.-]+/[\w.-]+)/?")
@@ -55,21 +55,12 @@ def push(
     _check_whole(folder, manifest)
     if not allow_unknown_licences:
         _check_licences(folder, manifest)
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise ConfigError("push needs huggingface_hub; run: pip install 'fgbg[hub]'") from error
-    repo = match["repo"]
-    hub = huggingface_hub.HfApi(library_name="fgbg")
-    try:
-        hub.create_repo(repo, repo_type="dataset", private=private or None, exist_ok=True)
-        common: dict[str, Any] = {"repo_id": repo, "repo_type": "dataset", "folder_path": folder}
-        ignored = [*_LAST, *NOT_DATA, *(f"{name}/*" for name in NOT_DATA), f"*{PARTIAL}"]
-        hub.upload_folder(**common, commit_message=message, ignore_patterns=ignored)
-        hub.upload_folder(**common, commit_message=f"{message}: card and manifest", allow_patterns=list(_LAST))
-    except Exception as error:  # the library lets the errors of its own HTTP client through
-        raise StorageError(_explained(error, repo), where=url) from error
-    return f"{hub.endpoint}/datasets/{repo}"
+    ignored = [*_LAST, *NOT_DATA, *(f"{name}/*" for name in NOT_DATA), f"*{PARTIAL}"]
+    commits = [
+        {"commit_message": message, "ignore_patterns": ignored},
+        {"commit_message": f"{message}: card and manifest", "allow_patterns": list(_LAST)},
+    ]
+    return upload(folder, url, match["repo"], kind="dataset", private=private, commits=commits)
 
 
 def _check_whole(folder: Path, manifest: Manifest) -> None:
@@ -101,16 +92,3 @@ def _check_licences(folder: Path, manifest: Manifest) -> None:
             f"or publish without it by {option('allow_unknown_licences', True)}",
             where=folder,
         )
-
-
-def _explained(error: Exception, repo: str) -> str:
-    """Return what went wrong and what to do, in one line."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if status == 401 or "LocalTokenNotFound" in type(error).__name__:
-        return f"the Hub does not know you ({first}). Run: hf auth login"
-    if status == 403:
-        return f"the Hub refuses to write to {repo} ({first}). Use a token with write access, or your own name"
-    if isinstance(error, ValueError) and status is None:
-        return f"the Hub cannot use this address or dataset ({first})"
-    return f"the upload stopped ({first}). Run the same command again to go on"

@@ -12,6 +12,7 @@ from .use.examine import examine
 from .use.export import export
 from .use.predict import predict
 from .use.predict_video import predict_video
+from .use.publish import push
 from .use.summary import LayerRow, summary
 
 __version__: str
@@ -31,5 +32,6 @@ __all__ = [
     "plot",
     "predict",
     "predict_video",
+    "push",
     "summary",
 ]

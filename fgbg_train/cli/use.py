@@ -1,4 +1,4 @@
-"""The commands that use what was trained: eval, predict, export, plot and summary."""
+"""The commands that use what was trained: eval, predict, export, push, plot and summary."""
 
 import json
 from pathlib import Path
@@ -203,6 +203,26 @@ def export(checkpoint: str, out: Path, overwrite: bool) -> None:
     click.echo(f"wrote {out}{checked}")
 
 
+@click.command(short_help="Upload the model of a run to the Hugging Face Hub.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("url", metavar="hf://USER/NAME")
+@click.option("--private", is_flag=True, help="Make a new repository private.")
+@click.option("--message", default="Upload a model made by fgbg", help="Give the commit this first line.")
+@user_errors
+def push(run: Path, url: str, private: bool, message: str) -> None:
+    """Upload the best weights of a finished run to the Hugging Face Hub, with a model card.
+
+    The card shows what summary.json holds: metrics beside their baselines, the exam, curves, samples and the
+    configuration. Checkpoints stay here. Log in first by `hf auth login`.
+
+    \b
+      fgbg-train push runs/NAME hf://USER/NAME --private
+    """
+    from fgbg_train import push as push_model
+
+    click.echo(f"{run} is at {push_model(run, url, private=private, message=message)}")
+
+
 @click.command(short_help="Draw the curves of runs into one picture.")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
@@ -266,4 +286,4 @@ def summary(checkpoint: str | None, preset: str | None, toml: Path | None, size_
         )
 
 
-COMMANDS = (evaluate, predict, export, plot, summary)
+COMMANDS = (evaluate, predict, export, push, plot, summary)

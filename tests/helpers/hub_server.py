@@ -31,6 +31,8 @@ class Hub:
         self.may_write = True
         """Whether the token may write."""
         self.url = ""
+        self.prefix = ""
+        """What stands before the name of the repository in its address: `datasets/`, or nothing for a model."""
 
 
 @contextmanager
@@ -80,25 +82,28 @@ def running_hub() -> Iterator[Hub]:
             if self.path == "/api/repos/create":
                 about = json.loads(data)
                 hub.private = about.get("visibility") == "private" or about.get("private") is True
-                return self.answer(200, {"url": f"{hub.url}/datasets/me/mine", "name": about["name"]})
-            if re.fullmatch(r"/api/datasets/me/mine/preupload/main", self.path):
+                hub.prefix = "datasets/" if about.get("type") == "dataset" else ""
+                return self.answer(200, {"url": f"{hub.url}/{hub.prefix}me/mine", "name": about["name"]})
+            if re.fullmatch(r"/api/(datasets|models)/me/mine/preupload/main", self.path):
                 paths = [each["path"] for each in json.loads(data)["files"]]
-                modes = [("lfs" if path.endswith((".tar", ".h5", ".png")) else "regular") for path in paths]
+                modes = [
+                    ("lfs" if path.endswith((".tar", ".h5", ".png", ".safetensors")) else "regular") for path in paths
+                ]
                 files = [
                     {"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": None}
                     for path, mode in zip(paths, modes, strict=True)
                 ]
                 return self.answer(200, {"files": files})
-            if self.path == "/datasets/me/mine.git/info/lfs/objects/batch":
+            if re.fullmatch(r"(/datasets)?/me/mine.git/info/lfs/objects/batch", self.path):
                 return self.answer(200, {"transfer": "basic", "objects": self.wanted(json.loads(data)["objects"])})
-            if self.path == "/api/datasets/me/mine/commit/main":
+            if re.fullmatch(r"/api/(datasets|models)/me/mine/commit/main", self.path):
                 self.commit([json.loads(line) for line in data.splitlines()])
-                url = f"{hub.url}/datasets/me/mine/commit/{len(hub.commits):040x}"
+                url = f"{hub.url}/{hub.prefix}me/mine/commit/{len(hub.commits):040x}"
                 return self.answer(200, {"commitUrl": url, "commitOid": f"{len(hub.commits):040x}", "success": True})
             return self.answer(404, {"error": f"no {self.path}"})
 
         def do_GET(self) -> None:
-            if self.path.startswith("/api/datasets/me/mine"):
+            if re.match(r"/api/(datasets|models)/me/mine", self.path):
                 sha = f"{len(hub.commits):040x}"
                 names = [{"rfilename": name} for name in hub.files]
                 return self.answer(200, {"id": "me/mine", "sha": sha, "private": hub.private, "siblings": names})
