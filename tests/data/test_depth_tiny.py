@@ -324,4 +324,4 @@ def test_smooth_depth_is_the_same_depth_without_the_edges_of_the_picture() -> No
     sharp, smooth = estimator.estimate(stripes[None])[0], estimator.estimate_smooth(stripes[None])[0]
     assert smooth.shape == sharp.shape
     assert np.corrcoef(sharp.ravel(), smooth.ravel())[0, 1] > 0.8
-    assert np.abs(np.diff(smooth, axis=1)).max() < np.abs(np.diff(sharp, axis=1)).max()
+    assert np.abs(np.diff(smooth, 2, axis=1)).mean() < np.abs(np.diff(sharp, 2, axis=1)).mean()  # less fine relief
