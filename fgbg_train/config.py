@@ -5,9 +5,11 @@
 The settings that change the weights are compared when a run is resumed; `RUNTIME` names the others.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from fgbg_data.errors import option
@@ -304,6 +306,11 @@ class FitConfig:
     def to_toml(self) -> str:
         """Return the configuration as TOML, which `--config` reads."""
         return to_toml(self.to_table())
+
+    def without_folders(self) -> Self:
+        """Return the configuration for other machines: its files lose the folders above them, and keep their names."""
+        exam = dataclasses.replace(self.exam, photos=Path(self.exam.photos).name)
+        return dataclasses.replace(self, exam=exam, depth_weights=Path(self.depth_weights).name)
 
     def differences(self, other: "FitConfig") -> list[str]:
         """Return the settings, as `name (mine / other's)`, by which two configurations would give other weights."""

@@ -127,7 +127,7 @@ def _write_safetensors(program: Program, state: dict[str, Any], path: Path, writ
     header = {
         "format": FORMAT,
         "version": str(VERSION),
-        "config": json.dumps(load_config(path, state).to_table()),
+        "config": json.dumps(load_config(path, state).without_folders().to_table()),
         "size_px": str(state["size_px"]),
     }
     weights = {name: value.contiguous() for name, value in program.cascade.state_dict().items()}

@@ -1,6 +1,5 @@
 """Publishes a finished run on the Hugging Face Hub: its best weights, what was measured, and a model card."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -60,7 +59,7 @@ def push(run: Path | str, url: str, *, private: bool = False, message: str = "Up
     except ValueError as error:
         raise CheckpointError("is no JSON file; it was edited, or written in part", where=folder / SUMMARY) from error
     path = find_checkpoint(folder)
-    config = _without_paths(load_config(path, load(path)))
+    config = load_config(path, load(path)).without_folders()
     summary["data"] = Path(summary["data"]).name
     if "exam" in summary:
         summary["exam"]["exam"] = Path(summary["exam"]["exam"]).name
@@ -132,12 +131,6 @@ def model_card(repo: str, config: FitConfig, summary: Mapping[str, Any], picture
     versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
     parts.append(f"Versions: {versions}.")
     return "\n\n".join(parts) + "\n"
-
-
-def _without_paths(config: FitConfig) -> FitConfig:
-    """Return a configuration that names files and folders without the folders of this machine above them."""
-    exam = dataclasses.replace(config.exam, photos=Path(config.exam.photos).name)
-    return dataclasses.replace(config, exam=exam, depth_weights=Path(config.depth_weights).name)
 
 
 def _results(tests: Mapping[str, Mapping[str, float]]) -> str:

@@ -99,3 +99,9 @@ def test_an_unknown_preset_is_named() -> None:
 def test_differences_leave_out_what_does_not_change_the_weights() -> None:
     a, b = FitConfig.preset("small", workers=0), FitConfig.preset("small", workers=7, loss={"mask_bce": 2})
     assert a.differences(b) == ["loss.mask_bce (1.0 / 2.0)"]
+
+
+def test_a_configuration_for_other_machines_names_files_without_their_folders() -> None:
+    config = FitConfig.preset(exam={"photos": "/home/me/photos"})
+    assert config.without_folders().exam.photos == "photos"
+    assert FitConfig().without_folders() == FitConfig()
