@@ -1,4 +1,4 @@
-"""The Python and TOML blocks of every page work as they stand; reuse.md and extending.md have tests of their own."""
+"""The Python and TOML blocks of every page work as they stand; some pages have tests of their own."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from helpers.docs import DOCS, blocks, run
 from fgbg_data.config import read_toml
 from fgbg_data.depth.onnx_recipe import read_recipe
 
-OWN = ("reuse.md", "extending.md")
+OWN = ("any-trainer.md", "cluster.md", "extending.md", "reuse.md")
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 
 

@@ -228,7 +228,7 @@ SECTIONS = {
     "--part",
     **_text("K/N"),
     help="Make only the K-th of N parts of the shards; slurm, slurm/N, k8s and k8s/N take K from the environment. "
-    "The command without --part then finishes the dataset.",
+    "The command without --part then finishes the dataset.  [all]",
 )
 @_option(
     "--backend",

@@ -189,15 +189,15 @@ def test_help_shows_the_real_defaults() -> None:
     }
     for field in fields(BuildConfig):
         shown = re.search(r"\[(.*)\]$", texts[field.name])
-        if field.type is bool and field.name != "mirror":
+        if field.type is bool and field.name not in ("mirror", "occlude"):
             assert not field.default
             assert not shown
             continue
         assert shown, field.name
-        words: dict[Any, str] = {MISSING: "required", None: "", ("tar",): "tar", (): "none"}
+        words: dict[Any, str] = {MISSING: "required", None: "", ("tar",): "tar", ("over",): "over", (): "none"}
         expected = (
-            "mirror"
-            if field.name == "mirror"
+            field.name
+            if field.name in ("mirror", "occlude")
             else words.get(
                 field.default, f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
             )

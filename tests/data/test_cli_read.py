@@ -110,4 +110,5 @@ def test_mistakes_end_in_one_line_and_status_2(command: str, tmp_path: Path) -> 
     result = run(command, tmp_path / "nowhere")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith(f"fgbg-data: {tmp_path / 'nowhere'}: cannot be read")
+    missing = "there is no such folder; expected one that holds a dataset"
+    assert result.stderr == f"fgbg-data: {tmp_path / 'nowhere'}: {missing}\n"

@@ -63,7 +63,7 @@ def test_a_want_of_descriptors_is_no_damage(pictures: Path, tmp_path: Path, monk
     dataset = open_dataset(tmp_path / "s", on_error="skip")
     with monkeypatch.context() as patch:
 
-        def none_left(*_: object) -> int:
+        def none_left(*_: object, **__: object) -> int:
             raise OSError(errno.EMFILE, "Too many open files")
 
         patch.setattr(Path, "open", none_left)
