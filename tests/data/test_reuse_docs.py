@@ -19,7 +19,7 @@ def home(dataset: Path, tmp_path: Path) -> Path:
 def test_the_python_blocks_run(home: Path) -> None:
     pytest.importorskip("datasets", reason="Hugging Face datasets is not installed (extra test)")
     scripts = blocks(PAGE, "python")
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     (home / "snippets.py").write_text("\n\n".join(scripts))
     run([sys.executable, "-W", "ignore", "snippets.py"], home)
 
