@@ -124,6 +124,12 @@ class ShardCopier:
         sample = Sample(key=key, meta=values.pop("meta"), arrays=values)
         self._check(sample, reader, index)
         record = self._record(split.reader, shard)
+        if record is None and split.reader.shards[shard].has_record:
+            # A copy gets digests of its own, so damage that is copied could never be found again.
+            raise ShardError(
+                "has a damaged record, so that its samples cannot be checked; run fgbg-data verify",
+                reader.where(index),
+            )
         if record is not None and sample_digest(sample, record.version) != record.digests[index]:
             raise ShardError("is not the sample that its record describes; run fgbg-data verify", reader.where(index))
         new_key = split.renaming.key(key)

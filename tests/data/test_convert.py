@@ -233,6 +233,16 @@ def test_a_changed_sample_is_refused(dataset: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "README.md").exists()
 
 
+def test_samples_whose_record_is_damaged_are_not_copied_unchecked(tars: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tars, damaged)
+    record = damaged / "train" / "fgbg-train-000000.json"
+    record.write_bytes(record.read_bytes()[:50])
+    with pytest.raises(ShardError, match=r"has a damaged record, .*run fgbg-data verify"):
+        convert(damaged, tmp_path / "out", format="hdf5")
+    assert not (tmp_path / "out" / "README.md").exists()
+
+
 def test_an_unfinished_dataset_is_refused(tars: Path, tmp_path: Path) -> None:
     shutil.copytree(tars, tmp_path / "part")
     path = tmp_path / "part" / "dataset.json"
