@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.build_command import message_of, run_build, snapshot
 from helpers.datasets import config_for, contents
+from helpers.stores import memory_store
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from fgbg_data import build, build_status, verify, write_plan
 from fgbg_data.config import BuildConfig
 from fgbg_data.errors import ConfigError, FingerprintError, StorageError
 from fgbg_data.runtime import files, locks
-from fgbg_data.runtime.files import clear_partials, write_new_text, write_whole
+from fgbg_data.runtime.files import clear_partials, write_new_text, write_text, write_whole
 from fgbg_data.runtime.holders import Holder
 from fgbg_data.runtime.locks import build_lock, part_lock, parts_of
 from fgbg_data.writing.part import Part
@@ -275,3 +276,33 @@ def test_of_many_that_write_a_new_file_one_succeeds(tmp_path: Path) -> None:
         thread.join()
     assert written == [path.read_text()]
     assert list(tmp_path.iterdir()) == [path]
+
+
+# --- buckets --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("no_flock")
+def test_in_a_bucket_a_build_keeps_parts_and_other_builds_away_and_a_dead_one_does_not(tmp_path: Path) -> None:
+    with memory_store() as store:
+        bucket = f"{store}/shards"
+        here, there, third = (tmp_path / name for name in ("here", "there", "third"))  # machines with own folders
+        for folder in (here, there, third):
+            folder.mkdir()
+        with part_lock(here, "1/3", bucket), part_lock(there, "2/3", bucket):
+            assert [holder.part for holder in parts_of(bucket)] == ["1/3", "2/3"]
+            with (
+                pytest.raises(StorageError, match="a part of this build is running"),
+                build_lock(third, bucket, wait_s=0),
+            ):
+                pass
+        with (
+            build_lock(here, bucket, wait_s=0),
+            pytest.raises(StorageError, match="another build is running"),
+            part_lock(there, "1/3", bucket),
+        ):
+            pass
+        gone = Holder(part="2/3", host="another", machine="another")
+        write_text(f"{bucket}/{locks.PARTS}/2-of-3.0123.json", gone.text())
+        with build_lock(here, bucket, wait_s=0):  # its text stands still
+            pass
+        assert not parts_of(bucket)
