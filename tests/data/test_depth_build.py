@@ -133,6 +133,7 @@ def test_workers_load_a_model_of_transformers_themselves(pictures: Path, tmp_pat
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_a_resumed_build_of_depth_from_transformers_is_the_same(pictures: Path, tmp_path: Path) -> None:
     """One shard is left, so there is one worker, in this process."""
     name = f"hf:{save_model('dpt', tmp_path / 'dpt')}"

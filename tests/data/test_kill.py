@@ -71,7 +71,7 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return contents(out)
 
 
-@pytest.mark.parametrize("whom", ["parent", "group"])
+@pytest.mark.parametrize("whom", ["parent", pytest.param("group", marks=pytest.mark.slow)])
 def test_a_build_killed_and_restarted_at_once_writes_the_same_bytes(
     whom: str, pictures: Path, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_run_killed_at_five_random_steps_ends_as_if_never_killed(
     assert_as_never_killed(out, finished_run)
 
 
-@pytest.mark.parametrize("step", [2, 7])
+@pytest.mark.parametrize("step", [7, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_with_workers_and_cache_killed_inside_an_epoch_ends_as_if_never_killed_and_leaves_no_worker(
     step: int, shards: Path, finished_run: Path, tmp_path: Path
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_run_with_workers_and_cache_killed_inside_an_epoch_ends_as_if_never_ki
     assert_as_never_killed(tmp_path / "run", finished_run)
 
 
-@pytest.mark.parametrize(("at", "count"), [("save", 7), ("log", 3)])
+@pytest.mark.parametrize(("at", "count"), [("save", 7), pytest.param("log", 3, marks=pytest.mark.slow)])
 def test_a_run_killed_while_it_writes_ends_as_if_never_killed(
     at: str, count: int, shards: Path, finished_run: Path, tmp_path: Path
 ) -> None:
