@@ -33,6 +33,8 @@ def open_session(graph: Path | bytes, device: str = "cpu", weights: Mapping[str,
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # fatal messages only, because errors are raised
     options.intra_op_num_threads = num_threads()  # a worker of a build has its share of the cores
+    # Threads that wait in a loop take the cores from other processes, such as another part of the same build.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if weights is not None:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(each)) for each in weights.values()]
         options.add_external_initializers(list(weights), values)
