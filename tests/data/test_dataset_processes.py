@@ -92,7 +92,7 @@ def exit_code_of(pid: int, wait_s: float = 20) -> int | None:
     return None
 
 
-@every_format
+@pytest.mark.parametrize("format_name", ["hdf5", pytest.param("tar", marks=pytest.mark.slow)])
 def test_a_child_reads_on_though_threads_of_its_parent_were_reading(
     dataset: Path, format_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
