@@ -1,16 +1,15 @@
 """Masks that someone drew: labelled objects are cut out by them, and no network is needed."""
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fgbg_data.errors import ConfigError, SourceError, option
+from fgbg_data.errors import SourceError, option
+from fgbg_data.exam.coco_file import CocoMask, read_coco
+from fgbg_data.exam.mask_file import MaskFile
 from fgbg_data.options import to_path
-from fgbg_data.pictures import open_picture
 from fgbg_data.pictures.find import SUFFIXES
 from fgbg_data.sample import Array
 
@@ -38,16 +37,14 @@ class MaskFolder:
             photo: the photo.
             name: its path relative to the folder of the photos, without suffix.
             size: (height, width) of the photo.
+
+        Raises:
+            SourceError: the mask cannot be used, or is of another size.
         """
         for suffix in (".mask.png", *sorted(SUFFIXES)):
             path = self.folder / f"{name}{suffix}"
             if path.is_file() and path != photo:
-                picture = open_picture(path)
-                grey = np.asarray(picture.getchannel("A") if picture.mode == "RGBA" else picture.convert("L"))
-                if grey.shape != size:
-                    found, expected = (f"{width}x{height}" for height, width in (grey.shape, size))
-                    raise SourceError(f"is {found} px, but its photo is {expected} px", where=path)
-                return [LabelledMask(np.where(grey > 0, np.uint8(255), np.uint8(0)) if grey.max() == 1 else grey)]
+                return [LabelledMask(MaskFile(path).alpha(size))]
         return []
 
 
@@ -59,50 +56,30 @@ class CocoMasks:
 
     Raises:
         ConfigError: pycocotools is missing.
-        SourceError: the file is not one of COCO instances.
+        SourceError: the file is not one of COCO instances, or an annotation has an unknown picture
+            or category, or the name of a category cannot be a folder.
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            import pycocotools.mask  # noqa: F401
-        except ImportError as error:
-            raise ConfigError("COCO masks need pycocotools; run: pip install 'fgbg[coco]'") from error
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-            images = {image["id"]: Path(image["file_name"]) for image in value["images"]}
-            names = {each["id"]: str(each["name"]) for each in value["categories"]}
-            self._found: dict[str, list[tuple[Any, str]]] = defaultdict(list)
-            for each in value["annotations"]:
-                if not each.get("iscrowd"):
-                    stem = images[each["image_id"]].with_suffix("").as_posix()
-                    self._found[stem].append((each["segmentation"], names[each["category_id"]]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SourceError(
-                f"is no JSON file of COCO instances ({type(error).__name__}: {error})", where=path
-            ) from error
-        self._path = path
+        coco = read_coco(path)
+        if coco.problems:
+            raise SourceError("; ".join(coco.problems), where=path)
+        for name in coco.categories:
+            if name.startswith("/") or ".." in name.split("/"):
+                raise SourceError(
+                    f"has the category {name!r}, which leads out of the folder of the cut-outs; rename it", where=path
+                )
+        self._found: dict[str, list[tuple[CocoMask, str]]] = defaultdict(list)
+        for picture in coco.pictures:
+            for each in picture.objects:
+                if not each.is_crowd:
+                    mask = CocoMask(f"{path}: {picture.file}", picture.size, (each.segmentation,))
+                    self._found[picture.file.with_suffix("").as_posix()].append((mask, each.category))
 
     def of(self, photo: Path, name: str, size: tuple[int, int]) -> list[LabelledMask]:
         """Return the masks of a photo; see `MaskFolder.of`. A photo is found by its path or by its name alone."""
         found = self._found.get(name) or self._found.get(Path(name).name, [])
-        return [LabelledMask(self._decode(each, photo, size), class_name) for each, class_name in found]
-
-    def _decode(self, segmentation: Any, photo: Path, size: tuple[int, int]) -> Array:
-        """Return one mask; polygons and run lengths are read by pycocotools."""
-        import pycocotools.mask
-
-        try:
-            if isinstance(segmentation, list):
-                segmentation = pycocotools.mask.merge(pycocotools.mask.frPyObjects(segmentation, *size))
-            elif isinstance(segmentation["counts"], list):
-                segmentation = pycocotools.mask.frPyObjects(segmentation, *segmentation["size"])
-            mask = pycocotools.mask.decode(segmentation)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SourceError(f"a mask of {photo.name} cannot be read ({error})", where=self._path) from error
-        if mask.shape != size:
-            raise SourceError(f"a mask of {photo.name} is {mask.shape}, but the photo is {size}", where=self._path)
-        whole: Array = mask.astype(np.uint8) * np.uint8(255)
-        return whole
+        return [LabelledMask(mask.read(size) * np.uint8(255), class_name) for mask, class_name in found]
 
 
 Masks = MaskFolder | CocoMasks
@@ -113,7 +90,8 @@ def open_masks(path: str | Path) -> Masks:
     """Open a folder of masks, or a JSON file of COCO.
 
     Raises:
-        SourceError: there is neither.
+        ConfigError: pycocotools is missing.
+        SourceError: there is neither, or the file cannot be used.
     """
     found = to_path("masks", path)
     if found.is_dir():

@@ -31,11 +31,22 @@ class MaskFile:
         Raises:
             SourceError: it cannot be used, or is of another size.
         """
+        return self.alpha(size) >= HALF
+
+    def alpha(self, size: tuple[int, int]) -> Array:
+        """Return the mask with its soft edges as (H, W) uint8: 0 is outside, and 255 is the object.
+
+        Args:
+            size: (height, width) of its picture.
+
+        Raises:
+            SourceError: it cannot be used, or is of another size.
+        """
         grey = self.grey()
         if grey.shape != size:
             found, expected = (f"{width}x{height}" for height, width in (grey.shape, size))
             raise SourceError(f"is {found} px, but its picture is {expected} px", where=self.path)
-        return grey >= HALF if grey.max() > 1 else grey > 0
+        return grey if grey.max() > 1 else grey * np.uint8(255)
 
     def grey(self) -> Array:
         """Return the grey values as (H, W) uint8.

@@ -140,7 +140,7 @@ def test_a_coco_file_gives_each_object_the_folder_of_its_category(photos: Path, 
     runs = {"size": [64, 96], "counts": [64 * 50, 64 * 20, 64 * 26]}
     objects = [(1, square, 0), (2, runs, 0), (2, runs, 1)]
     coco = {
-        "images": [{"id": 7, "file_name": "two.png"}],
+        "images": [{"id": 7, "file_name": "two.png", "height": 64, "width": 96}],
         "categories": [{"id": 1, "name": "fruit"}, {"id": 2, "name": "leaf"}],
         "annotations": [
             {"id": number, "image_id": 7, "category_id": category, "segmentation": each, "iscrowd": crowd}
@@ -154,6 +154,56 @@ def test_a_coco_file_gives_each_object_the_folder_of_its_category(photos: Path, 
     written = [*report.written, *report.rejected]
     assert {path.parent.name for path in written} == {"fruit", "leaf"}
     assert len(written) == 2
+
+
+def coco_of(segmentation: Any, category: str = "fruit") -> str:
+    """The text of a COCO file with one object in `two.png`."""
+    image = {"id": 7, "file_name": "two.png", "height": 64, "width": 96}
+    annotation = {"id": 1, "image_id": 7, "category_id": 1, "segmentation": segmentation}
+    return json.dumps({"images": [image], "categories": [{"id": 1, "name": category}], "annotations": [annotation]})
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "problem"),
+    [
+        ({"size": [64, 96], "counts": "!!~~"}, "has run lengths that are damaged"),
+        ({"size": [64, 96], "counts": [9, 10**9]}, "has run lengths of 1000000009 pixels; expected 6144"),
+        ({"size": [96, 64], "counts": [6144]}, "has run lengths for the size"),
+        ([[0, 0, 1e9, 0, 1e9, 1e9]], "has a polygon that lies farther than 4 times"),
+        ([[0, 0, 9]], "has a polygon that is no list of at least three points"),
+        (None, "has an object without segmentation"),
+    ],
+)
+def test_a_damaged_mask_of_coco_is_named_and_the_other_photos_are_cut(
+    photos: Path, tmp_path: Path, segmentation: Any, problem: str
+) -> None:
+    (tmp_path / "coco.json").write_text(coco_of(segmentation))
+    report = cut_pictures(
+        photos / "apple", tmp_path / "fg", masks=tmp_path / "coco.json", colours=False, progress=False
+    )
+    (error,) = report.unusable
+    assert f"coco.json: two.png: {problem}" in str(error)
+    assert [path.name for path in report.without] == ["one.png"]
+
+
+def test_a_category_never_leads_out_of_the_folder_of_the_cut_outs(photos: Path, tmp_path: Path) -> None:
+    for category in ("../fruit", "a/../../fruit", "/fruit"):
+        (tmp_path / "coco.json").write_text(coco_of([[10, 10, 40, 10, 40, 40]], category))
+        with pytest.raises(SourceError, match="leads out of the folder of the cut-outs"):
+            cut_pictures(photos, tmp_path / "fg", masks=tmp_path / "coco.json", colours=False, progress=False)
+    assert not (tmp_path / "fruit").exists()
+
+
+def test_a_folder_of_masks_is_read_as_an_exam_reads_it(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    ones = (photo_of((30, 40, 12))[..., 0] > 128).astype(np.uint8)
+    Image.fromarray(ones).save(tmp_path / "masks" / "one.png")  # 0 and 1 mean 0 and 255
+    Image.fromarray(photo_of((30, 40, 12))).save(tmp_path / "masks" / "two.png")
+    report = cut_pictures(photos / "apple", tmp_path / "fg", masks=tmp_path / "masks", colours=False, progress=False)
+    assert [path.name for path in report.written] == ["one.png"]
+    with Image.open(tmp_path / "fg" / "one.png") as picture:
+        assert np.asarray(picture)[..., 3].max() == 255
+    assert "has colours; expected a grey mask of 0 (outside) and 255 (object)" in str(report.unusable[0])
 
 
 @pytest.mark.slow
@@ -212,7 +262,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(photos: Path, tm
     with pytest.raises(EstimatorError, match="how to prepare its pictures is not known"):
         cut_pictures(photos, out, model=f"onnx:{network}", colours=False)
     (tmp_path / "no.json").write_text("[]")
-    with pytest.raises(SourceError, match="is no JSON file of COCO instances"):
+    with pytest.raises(SourceError, match="is no COCO file: 'images' is no list"):
         cut_pictures(photos, out, masks=tmp_path / "no.json", colours=False)
     assert not out.exists()
 

@@ -17,7 +17,7 @@ from PIL import Image
 from fgbg_data import ExamProtocol, examine_estimators, open_exam
 from fgbg_data.cli import main
 from fgbg_data.errors import ConfigError, SourceError
-from fgbg_data.exam.coco import CocoMask
+from fgbg_data.exam.coco_file import CocoMask
 from fgbg_data.exam.depth_scores import aligned, counting_pixels, depth_scores
 from fgbg_data.exam.mask_scores import boundary_f, centred_ellipse, mask_scores
 from fgbg_data.exam.scores import MEAN, POOLED, ExamScores, ramp, score_picture
@@ -268,6 +268,10 @@ def broken(segmentation: Any, **changes: Any) -> dict[str, Any]:
         ({"images": [{"id": 0, "file_name": "../0.png", "height": 4, "width": 6}]}, "leads out of its folder"),
         ({"images": {}}, "is no COCO file: 'images' is no list of objects with id, file_name, height, width"),
         ({"images": []}, "holds no picture"),
+        ({"images": [{"id": [0], "file_name": "0.png", "height": 40, "width": 60}]}, "has the id [0] in 'images'"),
+        ({"images": [{"id": 0, "file_name": "", "height": 40, "width": 60}]}, "has a picture with file_name = ''"),
+        ({"images": [{"id": 0, "file_name": "0.png", "height": "40", "width": 60}]}, "expected whole numbers above 0"),
+        (broken([[1, 1, 9, 1, 9, 9]], image_id=[9]), "does not declare the picture [9] (1 annotation)"),
     ],
 )
 def test_what_is_wrong_in_a_coco_file_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
