@@ -23,7 +23,7 @@ OUTSIDE_SPLITS = {MANIFEST, *DESCRIPTIONS, GROUNDS}
 
 
 def inspect_grounds(root: Location, manifest: Manifest, report: VerifyReport) -> None:
-    """Check that the table of grounds, if there is one, is that which the manifest names."""
+    """Check that the table of grounds, if there is one, is the one that the manifest names."""
     try:
         read_grounds(root, manifest)
     except ManifestError as error:

@@ -22,9 +22,9 @@ from fgbg_data.splits import ordered
 from fgbg_data.text import counted, format_seconds, text_table
 
 TIMED = 10_000
-"""Records of which the time is looked at. From more, so many are taken at equal distances."""
+"""Largest number of records whose times are read. Of more records, this many are taken at equal distances."""
 SHOWN = 8
-"""Ranges of missing shards, and running parts, that the text names."""
+"""Largest number of ranges of missing shards, and of parts, that the text lists."""
 _RECORD = re.compile(r"fgbg-(.+)-([0-9]{6,18})\.json")
 
 

@@ -25,7 +25,7 @@ MAX_NOISE = 128
 QUALITIES = (40, 95)
 """Lowest and highest quality of the JPEG."""
 _TOSSES = 1024
-"""The noise has the quantiles of the number of heads among so many tosses, whose standard deviation is 16."""
+"""The noise has the quantiles of the number of heads among this many tosses, whose standard deviation is 16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def _squared_distance(height: int, width: int) -> Array:
 
 
 def _noisy(image: Array, deviation: int, seed: int) -> Array:
-    """Return a picture with noise that is nearly normal, drawn for each pixel and channel alone.
+    """Return a picture with noise that is nearly normal, drawn independently for each pixel and channel.
 
     Each byte of a stream of random bytes picks one of 256 quantiles.
     """

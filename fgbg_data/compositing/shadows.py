@@ -8,11 +8,11 @@ from fgbg_data.sample import Array
 from fgbg_data.scene_options import Shadow
 
 CONTACT = 150
-"""How much a contact shadow takes of the light, of 255."""
+"""Share of the light that a contact shadow takes, in 1/255."""
 CAST = 105
-"""How much a cast shadow takes of the light, of 255."""
+"""Share of the light that a cast shadow takes, in 1/255."""
 FOOT = (1, 12)
-"""The contact shadow is that of the lowest share of the object."""
+"""Share of the object's height, counted from its foot, whose columns throw the contact shadow."""
 FLAT = (1, 5)
 """Height of a contact shadow as a share of its width."""
 
@@ -51,7 +51,7 @@ def darken(image: Array, shadow: Array) -> Array:
 
 
 def _lay_contact(shadow: Array, alpha: Array, foot: int, left: int) -> None:
-    """Add the shadow under the lowest part of an object: dark in the row of its foot, and soon gone.
+    """Add the shadow under the lowest part of an object: darkest in the row of its foot, fading above and below it.
 
     Args:
         shadow: (H, W) uint8, changed in place.
@@ -98,7 +98,7 @@ def _lay_cast(shadow: Array, alpha: Array, foot: int, left: int, light: Light) -
 
 
 def _lay(shadow: Array, patch: Array, top: int, left: int, radius: int) -> None:
-    """Blur a patch and add it to a shadow, of which the darker one counts."""
+    """Blur a patch and lay it on a shadow. Where they overlap, the darker of the two counts."""
     patch = np.pad(patch, 2 * radius)
     patch = box_mean(box_mean(patch, radius), radius)
     top, left = top - 2 * radius, left - 2 * radius

@@ -24,9 +24,9 @@ from fgbg_data.runtime.system_files import is_system_file
 from fgbg_data.text import counted
 
 TABLES = (PROVENANCE_FILE, "ground.csv", "heights.toml")
-"""Files of a source folder that are no pictures and that a build reads."""
+"""Files of a source folder that a build reads beside the pictures."""
 MAX_COPY_BYTES = 20e9
-"""Largest size of a remote source folder that a command copies without being told how much it may."""
+"""Largest size of a remote source folder that a command copies if its user gives no limit."""
 OPAQUE = "is opaque everywhere; a foreground is a cut-out with transparency"
 """Problem of a foreground. It is recorded in manifests, so the text must stay as it is."""
 
@@ -80,7 +80,9 @@ def find_pictures(
 
 
 def local_pictures(name: str, folder: str | Path) -> Path:
-    """Return a source folder; of a remote one, the folder of this machine to which its pictures are copied.
+    """Return the local folder that holds the pictures of a source folder.
+
+    Pictures behind a URL are copied to a folder on this machine first, and a zip or tar is unpacked into one.
 
     Args:
         name: name of the option that gives the folder, for error texts.
@@ -179,7 +181,7 @@ def scan(
 
 
 def _problem_of_name(file: str) -> str:
-    """Return why a file name of the system is no text for Python: it is not UTF-8, or Python expects something else."""
+    """Return why Python cannot read a file name as text: it is not UTF-8, or the locale sets another encoding."""
     try:
         os.fsencode(file).decode()
     except UnicodeDecodeError:

@@ -27,7 +27,7 @@ KEPT = 64
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light of a background comes from, which is drawn once for each."""
+    """Where the light of a background comes from. It is drawn once for each background."""
 
     across: int
     """Columns by which a shadow moves for each pixel of height of what casts it, in 1/256; to the right above 0."""
@@ -69,7 +69,7 @@ class StageEntry:
     """PNG of its inverse depth, 8 bit; empty without ground."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry as JSON can hold it."""
+        """Return the entry as values that JSON can hold."""
         about: dict[str, Any] = {"background": self.background}
         if self.ground is None:
             return about | {"reason": self.reason}
@@ -142,7 +142,7 @@ class Grounds:
         return {entry.background: entry.reason for entry in self.entries if entry.ground is None}
 
     def only(self, backgrounds: Iterable[str]) -> Self:
-        """Return the table without the backgrounds that are not named."""
+        """Return the table with the named backgrounds only."""
         kept = set(backgrounds)
         return type(self)(self.made_of, tuple(entry for entry in self.entries if entry.background in kept))
 
@@ -207,5 +207,5 @@ def encode_nearness(codes: Array) -> bytes:
 
 
 def digest_of(values: Sequence[Any]) -> str:
-    """Return 32 hex digits that change with any of some JSON values."""
+    """Return a digest of some JSON values, as 32 hex digits."""
     return hashlib.blake2b(canonical_json(list(values)).encode(), digest_size=16).hexdigest()

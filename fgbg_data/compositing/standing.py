@@ -15,18 +15,22 @@ TRIES = 40
 SMALLEST = (1, 16)
 """An object should be at least this share of the height of the picture, if any of the tries allows it."""
 LARGEST = (6, 5)
-"""And at most this share of it: more would be cut off, or blurred by enlarging."""
+"""An object should be at most this share of the height: a larger one is cut off, or blurred by enlarging."""
 FEET = (3, 10)
-"""The ground, or something nearer, should also be there this share of its width to either side of the middle."""
+"""This share of its width left and right of its foot, there should be ground too, or something nearer."""
 
 
 class Spot(NamedTuple):
     """The box of an object on the ground, and how near it is."""
 
     top: int
+    """Row of the box's upper edge in pixels; negative above the canvas."""
     left: int
+    """Column of the box's left edge in pixels; negative left of the canvas."""
     height: int
+    """Height of the whole box in pixels."""
     width: int
+    """Width of the whole box in pixels."""
     nearness: int
     """Code of the ground's inverse depth at its foot, of `ground.plane.BITS` bits; larger is nearer."""
 
@@ -35,7 +39,7 @@ def stand(config: BuildConfig, stage: Stage, foreground: Source, draws: Draws) -
     """Draw where an object stands. Its foot is the middle of its lower edge.
 
     The first drawn pixel of the ground is taken at which the object is neither a speck nor cut off, and has ground
-    under its whole width, as far as nothing nearer hides it. If there is none, the pixel is taken that lacks the least.
+    under its whole width, as far as nothing nearer hides it. If there is none, the pixel is taken that comes closest.
 
     Args:
         config: gives the canvas, and the share of the object that may lie outside of it.

@@ -55,7 +55,7 @@ def describe_shards(splits: Mapping[str, SplitReader], image_format: str) -> Man
 
 
 def check_fields(split: SplitReader) -> None:
-    """Require the fields without which nothing can be made of samples.
+    """Require the fields that every derived dataset needs.
 
     Raises:
         ShardError: the first shard lacks one of them.

@@ -10,7 +10,10 @@ from fgbg_data.sample import Array, Meta
 
 
 def mask_problems(name: str, mask: Array, meta: Meta) -> Iterator[str]:
-    """Check that a mask is binary and has the area and the box of its meta. Only a picture without objects has none."""
+    """Check that a mask is binary and has the area and the box of its meta.
+
+    Only a picture without objects may have an empty mask.
+    """
     area = int(np.count_nonzero(mask))
     if int(np.count_nonzero(mask == 255)) != area:
         yield f"its mask is not binary: it holds {', '.join(str(value) for value in np.unique(mask)[:5])}"

@@ -18,10 +18,10 @@ MIN_SHARE = 40
 MIN_TRUST = 450
 """Least share of the pixels under the upper edge of the ground that lie on its plane, in 1/1000."""
 HIGHEST_GUESS = (1, 8)
-"""A horizon that is only guessed must lie below this share of the height: above it, the camera looks down steeply, or
-what rises like a ground is a slope, a wood or a wave."""
+"""A horizon that is only guessed must lie below this share of the height. If it lies higher, the camera looks down
+steeply, or the plane is not the ground but a slope, a wood or a wave."""
 LEAST_BELOW = (1, 30)
-"""Things stand at least this share of the height below the horizon: above it they would be specks."""
+"""Things stand at least this share of the height below the horizon. Closer to it they would be specks."""
 LARGEST_HOLE = (1, 40)
 """Gaps and specks of the ground up to this share of the longer side are smoothed away."""
 
@@ -36,7 +36,7 @@ class Ground:
     plane: Plane
     """Inverse depth of the ground. It reaches `zero` at the horizon."""
     zero: int
-    """Inverse depth of infinity, in 1 / UNIT code; below 0 if nothing that is seen is so far away."""
+    """Inverse depth of infinity, in 1 / UNIT code; below 0 if nothing in the picture is that far away."""
     trust: int
     """Share of the pixels under the upper edge of the ground that lie on its plane, in 1/1000."""
     runs: Runs
@@ -101,7 +101,7 @@ class Ground:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the ground as values that JSON can hold."""
         plane = self.plane
         return {
             "plane": [plane.across, plane.down, plane.offset],
@@ -200,7 +200,7 @@ def _fit_below(codes: Array, on: Array, line: Horizon) -> tuple[Plane, int] | No
 def _smooth(on: Array) -> Array:
     """Return pixels of the ground without specks and small gaps, and without parts that are small beside the largest.
 
-    A gap may be a thin thing that stands there, but a foot beside it looks right too.
+    A gap may be a thin thing that stands on the ground. An object whose foot is in the gap still looks right.
     """
     import cv2
 

@@ -19,15 +19,15 @@ USUAL, SPREAD = 0.4, 0.2
 ROLL_SPREAD = 0.03
 """Standard deviation of its slope."""
 TRUST = 6.0
-"""Weight of the lines against these habits, where they agree with each other."""
+"""Weight of the evidence of the lines against these two assumptions, where the lines agree with each other."""
 NOISE_PX = 0.14
 """Length of lines that meet by chance, as a share of the longer side of the picture."""
 FAR_PERCENT = 5
 """Percentile of the codes that is taken for the farthest depth: the ground never vanishes below it."""
 FAR_SPREAD = 0.05
-"""By how much a horizon below that is wrong, as a share of the height: one standard deviation."""
+"""Standard deviation, as a share of the height, of how far the horizon may lie below the row of that depth."""
 PER_PX = 16
-"""Horizons are rounded to 1 / PER_PX pixel, so that the rest is exact."""
+"""Horizons are rounded to 1 / PER_PX pixel, so that all later steps compute with integers."""
 
 
 class Horizon(NamedTuple):
@@ -54,7 +54,7 @@ def horizon_of_plane(plane: Plane, zero: float, width: int) -> Horizon:
 
     Args:
         plane: the plane of the ground.
-        zero: the code of infinity; below 0 if the farthest thing that is seen is nearer.
+        zero: the code of infinity; below 0 if the farthest thing in the picture is nearer than infinity.
         width: width of the picture in pixels.
     """
     return Horizon(*(round(plane.row_of(zero, column) * PER_PX) for column in (0, width)))
@@ -63,7 +63,7 @@ def horizon_of_plane(plane: Plane, zero: float, width: int) -> Horizon:
 def guess_horizon(codes: Array, image: Array, plane: Plane) -> Horizon:
     """Return the most likely horizon of a picture whose inverse depth has an unknown shift.
 
-    Straight lines vote for it; most pictures are level and look a little down; and nothing that is seen is farther than
+    Straight lines vote for it. Most pictures are level and look a little down. Nothing in the picture is farther than
     infinity, so the horizon lies above the row at which the plane reaches the farthest depth of the picture.
 
     Args:

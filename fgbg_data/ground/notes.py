@@ -1,4 +1,4 @@
-"""What a user knows about the ground of backgrounds better than the search: the file `ground.csv`."""
+"""Corrections that a user gives to the grounds that are found: the file `ground.csv`."""
 
 import csv
 import unicodedata
@@ -24,7 +24,7 @@ class GroundNote:
     has_ground: bool = True
     """False if nothing can stand in it."""
     horizon: float | None = None
-    """Row of the horizon in the middle of the picture, as a share of its height from the top; None lets it be found."""
+    """Row of the horizon in the middle column, as a share of the height from the top; None leaves it to the search."""
 
 
 def read_notes(folder: Path, files: Collection[str]) -> dict[str, GroundNote]:

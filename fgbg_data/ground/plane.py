@@ -28,9 +28,10 @@ MIN_FALL = LEVELS // 8
 BASE_TOLERANCE = LEVELS * 15 // 1000
 """Codes by which a pixel of the ground may differ from the plane, at the farthest depth."""
 SLACK = (5, 100)
-"""What is added to that, as a fraction of the plane's code."""
+"""This fraction of the plane's code is added to BASE_TOLERANCE."""
 BEHIND_COST = 2
-"""What a pixel far behind the plane costs, in pixels on it: behind the ground there is nothing to see."""
+"""Weight of a pixel far behind the plane, against one pixel on it. Nothing behind the ground can be seen, so
+such pixels speak against a plane."""
 REFINEMENTS = 4
 """How often the plane is fitted again to the pixels that lie on it."""
 
@@ -118,7 +119,7 @@ def _best_plane(rows: Array, columns: Array, depth: Array, height: int, seed: in
     expected = (across[:, None] * columns + down[:, None] * rows + offset[:, None]) // UNIT
     allowed = tolerance(expected)
     differs = depth - expected
-    below = expected > 0  # above this, the ground would be farther than everything that is seen
+    below = expected > 0  # elsewhere, the ground would be farther than everything in the picture
     on = np.count_nonzero((np.abs(differs) <= allowed) & below, axis=1)
     behind = np.count_nonzero((differs < -2 * allowed) & below, axis=1)
     best = int(np.argmax(on - BEHIND_COST * behind))
