@@ -103,7 +103,7 @@ def test_motion_is_the_exact_mean_along_a_line(cutout: np.ndarray, radius: int, 
 
 
 @given(key=st.text("abc_", min_size=1, max_size=8), side=st.integers(16, 2048))
-def test_draws_are_within_bounds_and_are_named(key: str, side: int) -> None:
+def test_draws_are_within_bounds_and_can_be_repeated(key: str, side: int) -> None:
     drawn = draw_blend(0, key, "object2.", BLENDS, (side, side))
     assert drawn == draw_blend(0, key, "object2.", BLENDS, (side, side))
     assert drawn.name in BLENDS
@@ -111,8 +111,9 @@ def test_draws_are_within_bounds_and_are_named(key: str, side: int) -> None:
     soften(bird(), drawn)
 
 
-def test_every_blend_is_drawn() -> None:
+def test_every_blend_is_drawn_and_each_object_draws_its_own() -> None:
     drawn = [draw_blend(0, str(key), "", BLENDS, (224, 224)).name for key in range(100)]
+    assert len({draw_blend(0, "a", f"object{number}.", BLENDS, (224, 224)) for number in range(2, 22)}) > 3
     assert all(drawn.count(name) > 8 for name in BLENDS)
 
 

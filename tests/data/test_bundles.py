@@ -1,6 +1,7 @@
 """Pictures in a zip or tar, or named by a list, are sources like those of a folder; and kinds that need a plugin."""
 
 import io
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -153,7 +154,7 @@ def test_photos_of_phones_and_jpeg_xl_are_read_the_right_way_up(tmp_path: Path, 
 
 
 def test_a_missing_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(40))
     with pytest.raises(SourceError, match=r"is a HEIC picture; run: pip install 'fgbg\[photos\]'"):
         open_picture(tmp_path / "a.heic")

@@ -17,7 +17,7 @@ from fgbg_data.depth.onnx_recipe import RECIPES, read_recipe
 from fgbg_data.depth.preprocess import resize
 from fgbg_data.depth.registry import load_estimator
 from fgbg_data.depth.tiny import TinyEstimator, network_size, read_weights
-from fgbg_data.depth.tiny_engines import torch_net
+from fgbg_data.depth.tiny_engines import torch_engine, torch_net
 from fgbg_data.errors import EstimatorError
 from fgbg_data.runtime.files import file_sha256
 from fgbg_data.sample import Array
@@ -71,7 +71,8 @@ def test_tiny_gives_the_numbers_of_torch(shape: tuple[int, int, int], tiny_onnx:
     images = photos(*shape)
     ours = load_estimator(f"onnx:{tiny_onnx}", "cpu").estimate(images)
     inner = network_size(*shape[1:])
-    depths = TinyEstimator()._forward(np.stack([resize(image, inner) for image in images]))
+    network = torch_engine(torch_net(read_weights(), "cpu"), "cpu")
+    depths = network(np.stack([resize(image, inner) for image in images]))
     theirs = np.stack([resize(depth, shape[1:], "linear") for depth in depths])
     assert abs(ours - theirs).max() <= 1e-3 * max(float(np.ptp(theirs)), 0.1)
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.datasets import config_for, contents
 from helpers.fake_estimator import MetricEstimator
+from helpers.tars import tar_members
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -61,6 +62,10 @@ def test_pycocotools_decodes_the_masks_of_the_dataset(shards: Path, coco: Path, 
 
 
 def test_an_export_holds_the_files_of_the_images_byte_for_byte(shards: Path, coco: Path) -> None:
+    images = {
+        name: data for tar in shards.glob("val/*.tar") for name, data in tar_members(tar).items() if ".jpg" in name
+    }
+    assert {path.name: path.read_bytes() for path in (coco / "val").iterdir()} == images
     for sample in open_dataset(shards, "val"):
         with Image.open(coco / "val" / f"{sample.key}.jpg") as image:
             assert np.abs(np.asarray(image).astype(int) - sample.image).max() <= 3  # another decoder of JPEG
@@ -96,8 +101,8 @@ def test_metric_depth_becomes_millimetres_for_yolo(
     assert "depth_scale: 1000" in (tmp_path / "yolo" / "depth.yaml").read_text()
 
 
-@pytest.mark.parametrize(("values", "largest"), [("class", 1), ("binary", 1), ("instance", 1)])
-def test_index_masks_hold_numbers(shards: Path, tmp_path: Path, values: Any, largest: int) -> None:
+@pytest.mark.parametrize("values", ["class", "binary", "instance"])
+def test_index_masks_of_one_object_hold_0_and_1(shards: Path, tmp_path: Path, values: Any) -> None:
     export_dataset(shards, tmp_path / "masks", "index", values=values, jobs=1)
     for sample in open_dataset(shards, "test"):
         with Image.open(tmp_path / "masks" / "masks" / "test" / f"{sample.key}.png") as picture:
@@ -123,7 +128,8 @@ def test_every_object_of_a_scene_gets_its_visible_mask_and_its_class(scenes: Pat
     coco, yolo, masks = (tmp_path / name for name in ("coco", "yolo", "masks"))
     assert export_dataset(scenes, coco, "coco", jobs=1).classes == ("chair", "plant", "foreground")
     assert export_dataset(scenes, yolo, "yolo", jobs=1).objects > 2 * len(open_dataset(scenes, "train"))
-    export_dataset(scenes, masks, "index", values="class", jobs=1)
+    for values in ("class", "binary", "instance"):
+        export_dataset(scenes, masks / values, "index", values=values, jobs=1)
     found = COCO(str(coco / "annotations" / "instances_train.json"))
     names = {Path(image["file_name"]).stem: number for number, image in found.imgs.items()}
     classes = ["background", "chair", "plant", "foreground"]
@@ -131,13 +137,17 @@ def test_every_object_of_a_scene_gets_its_visible_mask_and_its_class(scenes: Pat
         annotations = found.loadAnns(found.getAnnIds(imgIds=names[sample.key]))
         seen = [each for each in sample.meta["objects"] if (sample["instances"] == each["id"]).any()]
         assert len(annotations) == len(seen)
-        with Image.open(masks / "masks" / "train" / f"{sample.key}.png") as picture:
-            numbers = np.asarray(picture)
+        numbers = {}
+        for path in masks.glob(f"*/masks/train/{sample.key}.png"):
+            with Image.open(path) as picture:
+                numbers[path.parents[2].name] = np.asarray(picture)
+        np.testing.assert_array_equal(numbers["binary"] * 255, sample.mask)
+        np.testing.assert_array_equal(numbers["instance"], sample["instances"])
         for annotation, each in zip(annotations, seen, strict=True):
             mask = sample["instances"] == each["id"]
             assert np.array_equal(found.annToMask(annotation) > 0, mask)
             assert found.cats[annotation["category_id"]]["name"] == (each["class"] or "foreground")
-            assert set(numbers[mask]) == {classes.index(each["class"] or "foreground")}
+            assert set(numbers["class"][mask]) == {classes.index(each["class"] or "foreground")}
         assert len((yolo / "labels" / "train" / f"{sample.key}.txt").read_text().splitlines()) == len(seen)
 
 

@@ -127,6 +127,20 @@ def test_options_of_several_objects_change_the_fingerprint_only_with_several_obj
         stamp(amodal=True)
 
 
+def test_options_of_the_ground_change_the_fingerprint_only_with_objects_on_the_ground() -> None:
+    options: list[dict[str, Any]] = [
+        {"camera_height": "2"},
+        {"require_ground": True},
+        {"occlude": False},
+        {"shadow": "cast"},
+    ]
+    found = [stamp(), stamp(place="ground"), *(stamp(place="ground", **each) for each in options)]
+    assert len(set(found)) == len(found)
+    for each in options:
+        with pytest.raises(ConfigError, match="has no effect here"):
+            stamp(**each)
+
+
 def test_where_a_build_runs_keeps_the_fingerprint() -> None:
     assert stamp(part="2/3") == stamp(backend="dask", dask_address="tcp://10.0.0.1:8786") == stamp()
 

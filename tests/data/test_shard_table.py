@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from helpers.datasets import config_for, contents
 
 from fgbg_data import Manifest, build, convert, open_dataset, verify
 from fgbg_data.dataset import manifest as manifests
-from fgbg_data.dataset.layout import ListedShards
+from fgbg_data.dataset.layout import ListedShards, find_shards
 from fgbg_data.dataset.shard_table import TABLE, ShardTable
 from fgbg_data.errors import ManifestError, ShardError
 
@@ -29,8 +30,6 @@ def pair(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 @pytest.fixture
 def many(pair: tuple[Path, Path], tmp_path: Path) -> Path:
     """A copy of the dataset with tables."""
-    import shutil
-
     return Path(shutil.copytree(pair[1], tmp_path / "many"))
 
 
@@ -49,7 +48,7 @@ def test_a_table_lists_what_the_manifest_of_few_shards_lists(pair: tuple[Path, P
 
 def test_readers_and_verify_know_both(pair: tuple[Path, Path]) -> None:
     few, many = (open_dataset(folder, "val") for folder in pair)
-    assert isinstance(many._reader.layout.shards, ListedShards)
+    assert isinstance(find_shards(pair[1], "val").shards, ListedShards)
     assert len(many) == len(few)
     assert many.keys() == few.keys()
     assert (pickle.loads(pickle.dumps(many))[3]["image"] == few[3]["image"]).all()

@@ -106,9 +106,7 @@ def test_a_changed_source_behind_a_url_is_copied_again(sources: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["convert", "folder", "merge", "split", "relabel"])
-def test_datasets_are_made_of_datasets_behind_urls(
-    command: str, sources: Path, local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_datasets_are_made_of_datasets_behind_urls(command: str, sources: Path, local: Path, tmp_path: Path) -> None:
     def make(data: str, out: str) -> None:
         if command == "convert":
             convert(data, out, format="tar,hdf5", jobs=1, progress=False)
@@ -212,7 +210,7 @@ def test_overwrite_behind_a_url_deletes_only_the_files_of_the_other_dataset(sour
     with memory_store() as url:
         build(config(sources, f"{url}/ds", positions=3), progress=False)
         write_text(f"{url}/ds/train/mine.txt", "keep")
-        with pytest.raises(FingerprintError, match=r"positions \(3 there, 2 here\)|positions"):
+        with pytest.raises(FingerprintError, match="`positions` was 3 and is 2 now"):
             build(config(sources, f"{url}/ds"), progress=False)
         build(config(sources, f"{url}/ds", overwrite=True), progress=False)
         assert stored(f"{url}/ds") == contents(local) | {"train/mine.txt": b"keep"}
