@@ -50,9 +50,9 @@ def build(config: BuildConfig, *, progress: Progress = None) -> Manifest:
         FgbgError: the user can fix it; nothing finished is lost, and the same call resumes.
     """
     shown = reporter(progress)
+    part = Part.parse(config.part) if config.part else None
     if isinstance(config.out, str):
         remote.check_writable(config.out)
-    part = Part.parse(config.part) if config.part else None
     jobs = 1 if remote.is_in_memory(config.out) else config.jobs
     with open_runner(config.backend, jobs, config.dask_address) as runner:
         maker = BuildMaker(prepare(config, shown), part, runner)

@@ -143,6 +143,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
         FgbgError: the build itself would be refused too, with the same error.
     """
     shown = reporter(progress)
+    parts = Part.parse(config.part).count if config.part else 1
     prepared = prepare(config, shown)
     maker = BuildMaker(prepared)
     maker.check_folder()
@@ -152,7 +153,7 @@ def plan_build(config: BuildConfig, *, progress: Progress = None) -> BuildPlan:
     with activity(shown, "measuring the first samples", None, "samples"):
         expected = forecast(prepared)
     work = prepared.work
-    parts, jobs = Part.parse(config.part).count if config.part else 1, num_jobs(config.jobs, len(maker.tasks))
+    jobs = num_jobs(config.jobs, len(maker.tasks))
     sources = len(work.backgrounds) + len(work.foregrounds)
     return BuildPlan(
         config=config,

@@ -280,13 +280,14 @@ def build(toml: Path | None, dry_run: bool, plan_only: bool, status: bool, **opt
         return
     from fgbg_data import build as build_dataset
     from fgbg_data.runtime.locations import join
+    from fgbg_data.writing.part import Part
 
     with resumable(config.out):
         manifest = build_dataset(config, progress=True)
     if config.part:
         click.echo(
-            f"{config.out}: part {config.part} is finished; when all parts are, the same command without --part "
-            "finishes the dataset"
+            f"{config.out}: part {Part.parse(config.part)} is finished; when all parts are, the same command without "
+            "--part finishes the dataset"
         )
         return
     _print_fields(manifest)

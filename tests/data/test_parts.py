@@ -160,10 +160,12 @@ def test_a_part_with_other_sources_is_refused(folder: Path, tmp_path: Path) -> N
         build(small(folder, out, part="1/2"), progress=False)
 
 
-def test_the_command_makes_a_part_and_says_what_comes_next(folder: Path) -> None:
+def test_the_command_makes_a_part_and_says_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "24 samples in 3 shards are planned" in run_build(folder, "--plan-only", "--shard-size", "8").output
     made = run_build(folder, "--part", "1/2", "--shard-size", "8")
     assert "part 1/2 is finished" in made.output, made.output
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    assert "part 1/2 is finished" in run_build(folder, "--part", "k8s/2", "--shard-size", "8").output
     status = run_build(folder, "--status").output
     assert "2 of 3 shards (not finished)" in status
     assert message_of(run_build(folder, "--status", "--plan-only")) == "--plan-only and --status: choose one of them"
