@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fgbg_data.errors import StorageError
 from fgbg_data.runtime import remote
-from fgbg_data.runtime.files import write_whole
+from fgbg_data.runtime.files import fetch
 from fgbg_data.runtime.locations import Location, parent, size
 from fgbg_data.runtime.scratch import cache_folder
 
@@ -50,7 +49,7 @@ class FileCopies:
             with _one_at_a_time(path):
                 if not _touch(path):
                     self._make_room(folder, num_bytes)
-                    _fetch(location, path)
+                    fetch(location, path)
         return path
 
     def _make_room(self, folder: Path, num_bytes: int) -> None:
@@ -67,14 +66,6 @@ class FileCopies:
             with contextlib.suppress(OSError):
                 path.unlink()
             total -= freed
-
-
-def _fetch(url: str, path: Path) -> None:
-    with write_whole(path) as temporary:
-        try:
-            remote.fetch(url, temporary)
-        except OSError as error:
-            raise StorageError(f"cannot be copied here ({remote.reason(error)})", where=url) from error
 
 
 def _touch(path: Path) -> bool:

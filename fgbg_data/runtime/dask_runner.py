@@ -26,7 +26,7 @@ from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.parallel import Work, num_cores
 from fgbg_data.runtime.progress import ProgressReporter
 from fgbg_data.runtime.tally import Tally
-from fgbg_data.runtime.versions import versions
+from fgbg_data.runtime.versions import differing, versions
 from fgbg_data.runtime.worker_process import Failure
 
 Task = TypeVar("Task")
@@ -279,8 +279,7 @@ def _check_scheduler(client: Client, address: str) -> None:
         BuildError: it has others; the text names them.
     """
     found = client.get_versions()
-    ours, theirs = (_deciding(found[side]) for side in ("client", "scheduler"))
-    differ = [f"{name} {theirs.get(name)} instead of {ours[name]}" for name in ours if ours[name] != theirs.get(name)]
+    differ = differing(found=_deciding(found["scheduler"]), wanted=_deciding(found["client"]))
     if differ:
         raise BuildError(
             f"{option('dask_address', address)}: the scheduler has other versions than this program "

@@ -16,7 +16,7 @@ from fgbg_data.runtime.files import take_owner
 from fgbg_data.runtime.locks import LOCK, held_as_worker
 from fgbg_data.runtime.malloc import keep_freed_memory
 from fgbg_data.runtime.tally import Tally
-from fgbg_data.runtime.versions import versions
+from fgbg_data.runtime.versions import differing, versions
 from fgbg_data.runtime.worker_process import Counts, Failure, warning_for_parent
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -79,12 +79,7 @@ class RunSetup(WorkerPlugin):  # type: ignore[misc]
         import cv2
 
         address = get_worker().address
-        found = versions()
-        differ = [
-            f"{name} {found.get(name, 'missing')} instead of {version}"
-            for name, version in self._wanted.items()
-            if found.get(name) != version
-        ]
+        differ = differing(versions(), self._wanted)
         if differ:
             raise BuildError(
                 f"has other versions than this program ({', '.join(differ)}), so it would write other bytes. Install "

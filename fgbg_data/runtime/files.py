@@ -180,6 +180,19 @@ def clear_partials(folder: Path, of: str | None = None) -> int:
     return len(dead)
 
 
+def fetch(url: str, path: Path) -> None:
+    """Copy a remote file to this machine, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be copied.
+    """
+    with write_whole(path) as temporary:
+        try:
+            remote.fetch(url, temporary)
+        except OSError as error:
+            raise StorageError(f"cannot be copied to this machine ({remote.reason(error)})", where=url) from error
+
+
 @contextlib.contextmanager
 def local_copy(url: str) -> Iterator[Path]:
     """Yield a copy of a remote file on this machine, under its own name; it is removed at the end.
@@ -189,10 +202,7 @@ def local_copy(url: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="fgbg-") as folder:
         path = Path(folder) / parent(url)[1]
-        try:
-            remote.fetch(url, path)
-        except OSError as error:
-            raise StorageError(f"cannot be copied to this machine ({remote.reason(error)})", where=url) from error
+        fetch(url, path)
         yield path
 
 

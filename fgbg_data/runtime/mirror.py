@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from fgbg_data.errors import StorageError
 from fgbg_data.runtime import remote
 from fgbg_data.runtime.bundle import bundle_folder, is_bundle
-from fgbg_data.runtime.files import write_text, write_whole
+from fgbg_data.runtime.files import fetch, write_text
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.remote import RemoteFile
 from fgbg_data.runtime.scratch import cache_folder
@@ -97,11 +97,7 @@ def copy_file(folder: Location, name: str) -> Path:
     if isinstance(folder, str):
         location = join(folder, name)
         assert isinstance(location, str)
-        with write_whole(path) as temporary:
-            try:
-                remote.fetch(location, temporary)
-            except OSError as error:
-                raise StorageError(f"cannot be copied here ({remote.reason(error)})", where=location) from error
+        fetch(location, path)
     return path
 
 

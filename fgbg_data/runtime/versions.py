@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import sys
+from collections.abc import Mapping
 
 import fgbg_data
 
@@ -17,3 +18,16 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
+
+
+def differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """Return a text for each version that is not as wanted.
+
+    >>> differing({"numpy": "2.1", "h5py": "3.12"}, {"numpy": "2.3", "h5py": "3.12", "pillow": "11.0"})
+    ['numpy 2.1 instead of 2.3', 'pillow missing instead of 11.0']
+    """
+    return [
+        f"{name} {found.get(name, 'missing')} instead of {version}"
+        for name, version in wanted.items()
+        if found.get(name) != version
+    ]
