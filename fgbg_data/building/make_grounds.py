@@ -26,12 +26,13 @@ VERSION = 1
 DEFAULT_ESTIMATOR = "tiny"
 """The estimator that looks for grounds if the dataset has no depth."""
 ACROSS = (-200, 200)
+"""Range from which `across` of the light of a background is drawn; see `Light`."""
 BACK = (20, 110)
-"""Ranges from which the light of a background is drawn; see `Light`."""
+"""Range from which `back` of the light is drawn."""
 
 
-def load_estimator(config: BuildConfig, estimator: DepthEstimator | None) -> DepthEstimator:
-    """Return the estimator that looks for grounds: that of the depth, or `tiny` if the dataset has none."""
+def ground_estimator(config: BuildConfig, estimator: DepthEstimator | None) -> DepthEstimator:
+    """Return the estimator that looks for grounds: that of the depth, or `tiny` if the dataset has no depth."""
     return estimator or load_for_workers(DEFAULT_ESTIMATOR, config.device, None)[0]
 
 

@@ -15,7 +15,8 @@ from fgbg_data.text import counted, format_bytes, format_seconds, text_table
 from fgbg_data.writing.part import Part
 
 _FINISHING = 6
-"""Files that finish a dataset: the manifest, first and last; card, description, preview and the lock."""
+"""Files that are written once for a whole dataset: the lock, the manifest (first and last), card, description and
+preview."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class BuildPlan:
     bytes: int
     """Expected size of all shards."""
     free_bytes: int
-    """Free space on the disk of `config.out`, or if that is a URL on the disk for unfinished shards."""
+    """Free space on the disk of `config.out`; if that is a URL, on the disk that holds unfinished shards."""
     seconds: float
     """Expected time of the whole build."""
     jobs: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgbg_data.building.estimating import load_for_workers, recorded_identity, resolve_auto
-from fgbg_data.building.make_grounds import load_estimator, make_grounds, with_heights
+from fgbg_data.building.make_grounds import ground_estimator, make_grounds, with_heights
 from fgbg_data.building.source_notes import notes_of, notes_of_folders, notes_of_shares
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.groups import group_similar
@@ -82,7 +82,7 @@ def prepare(config: BuildConfig, progress: Progress = None) -> PreparedBuild:
         estimator, access = load_for_workers(config.depth, config.device, config.estimator_batch)
     grounds, ground_identity = None, None
     if config.place == "ground":
-        sees_ground = load_estimator(config, estimator)
+        sees_ground = ground_estimator(config, estimator)
         grounds = make_grounds(config, backgrounds, sees_ground, shown)
         if config.require_ground:
             skipped += _without_ground(backgrounds, grounds)

@@ -70,22 +70,14 @@ def _check_relative_path(value: str) -> None:
 
 Count = Annotated[int, Within(0, 2**53)]
 """How many; also a size in bytes or an index. JSON keeps whole numbers up to 2**53 in every language."""
-
-
 Side = Annotated[int, Within(1, 2**20)]
 """Side of an array."""
-
-
 SplitName = Annotated[str, Matches(SPLIT_NAME, "the name of a split, of A-Z, a-z, 0-9, '-' and '_'")]
 """Name of a split, which is also the name of a folder, and so must not lead out of the dataset."""
-
 FormatName = Annotated[str, Matches(r"[a-z0-9_-]+", "the name of a format, of a-z, 0-9, '-' and '_'")]
-
-
+"""Name of a shard format."""
 FileName = Annotated[str, _check_file_name]
 """Name of a file or folder, without the folder that holds it."""
-
-
 RelativePath = Annotated[str, _check_relative_path]
 """Path inside a folder, with `/`."""
 

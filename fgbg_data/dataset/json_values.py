@@ -1,7 +1,7 @@
 """JSON values as dataclasses: read by type hints, checked on the way, and written again as they were.
 
 The JSON of a dataset may come from anyone, so all of it is checked. The type hints of a dataclass say what a file may
-hold, and anything else is a `ManifestError` that names file and field:
+hold, and anything else is a `JsonError` that names the field:
 
     @dataclass(frozen=True)
     class ShardEntry:

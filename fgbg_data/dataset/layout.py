@@ -62,7 +62,7 @@ class ShardLocation:
 
 
 class ListedShards(Sequence[ShardLocation]):
-    """The shards of a split that are all as a table lists them; each location is made when it is asked for.
+    """The shards of a split whose files are all as a table lists them. Each location is made when it is asked for.
 
     Args:
         folder: folder that holds their files.
@@ -272,7 +272,7 @@ def _by_manifest(root: Location, split: str, manifest: Manifest) -> Layout:
 
 
 def _in_table(folder: Location, names: Listing, split: str, table: ShardTable) -> ListedShards | None:
-    """Return the shards of a table, if every file and every record is as it says; else None."""
+    """Return the shards of a table, if every file has the size that it states and every record exists; else None."""
     rows, suffixes = table.rows(split), table.suffixes(split)
     if not FORMATS.keys() >= suffixes.keys():
         return None
@@ -286,7 +286,7 @@ def _in_table(folder: Location, names: Listing, split: str, table: ShardTable) -
 
 
 def _listed(folder: Location, names: Listing, entry: ShardEntry, layout: Layout) -> ShardLocation | None:
-    """Return a shard that the manifest lists, or None if it is missing, which the layout then says.
+    """Return a shard that the manifest lists; if it has no usable file, add it to the missing ones and return None.
 
     Its files of another size, or of unknown formats, are left out.
     """

@@ -1,7 +1,7 @@
 """The shards that a manifest lists: a few of them in `dataset.json`, many in a table of each split beside it.
 
 A table is a file of NumPy, `SPLIT/shards.npy`: row i is shard i, with the number of its samples and, for each format,
-the size and the SHA-256 of its file. A million shards take 44 MB there, and 290 MB as JSON.
+the size and the SHA-256 of its file. A million shards in one format take 44 MB there, and 290 MB as JSON.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from fgbg_data.splits import ordered
 TABLE = "shards.npy"
 """Name of the table in the folder of a split."""
 TABLE_FROM = 20_000
-"""Number of shards from which on a new dataset has tables. `dataset.json` with fewer is at most 6 MB."""
+"""Number of shards from which on a new dataset has tables. In one format, `dataset.json` with fewer is at most 6 MB."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def row_type(formats: int) -> np.dtype[Any]:
 
 
 class ShardTable(Sequence[ShardEntry]):
-    """The shards of a dataset, of which each is made into an entry only when it is asked for.
+    """The shards of a dataset. The entry of a shard is made only when it is asked for.
 
     Args:
         splits: split -> its table.
@@ -105,7 +105,7 @@ class ShardTable(Sequence[ShardEntry]):
                 for split, info in self._splits.items()
             )
         except ManifestError:
-            return False  # one that cannot be read equals no other, so a build writes it anew
+            return False  # a table that cannot be read equals no other, so a build writes it anew
 
     __hash__ = None  # type: ignore[assignment]
 

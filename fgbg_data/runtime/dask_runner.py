@@ -12,6 +12,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,7 +116,7 @@ class DaskRunner:
         run = f"fgbg-{uuid.uuid4().hex[:12]}"
         given_up: list[str] = []
         with self._ended(folder), self._set_up(run, work, folder, tally):
-            self._wait_for_workers(shown)
+            self._report_workers(shown)
             for number, value in self._results(run, tasks):
                 if isinstance(value, KilledWorker):
                     given_up.append(name(tasks[number]))
@@ -174,8 +175,8 @@ class DaskRunner:
                 self._client.unsubscribe_topic(run)
                 self._client.unregister_worker_plugin(run)
 
-    def _wait_for_workers(self, shown: ProgressReporter) -> None:
-        """Say once if there is no worker yet, and which workers have more threads than they use."""
+    def _report_workers(self, shown: ProgressReporter) -> None:
+        """Show a message if there is no worker yet, or if workers have more threads than they use."""
         threads = self._client.nthreads()
         if not threads:
             shown.message(f"waiting for workers of {self._address}")
@@ -220,8 +221,6 @@ class DaskRunner:
         Raises:
             BuildError: the connection to the scheduler is lost.
         """
-        from concurrent.futures import CancelledError
-
         try:
             value = future.result()
         except KilledWorker as error:

@@ -113,8 +113,8 @@ def write_text(location: Location, text: str) -> None:
 def write_new_text(location: Location, text: str) -> bool:
     """Write a small UTF-8 file if there is none; return whether it was written.
 
-    Of several processes that do this at once in one folder, one succeeds. A file system without hard links, and a URL,
-    give a lesser guarantee: there, the last one succeeds.
+    Of several processes that do this at once in one folder, one succeeds. On a file system without hard links, and
+    behind a URL, several of them may succeed; the text of the last one stays.
 
     Raises:
         StorageError: it cannot be written.
@@ -129,9 +129,10 @@ def write_new_text(location: Location, text: str) -> bool:
             return True
         except FileExistsError:
             return False
-        except OSError as error:
-            if isinstance(error, StorageError):
-                raise
+        except StorageError:
+            raise
+        except OSError:
+            pass  # the file system has no hard links
         finally:
             temporary.unlink(missing_ok=True)
     write_text(location, text)

@@ -107,7 +107,8 @@ def beating(holder: Holder, write: Callable[[str], None], every_s: float) -> Ite
 
     Args:
         holder: who holds; its counts may change meanwhile.
-        write: writes a text. An OSError in it is ignored, because the next text may succeed.
+        write: writes a text. An OSError of the first text is raised; a later one is ignored, because the next text may
+            succeed.
         every_s: seconds between two texts.
     """
     started, stop = time.monotonic(), threading.Event()

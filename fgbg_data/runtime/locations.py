@@ -99,7 +99,7 @@ def parent(location: Location) -> tuple[Location, str]:
 
 
 def resolved(location: Location) -> PurePath:
-    """Return a path by which it shows whether one location lies in another.
+    """Return a path that can be compared with others, to find out whether one location lies inside another.
 
     >>> resolved("s3://bucket/shards/train").is_relative_to(resolved("s3://bucket/shards"))
     True

@@ -27,9 +27,11 @@ CONTACT_S = 10.0
 _EXTRAS = {"s3fs": "s3"}
 """Package that fsspec asks for -> the extra of this package that brings it."""
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+"""Errors after which a second try cannot succeed."""
 _FINAL_NUMBERS = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS, errno.EMSGSIZE}
+"""Numbers of other errors of the kind OSError after which a second try cannot succeed."""
 _FINAL_NAMES = ("Credential", "Profile", "Auth", "Token", "Validation", "Region", "InvalidS3")
-"""Parts of the names of errors that are no OSError and that a second try does not mend."""
+"""Parts of the names of errors that are no OSError, and after which a second try cannot succeed."""
 _answered: set[str] = set()
 """Schemes and hosts of the stores that have answered this process."""
 

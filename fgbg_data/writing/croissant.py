@@ -54,8 +54,8 @@ _SHARDS = {"tar": "application/x-tar", "hdf5": "application/x-hdf5", "folder": "
 def croissant(manifest: Manifest) -> str:
     """Return the text of `croissant.json` for a complete dataset.
 
-    Every shard is a file with its sha256. Of tars, each field is one record set with the name and the content of its
-    files; a record set that joins several fields cannot be read by today's readers. Other formats have files only.
+    Every shard is a file with its sha256. For tars, each field is one record set with the name and the content of its
+    files; today's readers cannot read a record set that joins several fields. Other formats have files only.
 
     Source: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.0.html
 
@@ -134,7 +134,7 @@ def _file_sets(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _excluded(suffix: str, manifest: Manifest) -> dict[str, Any]:
-    """Return the patterns of fields whose files the pattern of a suffix takes too: `*.png` also takes `*.mask.png`."""
+    """Return the patterns to exclude for a suffix: `*.png` also matches the files of a field with `*.mask.png`."""
     others = [f"*.{each.suffix}" for each in manifest.fields.values() if each.suffix.endswith(f".{suffix}")]
     return {"excludes": others} if others else {}
 

@@ -12,7 +12,7 @@ from fgbg_data.shards import load_format
 
 
 class FinishedShards:
-    """Collects finished shards, in any order. A million of them take 44 MB.
+    """Collects finished shards, in any order. A million of them in one format take 44 MB.
 
     Args:
         splits: split -> number of its shards, in order.

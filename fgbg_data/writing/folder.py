@@ -81,7 +81,7 @@ def find_record(
         samples: number of samples that it must hold.
         formats: names of the formats in which it must exist.
         check: compare the sha256 of its files, not only their size.
-        names: what the folder of the split holds, if the caller has listed it; None looks at each file by itself.
+        names: what the folder of the split holds, if the caller has listed it; with None, each file is looked up.
     """
     record_file = record_path(out, split, index)
     if names is not None and names.get(locations.parent(record_file)[1]) is None:

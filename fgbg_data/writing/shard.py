@@ -26,7 +26,7 @@ def write_shard(
     """Write one shard in all formats, and then its record, which says that the shard is finished.
 
     Args:
-        out: folder of the dataset. If it is behind a URL, the shard is written on this machine, and put there once.
+        out: folder of the dataset. If it is behind a URL, the shard is first written on this machine, then put there.
         formats: names of the formats.
         spec: what the samples have in common.
         record: the record, which holds fingerprint, split and index; the rest is filled in.
