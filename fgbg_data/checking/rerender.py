@@ -8,11 +8,10 @@ import numpy as np
 from fgbg_data.building.rendering import finish_sample
 from fgbg_data.checking.inspect_sample import key_of
 from fgbg_data.checking.report import VerifyReport
-from fgbg_data.compositing.arrange import make_decoy
+from fgbg_data.compositing.arrange import make_decoy, make_object
 from fgbg_data.compositing.camera import draw_camera
 from fgbg_data.compositing.compose_scene import compose_scene
-from fgbg_data.compositing.figures import Figure, make_figure, on_stage
-from fgbg_data.compositing.scene import draw_decoy, draw_object
+from fgbg_data.compositing.figures import Figure
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.compositing.stage import Grounds, Stages, read_grounds
@@ -146,17 +145,13 @@ class Rerenderer:
 
     def _figure(self, key: SampleKey, found: Meta) -> Figure:
         """Return an object of a sample as it is drawn again, given its number, its foreground and its attempt."""
-        foreground = self._foreground(found["foreground"])
-        stage = self._stages.of(key.background)
-        placed = draw_object(self.config, key, found["number"], foreground, found["attempt"], stage)
-        figure = make_figure(placed, self._cache.foreground(foreground.id), self.config.canvas)
-        return on_stage(figure, stage, self.config)
+        foreground, stage = self._foreground(found["foreground"]), self._stages.of(key.background)
+        return make_object(self.config, key, found["number"], foreground, found["attempt"], self._cache, stage)
 
     def _decoy(self, key: SampleKey, found: Meta) -> Figure:
         """Return a decoy of a sample as it is drawn again, given its number and its sources."""
         foreground = self._foreground(found["foreground"])
-        placed = draw_decoy(self.config, key, found["number"], foreground, found["background"])
-        return make_decoy(placed, self._cache, self.config.canvas)
+        return make_decoy(self.config, key, found["number"], foreground, found["background"], self._cache)
 
     def _foreground(self, name: str) -> Source:
         """Return a foreground with the facts that a plan needs."""

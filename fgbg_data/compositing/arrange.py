@@ -7,7 +7,7 @@ import numpy as np
 
 from fgbg_data.compositing.figures import Figure, far_to_near, make_figure, on_stage, seen_shares
 from fgbg_data.compositing.plan import SplitSources
-from fgbg_data.compositing.scene import Decoy, draw_count, draw_decoy, draw_num_decoys, draw_object, draws_of
+from fgbg_data.compositing.scene import draw_count, draw_decoy, draw_num_decoys, draw_object, draws_of
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.compositing.stage import Stage
 from fgbg_data.compositing.texture import fill
@@ -59,8 +59,7 @@ def arrange(
     for number in range(2, count + 1):
         for attempt in range(MAX_FURTHER):
             name = sources.foreground_choice.choose(draws.of_object(number, attempt), "foreground")
-            placed = draw_object(config, key, number, sources.foregrounds[name], attempt, stage)
-            figure = on_stage(make_figure(placed, pictures.foreground(name), config.canvas), stage, config)
+            figure = make_object(config, key, number, sources.foregrounds[name], attempt, pictures, stage)
             tried = far_to_near([*figures, figure])
             if all(full and seen >= config.visible * full for seen, full in seen_shares(tried, config.canvas)):
                 figures = tried
@@ -82,15 +81,31 @@ def arrange_decoys(config: BuildConfig, key: SampleKey, sources: SplitSources, p
         draws = draws_of(config, key).of_decoy(number)
         name = sources.foreground_choice.choose(draws, "foreground")
         background = sources.background_choice.choose(draws, "background", besides=key.background)
-        placed = draw_decoy(config, key, number, sources.foregrounds[name], background)
-        figures.append(make_decoy(placed, pictures, config.canvas))
+        figures.append(make_decoy(config, key, number, sources.foregrounds[name], background, pictures))
     return figures
 
 
-def make_decoy(placed: Decoy, pictures: Pictures, canvas: tuple[int, int]) -> Figure:
-    """Return a decoy as pixels: the silhouette, filled with its background."""
-    figure = make_figure(placed, pictures.foreground(placed.foreground), canvas)
-    return figure._replace(cutout=fill(figure.cutout, pictures.background(placed.background), placed.texture))
+def make_object(
+    config: BuildConfig,
+    key: SampleKey,
+    number: int,
+    foreground: Source,
+    attempt: int,
+    pictures: Pictures,
+    stage: Stage | None = None,
+) -> Figure:
+    """Draw one object of a sample and return it as pixels; for the arguments see `draw_object`."""
+    placed = draw_object(config, key, number, foreground, attempt, stage)
+    return on_stage(make_figure(placed, pictures.foreground(foreground.id), config.canvas), stage, config)
+
+
+def make_decoy(
+    config: BuildConfig, key: SampleKey, number: int, foreground: Source, background: str, pictures: Pictures
+) -> Figure:
+    """Draw one decoy of a sample and return it as pixels: the silhouette of a foreground, filled with a background."""
+    placed = draw_decoy(config, key, number, foreground, background)
+    figure = make_figure(placed, pictures.foreground(foreground.id), config.canvas)
+    return figure._replace(cutout=fill(figure.cutout, pictures.background(background), placed.texture))
 
 
 def _primary(
@@ -98,8 +113,7 @@ def _primary(
 ) -> Figure:
     """Return the figure of the primary object: the first with a mask pixel that the background leaves to be seen."""
     for attempt in range(MAX_ATTEMPTS):
-        placed = draw_object(config, key, 1, foreground, attempt, stage)
-        figure = on_stage(make_figure(placed, pictures.foreground(foreground.id), config.canvas), stage, config)
+        figure = make_object(config, key, 1, foreground, attempt, pictures, stage)
         seen, full = (int(np.count_nonzero(each)) for each in (figure.unhidden, figure.area))
         if seen and (stage is None or seen >= config.visible * full):
             return figure
