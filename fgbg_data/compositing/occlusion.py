@@ -45,10 +45,10 @@ def hidden_by(nearness: Array, code: int, area: Array) -> Array | None:
     square = np.ones((EDGE_PX, EDGE_PX), np.uint8)
     edge = cv2.dilate(near, square).astype(np.int32) - cv2.erode(near, square) >= STEP
     count, patches = cv2.connectedComponents(nearer.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    rim = nearer & (cv2.erode(nearer.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
     # The line along which the object is cut: the rim of a patch, where it lies inside the object.
-    line = np.bincount(patches[rim & inside], minlength=count)
-    sharp = np.bincount(patches[rim & inside & edge], minlength=count)
+    line_px = _rim(nearer) & inside
+    line = np.bincount(patches[line_px], minlength=count)
+    sharp = np.bincount(patches[line_px & edge], minlength=count)
     size = np.bincount(patches[nearer & inside], minlength=count)
     cuts = (sharp * CUT[1] >= line * CUT[0]) & (line > 0) & (size >= SMALLEST_PX)
     cuts[0] = False

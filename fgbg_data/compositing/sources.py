@@ -13,6 +13,8 @@ from fgbg_data.compositing.similar import look_of
 from fgbg_data.compositing.source_file import BadSource, SourceFile
 from fgbg_data.compositing.source_ids import source_id
 from fgbg_data.errors import SourceError, StorageError, option
+from fgbg_data.ground.heights import HEIGHTS
+from fgbg_data.ground.notes import NOTES
 from fgbg_data.key import Kind
 from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder, sort_out
 from fgbg_data.pictures.colour import CONVERTED
@@ -23,7 +25,7 @@ from fgbg_data.runtime.mirror import copy_folder, local_folder_of
 from fgbg_data.runtime.system_files import is_system_file
 from fgbg_data.text import counted
 
-TABLES = (PROVENANCE_FILE, "ground.csv", "heights.toml")
+TABLES = (PROVENANCE_FILE, NOTES, HEIGHTS)
 """Files of a source folder that a build reads beside the pictures."""
 MAX_COPY_BYTES = 20e9
 """Largest size of a remote source folder that a command copies if its user gives no limit."""
@@ -54,13 +56,13 @@ def find_pictures(
         found = "is a file" if folder.exists() else "there is no such folder"
         raise SourceError(f"{found}; {expected}", where=folder)
     try:
-        if isinstance(folder, Path) and bundled:
-            names = lay_out(folder, _is_source, min(limit_bytes, MAX_COPY_BYTES))
-            every = sort_out((name for name in names if not _is_hidden(name)), besides=TABLES)
-        elif isinstance(folder, Path):
+        if isinstance(folder, Path) and not bundled:
             every = search_folder(folder, besides=TABLES)
         else:
-            names = copy_folder(folder, _is_source, limit_bytes, report)
+            if isinstance(folder, Path):
+                names = lay_out(folder, _is_source, min(limit_bytes, MAX_COPY_BYTES))
+            else:
+                names = copy_folder(folder, _is_source, limit_bytes, report)
             every = sort_out((name for name in names if not _is_hidden(name)), besides=TABLES)
     except StorageError:
         raise

@@ -6,6 +6,7 @@ depth, which most estimators have, keeps it affine. All functions are pure, and 
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,11 +89,12 @@ def find_plane(codes: Array, seed: int = 0) -> Plane | None:
         expected = found.codes(rows, columns)
         on = np.abs(depth - expected) <= tolerance(expected)
         found = _least_squares(rows[on], columns[on], depth[on])
-    return found if found is not None and _slopes_as_ground(found, height) else None
+    return found if found is not None and _slopes_as_ground(found.across, found.down, height) else None
 
 
-def _slopes_as_ground(plane: Plane, height: int) -> bool:
-    return plane.down * height >= MIN_FALL * UNIT and abs(plane.across) * MAX_TILT[1] <= plane.down * MAX_TILT[0]
+def _slopes_as_ground(across: Any, down: Any, height: int) -> Any:
+    """Return whether planes of these slopes, each a number or an array, can be the ground of a picture."""
+    return (down * height >= MIN_FALL * UNIT) & (abs(across) * MAX_TILT[1] <= down * MAX_TILT[0])
 
 
 def _best_plane(rows: Array, columns: Array, depth: Array, height: int, seed: int) -> Plane | None:
@@ -111,7 +113,7 @@ def _best_plane(rows: Array, columns: Array, depth: Array, height: int, seed: in
     level = nd != 0
     nx, ny, nd, x0, y0, d0 = (each[level] for each in (nx, ny, nd, x0, y0, d0))
     across, down = -nx * UNIT // nd, -ny * UNIT // nd
-    ground = (down * height >= MIN_FALL * UNIT) & (np.abs(across) * MAX_TILT[1] <= down * MAX_TILT[0])
+    ground = _slopes_as_ground(across, down, height)
     across, down, x0, y0, d0 = (each[ground] for each in (across, down, x0, y0, d0))
     if not len(across):
         return None
@@ -136,15 +138,13 @@ def _least_squares(rows: Array, columns: Array, depth: Array) -> Plane | None:
         return None
     x, y, d = (int(each.sum()) for each in (columns, rows, depth))
     # Moments about the mean, times count, which keeps them integers.
-    xx, yy, xy = (count * int((a * b).sum()) - p * q for a, b, p, q in _pairs(columns, rows, x, y))
-    xd, yd = (count * int((a * depth).sum()) - p * d for a, p in ((columns, x), (rows, y)))
+    xx = count * int((columns * columns).sum()) - x * x
+    yy = count * int((rows * rows).sum()) - y * y
+    xy = count * int((columns * rows).sum()) - x * y
+    xd, yd = count * int((columns * depth).sum()) - x * d, count * int((rows * depth).sum()) - y * d
     determinant = xx * yy - xy * xy
     if determinant <= 0:
         return None
     across = UNIT * (xd * yy - yd * xy) // determinant
     down = UNIT * (yd * xx - xd * xy) // determinant
     return Plane(across, down, (d * UNIT - across * x - down * y) // count) if down > 0 else None
-
-
-def _pairs(columns: Array, rows: Array, x: int, y: int) -> tuple[tuple[Array, Array, int, int], ...]:
-    return (columns, columns, x, x), (rows, rows, y, y), (columns, rows, x, y)

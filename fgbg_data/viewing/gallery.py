@@ -139,11 +139,10 @@ class Gallery:
             return self._ground(split, shard, index, side_px), "image/jpeg"
         if layer not in split.shard_index(shard).fields:
             raise UnknownKeyError(f"{key!r} has no {layer}")
-        height, width = reader.picture_size(index, layer)
-        factor = min(1.0, side_px / max(height, width)) if side_px else 1.0
-        size = max(1, round(height * factor)), max(1, round(width * factor))
+        stored = reader.picture_size(index, layer)
+        size = _fitted(stored, side_px)
         if layer == "image":
-            if factor < 1:
+            if size != stored:
                 return encode_image(reader.read(index, "image", size), "jpg", QUALITY), "image/jpeg"
             data = reader.read_file(index, "image") or encode_image(reader.read(index, "image"), "png", 0)
             return data, "image/jpeg" if image_format_of(data) == "jpg" else "image/png"
@@ -157,10 +156,7 @@ class Gallery:
         reader, fields = split.reader(shard), split.shard_index(shard).fields
         amodal = reader.read(index, "amodal") if "amodal" in fields else None
         drawn = self.grounds.draw(reader.read(index, "meta")["background"], reader.read(index, "image"), amodal)
-        height, width = drawn.shape[:2]
-        factor = min(1.0, side_px / max(height, width)) if side_px else 1.0
-        size = max(1, round(height * factor)), max(1, round(width * factor))
-        return encode_image(resize_image(drawn, size), "jpg", QUALITY)
+        return encode_image(resize_image(drawn, _fitted(drawn.shape[:2], side_px)), "jpg", QUALITY)
 
     def details(self, key: str) -> dict[str, Any]:
         """Return where a sample is, and its meta, as JSON.
@@ -259,6 +255,13 @@ def _numbered(ids: Sequence[str]) -> _Numbered:
     names = sorted(set(ids))
     number = {name: i for i, name in enumerate(names)}
     return _Numbered(names, np.array([number[name] for name in ids], "<u4").tobytes())
+
+
+def _fitted(size: tuple[int, ...], side_px: int | None) -> tuple[int, int]:
+    """Return the (height, width) of a picture that is shrunk to fit a square of this side; it is never enlarged."""
+    height, width = size
+    factor = min(1.0, side_px / max(height, width)) if side_px else 1.0
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def _read_areas(split: SplitReader, shard: int, count: int) -> list[int]:
