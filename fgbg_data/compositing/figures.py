@@ -83,7 +83,8 @@ def on_stage(figure: Figure, stage: Stage | None, config: BuildConfig) -> Figure
         shadow = shadow_of(figure.cutout, figure.top, figure.left, config.canvas, config.shadow, stage.light)
         if config.occlude:
             behind = hidden_by(stage.nearness, int(figure.placed.z), shadow > 0)
-            shadow[behind if behind is not None else slice(0, 0)] = 0
+            if behind is not None:
+                shadow[behind] = 0
         figure = figure._replace(shadow=shadow)
     return figure
 

@@ -32,9 +32,9 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
             columns = reader.fieldnames or ()
             rows = [row for row in reader if any(row.values())]
     except (UnicodeDecodeError, csv.Error) as error:
-        return {}, [BadSource("sources.csv", f"is not a CSV file in UTF-8 ({error})")]
+        return {}, [BadSource(PROVENANCE_FILE, f"is not a CSV file in UTF-8 ({error})")]
     if "file" not in columns:
-        return {}, [BadSource("sources.csv", "has no column `file`; expected file,licence,author,url,group")]
+        return {}, [BadSource(PROVENANCE_FILE, "has no column `file`; expected file,licence,author,url,group")]
     by_name = {unicodedata.normalize("NFC", file): file for file in files}  # the CSV may come from another system
     found: dict[str, dict[str, str]] = {}
     bad = []
@@ -43,12 +43,12 @@ def read_provenance(folder: Path, files: Sequence[str]) -> tuple[dict[str, dict[
         name = row["file"] or ""
         file = by_name.get(unicodedata.normalize("NFC", name))
         if file is None:
-            bad.append(BadSource("sources.csv", f"names {name!r}, which is not in the folder"))
+            bad.append(BadSource(PROVENANCE_FILE, f"names {name!r}, which is not in the folder"))
         elif file in found:
-            bad.append(BadSource("sources.csv", f"names {name!r} twice"))
+            bad.append(BadSource(PROVENANCE_FILE, f"names {name!r} twice"))
         elif not _is_height(row.get("height_m")):
             problem = f"gives {name!r} the height {row['height_m']!r}; expected metres above 0, such as 1.7"
-            bad.append(BadSource("sources.csv", problem))
+            bad.append(BadSource(PROVENANCE_FILE, problem))
         else:
             found[file] = {key: value for key in (*PROVENANCE, "group", "height_m") if (value := row.get(key))}
     return found, bad

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fgbg_data.compositing.integers import box_mean, weigh
+from fgbg_data.compositing.integers import MAX_RADIUS, box_mean, weigh
 from fgbg_data.compositing.stage import Light
 from fgbg_data.sample import Array
 from fgbg_data.scene_options import Shadow
@@ -68,7 +68,7 @@ def _lay_contact(shadow: Array, alpha: Array, foot: int, left: int) -> None:
     rows = np.arange(-reach, reach + 1)
     fall = (reach + 1) ** 2 - rows**2
     patch = (CONTACT * low * fall[:, None] // (255 * (reach + 1) ** 2)).astype(np.uint8)
-    _lay(shadow, patch, foot - reach, left, radius=max(1, min(7, reach // 2)))
+    _lay(shadow, patch, foot - reach, left, radius=max(1, min(MAX_RADIUS, reach // 2)))
 
 
 def _lay_cast(shadow: Array, alpha: Array, foot: int, left: int, light: Light) -> None:
@@ -92,9 +92,8 @@ def _lay_cast(shadow: Array, alpha: Array, foot: int, left: int, light: Light) -
         start = moved if light.across >= 0 else reach - moved
         fade = 256 - 128 * row // rows  # the penumbra grows with the distance from the foot
         patch[rows - 1 - row, start : start + width] = CAST * part // 255 * fade // 256
-    _lay(
-        shadow, patch, foot + 1 - rows, left - (0 if light.across >= 0 else reach), radius=max(1, min(7, height // 40))
-    )
+    left -= 0 if light.across >= 0 else reach
+    _lay(shadow, patch, foot + 1 - rows, left, radius=max(1, min(MAX_RADIUS, height // 40)))
 
 
 def _lay(shadow: Array, patch: Array, top: int, left: int, radius: int) -> None:

@@ -85,13 +85,13 @@ def _wrong_entries(listed: Any, noun: str = "object", kinds: Mapping[str, Any] =
     """Return what is wrong with the types of the objects or decoys in meta, or an empty text."""
     if not isinstance(listed, list):
         return f"its meta has {type(listed).__name__} as {noun}s, expected a list"
-    for place, found in enumerate(listed, 1):
+    for number, found in enumerate(listed, 1):
         entries = found if isinstance(found, dict) else {}
         wrong = [name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)]
         boxes = {"box", "bbox_xywh"} & kinds.keys() - set(wrong)
         wrong += sorted(name for name in boxes if not _is_box(entries[name]))
         if wrong:
-            return f"entries of {noun} {place} in its meta are missing or of the wrong type: {', '.join(wrong)}"
+            return f"entries of {noun} {number} in its meta are missing or of the wrong type: {', '.join(wrong)}"
     return ""
 
 
