@@ -29,6 +29,8 @@ from fgbg_data.exam.scores import MEAN, POOLED
 Array = np.ndarray
 Predict = Callable[[Array], Array]
 PROTOCOL = ExamProtocol(depth_scale=1)  # the unit differs by scene, and no score of the table depends on it
+SMOOTH = "tiny, enlarged bilinearly"
+"""A row of both tables of docs/tiny.md: the packaged estimator without its guided filter."""
 
 
 def metrics(prediction: Array, depth: Array) -> tuple[float, float, float] | None:
@@ -50,8 +52,14 @@ def judge(predict: Predict, rgbd: Path) -> dict[str, tuple[float, float, float]]
     return {name: (values["delta1"], values["abs_rel"], values["order"]) for name, values in rows.items()}
 
 
-def estimator(weights: Path | None, device: str = "cpu") -> Predict:
-    """Return the packaged estimator, or the same network with other weights (a checkpoint or an exported file)."""
+def estimator(weights: Path | None, device: str = "cpu", *, smooth: bool = False) -> Predict:
+    """Return the packaged estimator, or the same network with other weights (a checkpoint or an exported file).
+
+    Args:
+        weights: a checkpoint or an exported file; None means the weights of the package.
+        device: where the network runs.
+        smooth: enlarge its maps bilinearly, without the guided filter.
+    """
     from fgbg_data.depth.tiny import TinyEstimator
 
     tiny = TinyEstimator(device=device)
@@ -60,7 +68,14 @@ def estimator(weights: Path | None, device: str = "cpu") -> Predict:
 
         kept = {k: v for k, v in read_weights(weights).items() if not k.endswith("num_batches_tracked")}
         tiny.load({k: v.float().numpy() for k, v in kept.items()})
-    return lambda image: tiny.estimate(image[None])[0]
+    estimate = tiny.estimate_smooth if smooth else tiny.estimate
+    return lambda image: estimate(image[None])[0]
+
+
+def packaged() -> dict[str, Predict]:
+    """Return the baselines, and the packaged estimator without and with its guided filter."""
+    baselines = {"constant": constant, "noise": noise, "ramp": ramp}
+    return {**baselines, SMOOTH: estimator(None, smooth=True), "tiny": estimator(None)}
 
 
 def table(rows: dict[str, dict[str, tuple[float, float, float]]]) -> str:
@@ -78,17 +93,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Judge the embedded estimator on real depth.")
     parser.add_argument("--rgbd", type=Path, required=True, help="folder of the six scenes")
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="checkpoints to judge as well")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
     arguments = parser.parse_args()
     from fgbg_data.runtime.threads import set_num_threads
 
     set_num_threads(arguments.threads)
-    candidates: dict[str, Predict] = {"constant": constant, "noise": noise, "ramp": ramp}
-    candidates |= {path.name: estimator(path) for path in arguments.weights} or {"tiny": estimator(None)}
-    rows = {}
-    for label, predict in candidates.items():
-        rows[label] = judge(predict, arguments.rgbd)
-    print(table(rows))
+    candidates = packaged() | {path.name: estimator(path) for path in arguments.weights}
+    print(table({label: judge(predict, arguments.rgbd) for label, predict in candidates.items()}))
 
 
 if __name__ == "__main__":

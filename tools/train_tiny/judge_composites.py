@@ -151,18 +151,19 @@ def judge(predict: Predict, shared: Path, count: int = COUNT) -> tuple[float, fl
 
 def main() -> None:
     """Print the table."""
-    from evaluate import constant, estimator, ramp
+    from evaluate import SMOOTH, constant, estimator, ramp
 
     parser = argparse.ArgumentParser(description="Judge the embedded estimator on composites of known masks.")
     parser.add_argument("--shared", type=Path, required=True, help="folder that holds images and real")
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="checkpoints to judge as well")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: %(default)s)")
     arguments = parser.parse_args()
     from fgbg_data.runtime.threads import set_num_threads
 
     set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    rows: dict[str, Predict] = {"constant": constant, "ramp": ramp, "tiny": estimator(None)}
+    rows: dict[str, Predict] = {"constant": constant, "ramp": ramp}
+    rows |= {SMOOTH: estimator(None, smooth=True), "tiny": estimator(None)}
     rows |= {str(path): estimator(path) for path in arguments.weights}
     print("| composites | nearer | step | edges |\n|---|---|---|---|")
     for label, predict in rows.items():

@@ -114,8 +114,7 @@ def evaluate(a: argparse.Namespace) -> None:
     """Print the table of real photos."""
     import evaluate as judge
 
-    rows = {"constant": judge.constant, "noise": judge.noise, "ramp": judge.ramp, "tiny": judge.estimator(None)}
-    print(judge.table({label: judge.judge(predict, a.rgbd) for label, predict in rows.items()}))
+    print(judge.table({label: judge.judge(predict, a.rgbd) for label, predict in judge.packaged().items()}))
 
 
 STAGES: dict[str, Callable[[argparse.Namespace], None]] = {

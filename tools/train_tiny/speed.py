@@ -12,7 +12,7 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
-from fgbg_data.depth.tiny import read_weights  # noqa: E402
+from fgbg_data.depth.tiny import TinyEstimator, read_weights  # noqa: E402
 from fgbg_data.depth.tiny_engines import onnx_engine, torch_engine, torch_net  # noqa: E402
 from fgbg_data.depth.tiny_net import TinyNet  # noqa: E402
 from fgbg_data.runtime.threads import set_num_threads  # noqa: E402
@@ -42,7 +42,7 @@ def main() -> None:
     net = torch_net(weights, "cpu")
     images = np.random.default_rng(0).integers(0, 256, (16, 224, 224, 3), dtype=np.uint8)
     x = torch.rand(16, 3, 224, 224).contiguous(memory_format=torch.channels_last)
-    onnx, eager = onnx_engine(weights), torch_engine(net, "cpu")
+    onnx, eager, estimator = onnx_engine(weights), torch_engine(net, "cpu"), TinyEstimator("cpu")
 
     def half() -> object:
         with torch.autocast("cpu", torch.bfloat16):
@@ -53,6 +53,7 @@ def main() -> None:
         "tiny, torch": (whole, lambda: eager(images)),
         "tiny, torch in bfloat16 (not offered)": (whole, half),
         "tiny, onnxruntime": (whole, lambda: onnx(images)),
+        "tiny, onnxruntime, with the guided filter": (whole, lambda: estimator.estimate(images)),
     }
     times = best({name: call for name, (_, call) in rows.items()})
     first = next(iter(times.values()))
