@@ -5,20 +5,21 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 
 from fgbg_data.compositing.provenance import PROVENANCE, read_provenance
+from fgbg_data.config import Device
 from fgbg_data.cutting.alpha import Limits, clean_alpha, split_parts, why_rejected
 from fgbg_data.cutting.colours import check_matting, object_colours
 from fgbg_data.cutting.masks import LabelledMask, Masks, open_masks
-from fgbg_data.cutting.models import Matter, load_matter
+from fgbg_data.cutting.models import CutoutNetwork, load_network
 from fgbg_data.cutting.sheet import CutoutSheet
 from fgbg_data.errors import ConfigError, SourceError, option
-from fgbg_data.options import to_path
-from fgbg_data.pictures import load_rgb
-from fgbg_data.pictures.find import find_named, search_folder
+from fgbg_data.options import one_of, to_path
+from fgbg_data.pictures import find_named, load_rgb, quiet, search_folder
 from fgbg_data.runtime.files import file_sha256, write_text, write_whole
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.sample import Array
@@ -55,7 +56,7 @@ def cut_pictures(
     split: bool = False,
     colours: bool = True,
     limits: Limits = Limits(),  # noqa: B008  # frozen
-    device: str = "cpu",
+    device: Device = "cpu",
     non_commercial: bool = False,
     overwrite: bool = False,
     progress: Progress = None,
@@ -78,7 +79,7 @@ def cut_pictures(
         split: make a cut-out of each object that is apart from the others.
         colours: estimate the colours of soft edges, so that nothing of the old background is pasted.
         limits: what a cut-out must be like to be kept.
-        device: where the network runs: `cpu` or `cuda`.
+        device: where the network runs: `auto`, `cpu` or `cuda`.
         non_commercial: allow networks whose licence forbids commercial use.
         overwrite: replace cut-outs that exist.
         progress: see `build`.
@@ -90,6 +91,7 @@ def cut_pictures(
         ConfigError: an option cannot work, a package is missing, or files exist already.
         FgbgError: the network or the masks cannot be used, or there is no photo.
     """
+    one_of("device", device, get_args(Device))
     folder = to_path("out", out)
     rejects = folder.with_name(folder.name + REJECTED)
     if colours:
@@ -101,11 +103,11 @@ def cut_pictures(
     if masks is not None:
         finder = _ByMasks(open_masks(masks))
     else:
-        finder = _ByNetwork(load_matter(model, device, non_commercial=non_commercial))
+        finder = _ByNetwork(load_network(model, device, non_commercial=non_commercial))
     known = _provenance(photos)
     report, sheet = CutoutReport(), CutoutSheet()
     rows: list[list[str]] = []
-    with activity(shown, "cut out", len(names), "photos"):
+    with activity(shown, "cut out", len(names), "photos"), quiet():
         for done, (photo, name) in enumerate(names.items(), start=1):
             try:
                 image = np.asarray(load_rgb(photo))
@@ -142,14 +144,14 @@ def cut_pictures(
 class _ByNetwork:
     """Finds one object in each photo, by a network."""
 
-    def __init__(self, matter: Matter) -> None:
-        self._matter = matter
-        self.described = (matter.name, matter.licence, matter.digest)
+    def __init__(self, network: CutoutNetwork) -> None:
+        self._network = network
+        self.described = (network.name, network.licence, network.digest)
         """Network, licence and digest, as the table of the cut-outs has them."""
 
     def find(self, image: Array, photo: Path, name: str) -> list[LabelledMask]:
         """Return what the network takes for the object."""
-        return [LabelledMask(clean_alpha(self._matter.alpha(image)))]
+        return [LabelledMask(clean_alpha(self._network.alpha(image)))]
 
 
 class _ByMasks:

@@ -5,10 +5,11 @@ import tomllib
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from fgbg_data.depth.devices import pick_device
 from fgbg_data.depth.onnx import OnnxEstimator
 from fgbg_data.depth.onnx_recipe import HALVES, IMAGENET, Recipe, make_recipe
 from fgbg_data.errors import ConfigError, EstimatorError, option
@@ -27,7 +28,7 @@ class CutoutModel:
     """One network: where its ONNX file is, and how pictures are prepared for it."""
 
     url: str
-    """Where the file can be fetched from; empty for a file of the user's."""
+    """Where the file can be fetched from; empty for a file of the user."""
     recipe: Recipe
     """How pictures are prepared."""
     activation: Activation
@@ -76,41 +77,36 @@ MODELS: dict[str, CutoutModel] = {
 """Name -> network. None of the files is a part of this package."""
 
 
-class Matter(Protocol):
-    """Tells an object from its background."""
-
-    name: str
-    licence: str
-    digest: str
-    """sha256 of its weights."""
-
-    def alpha(self, image: Array) -> Array:
-        """Return how much each pixel belongs to the object: (H, W, 3) uint8 RGB -> (H, W) float32 in [0, 1]."""
-        ...
-
-
-class OnnxMatter:
-    """A matter that an ONNX file computes.
+class CutoutNetwork:
+    """A network that tells an object from its background, computed from an ONNX file.
 
     Args:
         name: name that is recorded.
         path: the ONNX file.
         model: how it is used.
-        device: `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        EstimatorError: the file cannot be used.
+        EstimatorError: the file or the device cannot be used.
     """
 
     def __init__(self, name: str, path: Path, model: CutoutModel, device: str = "cpu") -> None:
         self.name = name
         self.licence = model.recipe.licence
         self.digest = file_sha256(path)
+        """sha256 of the ONNX file."""
         self._activation = model.activation
-        self._network = OnnxEstimator(str(path), device, batch_size=1, recipe=model.recipe)
+        self._network = OnnxEstimator(str(path), pick_device(device), batch_size=1, recipe=model.recipe)
 
     def alpha(self, image: Array) -> Array:
-        """Return how much each pixel belongs to the object; see `Matter`."""
+        """Return how much each pixel belongs to the object.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (H, W) float32 in [0, 1].
+        """
         return activate(self._network.estimate(image[None])[0], self._activation)
 
 
@@ -128,13 +124,13 @@ def activate(output: Array, how: Activation) -> Array:
     return np.clip(output, 0, 1).astype(np.float32)
 
 
-def load_matter(name: str, device: str = "cpu", *, non_commercial: bool = False) -> OnnxMatter:
+def load_network(name: str, device: str = "cpu", *, non_commercial: bool = False) -> CutoutNetwork:
     """Load a network by its name, or from a file by `onnx:FILE`.
 
     Args:
         name: a name of `MODELS`, whose file is fetched once and kept in the user's cache; or `onnx:FILE`, with a TOML
             file beside it that has the keys of a depth recipe without `output`, and `activation`.
-        device: `cpu` or `cuda`.
+        device: `auto`, `cpu` or `cuda`.
         non_commercial: allow networks whose licence forbids commercial use.
 
     Raises:
@@ -143,7 +139,7 @@ def load_matter(name: str, device: str = "cpu", *, non_commercial: bool = False)
     """
     if name.startswith("onnx:"):
         path = to_path("model", name.removeprefix("onnx:"))
-        return OnnxMatter(f"onnx:{path.name}", path, _model_beside(path), device)
+        return CutoutNetwork(f"onnx:{path.name}", path, _model_beside(path), device)
     if name not in MODELS:
         raise ConfigError(
             f"{option('model', name)}: expected one of {', '.join(MODELS)}, or onnx:FILE{nearest(name, MODELS)}"
@@ -154,7 +150,7 @@ def load_matter(name: str, device: str = "cpu", *, non_commercial: bool = False)
             f"{option('model', name)}: its licence is {model.recipe.licence}. If you may use it, add "
             f"{option('non_commercial', True)}"
         )
-    return OnnxMatter(name, fetch(name, model), model, device)
+    return CutoutNetwork(name, fetch(name, model), model, device)
 
 
 def fetch(name: str, model: CutoutModel) -> Path:
@@ -182,7 +178,7 @@ def fetch(name: str, model: CutoutModel) -> Path:
 
 
 def _model_beside(path: Path) -> CutoutModel:
-    """Return how an ONNX file of the user's is used, by the TOML file beside it, or by its name."""
+    """Return how an ONNX file of the user is used, by the TOML file beside it, or by its name."""
     toml = path.with_suffix(".toml")
     if not path.is_file():
         raise EstimatorError("there is no such file", where=path)

@@ -22,6 +22,7 @@ from fgbg_data.building.build import build
 from fgbg_data.cli import main
 from fgbg_data.cutting import models
 from fgbg_data.cutting.alpha import Limits, clean_alpha, split_parts, why_rejected
+from fgbg_data.depth.devices import pick_device
 from fgbg_data.errors import ConfigError, EstimatorError, SourceError
 from fgbg_data.sample import Array
 
@@ -154,6 +155,16 @@ def test_a_coco_file_gives_each_object_the_folder_of_its_category(photos: Path, 
     written = [*report.written, *report.rejected]
     assert {path.parent.name for path in written} == {"fruit", "leaf"}
     assert len(written) == 2
+
+
+@pytest.mark.skipif(pick_device("auto") != "cpu", reason="the package of onnxruntime for GPUs may be missing")
+def test_the_device_may_be_chosen_by_the_program(photos: Path, tmp_path: Path) -> None:
+    network = write_network(tmp_path / "red.onnx")
+    words = ["cutout", str(photos / "apple"), "-o", str(tmp_path / "fg"), "--model", f"onnx:{network}", "--no-colours"]
+    done = CliRunner().invoke(main, [*words, "--device", "auto"])
+    assert done.exit_code == 0, done.output
+    with pytest.raises(ConfigError, match="device='gpu'"):
+        cut_pictures(photos, tmp_path / "fg2", model=f"onnx:{network}", device="gpu", colours=False)  # type: ignore[arg-type]
 
 
 def coco_of(segmentation: Any, category: str = "fruit") -> str:
