@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from fgbg_data.config_files import CLASSIC, read_options, recipe_file
 from fgbg_data.dataset.identity import SCENE_OPTIONS, DepthMode, depth_labels
 from fgbg_data.depth.registry import shown_name
 from fgbg_data.errors import ConfigError, option
@@ -16,17 +17,15 @@ from fgbg_data.fields import FIELDS
 from fgbg_data.options import (
     Converted,
     Names,
-    RangeText,
+    ScaleText,
+    SizeText,
     at_least,
     between,
     check_shares,
     check_type,
-    load_toml,
-    nearest,
     one_of,
     parse_size,
     to_names,
-    to_path,
     to_scale_text,
     to_size_text,
 )
@@ -44,10 +43,6 @@ Stand = Literal["floor", "drawn"]
 
 AnyLocation = Converted[str | PathLike[str], Location]
 """A folder: given as a path or as a URL such as `s3://bucket/shards`, kept as a `Path` or as the text of the URL."""
-SizeText = Converted[int | str | tuple[int, int], str]
-"""A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
-ScaleText = Converted[str | tuple[float, float], str]
-"""A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
 
 _NOT_IN_FINGERPRINT = {
     "bg",
@@ -68,21 +63,6 @@ estimator's identity, and the sources by id and digest."""
 
 _OF_DEPTH = ("stand", "relief", "depth_bits", "depth_size", "estimator_batch")
 """Fields that change nothing without depth."""
-
-_TOML_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
-    int: ("a whole number", (int,)),
-    int | None: ("a whole number", (int,)),
-    float: ("a number", (float, int)),
-    bool: ("true or false", (bool,)),
-    Names: ("text such as 'tar,hdf5'", (str, tuple)),
-    SizeText: ("text in quotes", (str, int)),
-    RangeText: ("text such as '1:3'", (str, int, float)),
-}
-"""Type of a field -> its name in error texts, and the types that a TOML file may give for it. Other fields are text."""
-_PATHS = ("bg", "fg", "out")
-CLASSIC = "classic"
-"""The recipe whose options are the defaults of `BuildConfig`."""
-_RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +196,7 @@ class BuildConfig(SceneOptions):
                 raise ConfigError(f"{option(name, value)}: holds less than one sample of {option('twins', self.twins)}")
         if not 0 <= self.relief <= 1:
             raise ConfigError(f"{option('relief', self.relief)}: expected a share of at least 0 and at most 1")
-        _recipe_file(self.recipe)
+        recipe_file(self.recipe)  # raises a ConfigError for an unknown name
         for name, kind in (
             ("fit", Fit),
             ("holdout", Holdout),
@@ -271,8 +251,6 @@ class BuildConfig(SceneOptions):
                 option("place", "ground"),
                 ("camera_height", "require_ground", "occlude", "shadow"),
             ),
-        ]
-        needs += [
             (self.backend == "dask", option("backend", "dask"), ("dask_address",)),
             (not self.dask_address, "workers that this command starts; a scheduler has its own", ("jobs",)),
         ]
@@ -354,11 +332,7 @@ class BuildConfig(SceneOptions):
         if self.depth_mode == "infer":  # these options have no effect then, and old fingerprints stay valid
             for name in ("depth_mode", "stand", "relief"):
                 del values[name]
-        for name in (
-            "group_similar",
-            "recipe",
-            *SCENE_OPTIONS,
-        ):  # a default is not mentioned, so old fingerprints stay valid
+        for name in ("group_similar", "recipe", *SCENE_OPTIONS):  # without defaults, old fingerprints stay valid
             if getattr(self, name) == getattr(BuildConfig, name):
                 del values[name]
         if self.scale_range:
@@ -373,41 +347,12 @@ class BuildConfig(SceneOptions):
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """Return the options in a TOML file, under the names of `BuildConfig`.
-
-    Args:
-        path: the file. Its keys may be written with `-` or `_`, and its relative paths start at its folder.
+    """Return the options in a TOML file, under the names of `BuildConfig`; see `read_options`.
 
     Raises:
         ConfigError: the file cannot be read, a key is not an option, or a value has the wrong type.
     """
-    path = to_path("config", path)
-    values = load_toml(path)
-    fields = {field.name: field for field in dataclasses.fields(BuildConfig)}
-    options = {key.replace("-", "_"): value for key, value in values.items()}
-    for key in options:
-        if key not in fields:
-            raise ConfigError(f"{key!r} is no option{nearest(key, fields)}", where=path)
-    for key, value in options.items():
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            options[key] = tuple(value)
-        expected, kinds = _TOML_TYPES.get(fields[key].type, ("text in quotes", (str,)))
-        if type(options[key]) not in kinds:
-            raise ConfigError(f"{key} = {value!r} is of the wrong type; expected {expected}", where=path)
-        if key in _PATHS and "://" in value:
-            options[key] = str(to_location(key, value))
-        elif key in _PATHS or (key == "recipe" and value.endswith(".toml")):
-            options[key] = str(path.parent / value)
-    return options
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes in this package, by the alphabet.
-
-    >>> recipe_names()[0]
-    'classic'
-    """
-    return tuple(sorted(path.stem for path in _RECIPES.glob("*.toml")))
+    return read_options(path, {field.name: field.type for field in dataclasses.fields(BuildConfig)})
 
 
 def read_recipe(name: str) -> dict[str, Any]:
@@ -419,20 +364,12 @@ def read_recipe(name: str) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such recipe, a key of the file is no option, or a recipe cannot hold it.
     """
-    path = _recipe_file(name)
+    path = recipe_file(name)
     values = read_toml(path)
     for key in values:
         if key in _NOT_IN_FINGERPRINT or key == "recipe":
             raise ConfigError(f"{key!r} cannot stand in a recipe, which holds only options of the samples", where=path)
     return values
-
-
-def _recipe_file(name: str) -> Path:
-    """Return the file of a recipe."""
-    if isinstance(name, str) and name.endswith(".toml"):
-        return Path(name).expanduser()
-    one_of("recipe", name, recipe_names())
-    return _RECIPES / f"{name}.toml"
 
 
 def _over_recipe(init: Callable[..., None]) -> Callable[..., None]:

@@ -55,6 +55,10 @@ class Converted(Generic[Given, Kept]):
 
 Names = Converted[str | Collection[str], tuple[str, ...]]
 """Names: given as a tuple, a list, or text with commas, kept as a tuple."""
+SizeText = Converted[int | str | tuple[int, int], str]
+"""A size: given as one side, as (height, width) or as text WIDTHxHEIGHT, kept as text."""
+ScaleText = Converted[str | tuple[float, float], str]
+"""A range of scales: given as (low, high) or as text LOW:HIGH, kept as text."""
 RangeText = Converted[int | float | str | tuple[float, float], str]
 """A range of numbers: given as one number, as (low, high) or as text LOW:HIGH, kept as text."""
 

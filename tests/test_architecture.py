@@ -35,6 +35,7 @@ ORDER = {
             "shards",
             "dataset",
             "scene_options",
+            "config_files",
             "config",
             "compositing",
             "writing",

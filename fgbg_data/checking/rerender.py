@@ -15,7 +15,8 @@ from fgbg_data.compositing.figures import Figure
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import Source
 from fgbg_data.compositing.stage import Grounds, Stages, read_grounds
-from fgbg_data.config import CLASSIC, BuildConfig
+from fgbg_data.config import BuildConfig
+from fgbg_data.config_files import CLASSIC
 from fgbg_data.dataset.loaded_sample import LoadedSample
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.reading import Dataset, open_dataset

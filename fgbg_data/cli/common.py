@@ -52,7 +52,7 @@ def complete_format_or_layout(context: click.Context, parameter: click.Parameter
 
 def complete_recipe(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
     """Return the names of recipes that begin with what was typed, for the shell."""
-    from fgbg_data.config import recipe_names
+    from fgbg_data.config_files import recipe_names
 
     return [name for name in recipe_names() if name.startswith(typed)]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from helpers.datasets import config
 
-from fgbg_data.config import BuildConfig, read_recipe, read_toml, recipe_names
+from fgbg_data.config import BuildConfig, read_recipe, read_toml
+from fgbg_data.config_files import recipe_names
 from fgbg_data.errors import ConfigError
 
 
