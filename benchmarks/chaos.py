@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from fgbg_data import verify, write_demo
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.file_names import NOT_DATA
 
 LEFT_BEHIND = ("*.partial", ".parts", ".source-depth")
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA
+from fgbg_data.dataset.file_names import DESCRIPTIONS, NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.key import KINDS

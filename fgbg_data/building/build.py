@@ -12,7 +12,7 @@ from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import BuildWork
 from fgbg_data.compositing.plan import ShardRange
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, shard_numbers
+from fgbg_data.dataset.file_names import DESCRIPTIONS, GROUNDS, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path, shard_stem
 from fgbg_data.dataset.shard_table import TABLE

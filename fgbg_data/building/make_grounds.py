@@ -11,7 +11,7 @@ from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.compositing.source_file import SourceFile
 from fgbg_data.compositing.stage import Grounds, Light, StageEntry, digest_of, encode_nearness
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.layout import GROUNDS
+from fgbg_data.dataset.file_names import GROUNDS
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import ManifestError
 from fgbg_data.ground.heights import class_in, height_mm, read_heights

@@ -14,7 +14,7 @@ from fgbg_data.compositing.compose import Composite, paste
 from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.source_cache import SourceCache
-from fgbg_data.dataset.layout import SOURCE_DEPTH
+from fgbg_data.dataset.file_names import SOURCE_DEPTH
 from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind

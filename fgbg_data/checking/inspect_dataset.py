@@ -7,7 +7,7 @@ from collections.abc import Collection
 from fgbg_data.checking.report import VerifyReport
 from fgbg_data.compositing.stage import read_grounds
 from fgbg_data.dataset.classes import recorded_classes
-from fgbg_data.dataset.layout import DESCRIPTIONS, GROUNDS, NOT_DATA, shard_stem_of
+from fgbg_data.dataset.file_names import DESCRIPTIONS, GROUNDS, NOT_DATA, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.shard_table import TABLE
 from fgbg_data.dataset.statistics import Sums

@@ -10,7 +10,8 @@ from fgbg_data.checking.inspect_shard import InspectTask, ShardFindings, inspect
 from fgbg_data.checking.report import VerifyProblem, VerifyReport
 from fgbg_data.checking.rerender import rerender_samples
 from fgbg_data.compositing.sources import local_pictures
-from fgbg_data.dataset.layout import find_splits, found_shards, shard_numbers
+from fgbg_data.dataset.file_names import shard_numbers
+from fgbg_data.dataset.layout import find_splits, found_shards
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import record_path, shard_stem
 from fgbg_data.dataset.statistics import Sums

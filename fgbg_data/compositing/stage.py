@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from fgbg_data.codecs.pictures import encode_png
-from fgbg_data.dataset.layout import GROUNDS
+from fgbg_data.dataset.file_names import GROUNDS
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ManifestError
 from fgbg_data.ground.ground import Ground

@@ -1,33 +1,20 @@
 """Where the shards of a dataset are: by its manifest, by the records of an unfinished build, or by their names."""
 
-import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast, overload
 
+from fgbg_data.dataset.file_names import OUR_NAME, Listing, shard_numbers, shard_stem_of
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, shard_stem
 from fgbg_data.dataset.shard_table import ShardEntry, ShardTable
 from fgbg_data.errors import ManifestError, ShardError, StorageError
 from fgbg_data.runtime import locations
 from fgbg_data.runtime.locations import Location
-from fgbg_data.runtime.locks import LOCK, PARTS, WORKERS_LOCK
 from fgbg_data.shards.registry import FORMATS, fastest_first, format_options, format_suffixes, load_format
-from fgbg_data.splits import SPLIT_NAME, ordered
-
-SOURCE_DEPTH = ".source-depth"
-"""Folder beside the shards where a build keeps the depth of its sources until it is finished."""
-GROUNDS = "grounds.json"
-"""File beside the shards with the grounds of the backgrounds, if objects are placed on them."""
-NOT_DATA = {LOCK, WORKERS_LOCK, PARTS, SOURCE_DEPTH, "build.log", ".cache"}
-"""Names of files and folders that lie in the folder of a dataset and do not belong to it."""
-DESCRIPTIONS = ("README.md", "croissant.json", "preview.png")
-"""Names of the files that describe a dataset to people and to other tools; they lie beside the manifest."""
-_OUR_NAME = re.compile(rf"fgbg-(?P<split>{SPLIT_NAME})-(?P<index>[0-9]{{6,18}})")
-Listing = dict[str, int | None]
-"""Names in a folder -> size in bytes, or None for a folder."""
+from fgbg_data.splits import ordered
 
 
 class UnfinishedWarning(UserWarning):
@@ -195,7 +182,7 @@ def found_shards(root: Location) -> dict[str, FoundSplit]:
         folder, names = root, locations.listing(root)
     found: dict[str, FoundSplit] = {}
     for stem in _stems(names):
-        ours = _OUR_NAME.fullmatch(stem)
+        ours = OUR_NAME.fullmatch(stem)
         split = ours["split"] if ours else "train"
         found.setdefault(split, FoundSplit(folder, [], names)).stems.append(stem)
     if found:
@@ -210,35 +197,6 @@ def found_shards(root: Location) -> dict[str, FoundSplit]:
         kinds = " or ".join(f"*{suffix}" for suffix in format_suffixes())
         raise StorageError(f"{root}: holds no shard ({kinds}), nor does a folder in it")
     return found
-
-
-def shard_stem_of(name: str, suffixes: Iterable[str] = ()) -> str | None:
-    """Return the name of a shard's file without its suffix, or None for other files.
-
-    Args:
-        name: name of the file.
-        suffixes: suffixes of the formats, for a caller that asks about many names; by default those of all formats.
-
-    >>> shard_stem_of("fgbg-train-000007.h5")
-    'fgbg-train-000007'
-    """
-    suffixes = suffixes or format_suffixes()
-    return next((name[: -len(suffix)] for suffix in suffixes if name.endswith(suffix) and name != suffix), None)
-
-
-def shard_numbers(names: Iterable[str], split: str, shards: int) -> list[int]:
-    """Return the numbers of the shards of a split, below `shards`, of which a file or a record is among `names`.
-
-    A manifest may state any number of shards, so it is the folder that says which ones to look at.
-
-    >>> shard_numbers(["fgbg-val-000002.json", "fgbg-val-000000.tar", "fgbg-val-000009.tar"], "val", 3)
-    [0, 2]
-    """
-    suffixes = format_suffixes()
-    stems = {shard_stem_of(name, suffixes) or name.removesuffix(".json") for name in names}
-    ours = (_OUR_NAME.fullmatch(stem) for stem in stems)
-    numbers = {int(found["index"]) for found in ours if found and found["split"] == split}
-    return sorted(number for number in numbers if number < shards)
 
 
 def format_of_files(layout: Layout) -> str | None:
@@ -364,7 +322,7 @@ def _stems(names: Listing) -> list[str]:
     suffixes = format_suffixes()
     found = {stem for name in files if (stem := shard_stem_of(name, suffixes)) is not None}
     recorded = {name.removesuffix(".json") for name in files if name.endswith(".json")}
-    return sorted(found | {stem for stem in recorded if _OUR_NAME.fullmatch(stem)})
+    return sorted(found | {stem for stem in recorded if OUR_NAME.fullmatch(stem)})
 
 
 def _read_record(folder: Location, stem: str, layout: Layout) -> ShardRecord | None:

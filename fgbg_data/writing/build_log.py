@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fgbg_data.dataset.file_names import BUILD_LOG
 from fgbg_data.runtime.locks import PARTS
 
-BUILD_LOG = "build.log"
 log = logging.getLogger("fgbg_data")
 """Where the makers of datasets write their lines."""
 

@@ -7,7 +7,6 @@ from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.fields import FIELDS
 from fgbg_data.shards import load_format
 
-CROISSANT = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 """The version of the format. Readers that know 1.0 read no records of a file that names a later one."""
 _CONTEXT: dict[str, Any] = {

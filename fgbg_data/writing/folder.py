@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fgbg_data.dataset.differences import differences
-from fgbg_data.dataset.layout import NOT_DATA, Listing, shard_numbers
+from fgbg_data.dataset.file_names import NOT_DATA, Listing, shard_numbers
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.errors import FgbgError, FingerprintError, StorageError, option

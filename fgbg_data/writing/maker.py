@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from fgbg_data.dataset.file_names import BUILD_LOG, CARD, CROISSANT, PREVIEW
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord, record_path
 from fgbg_data.dataset.shard_table import ShardTable
@@ -23,9 +24,9 @@ from fgbg_data.runtime.scratch import clear_local, local_folder
 from fgbg_data.runtime.tally import Tally, TallyWatch
 from fgbg_data.runtime.worker_process import one_opencv_thread
 from fgbg_data.shards import load_format
-from fgbg_data.writing.build_log import BUILD_LOG, join_part_logs, log, log_to, part_log
+from fgbg_data.writing.build_log import join_part_logs, log, log_to, part_log
 from fgbg_data.writing.card import card
-from fgbg_data.writing.croissant import CROISSANT, croissant
+from fgbg_data.writing.croissant import croissant
 from fgbg_data.writing.finished import FinishedShards
 from fgbg_data.writing.folder import check_folder, find_record, list_splits
 from fgbg_data.writing.part import Part
@@ -261,14 +262,14 @@ class DatasetMaker(abc.ABC, Generic[TaskT]):
         join_part_logs(self.local)
         entries = finished.table()
         manifest = self.manifest.finished(entries, finished.sums)
-        written = self._has(MANIFEST) and self._has("preview.png")
+        written = self._has(MANIFEST) and self._has(PREVIEW)
         if written and Manifest.read(self.out) == manifest:
             return manifest
         first = entries[0]
         self.write_preview(ShardRecord.read(record_path(self.out, first.split, first.index)))
         for name in self.formats:
             load_format(name).finish_dataset(self.out, ((each.split, each.files[name].name) for each in entries))
-        write_text(join(self.out, "README.md"), card(manifest))
+        write_text(join(self.out, CARD), card(manifest))
         if not isinstance(manifest.shards, ShardTable):  # it lists every file, in hundreds of MB
             write_text(join(self.out, CROISSANT), croissant(manifest))
         manifest.write(self.out)

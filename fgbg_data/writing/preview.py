@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from fgbg_data.dataset.file_names import PREVIEW
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.drawing.sheets import contact_sheet, sample_pictures, save_png
 from fgbg_data.runtime.locations import Location, join
@@ -37,4 +38,4 @@ def draw_shard(
         pictures = beside(sample["meta"]) | sample_pictures(sample)
         titles = list(pictures)
         rows.append(list(pictures.values()))
-    save_png(contact_sheet(rows, titles), join(out, "preview.png"))
+    save_png(contact_sheet(rows, titles), join(out, PREVIEW))

@@ -22,7 +22,7 @@ from fgbg_data.building.build import BuildMaker, build
 from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
-from fgbg_data.dataset.layout import DESCRIPTIONS, NOT_DATA
+from fgbg_data.dataset.file_names import DESCRIPTIONS, NOT_DATA
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.registry import ESTIMATORS

@@ -25,8 +25,8 @@ from fgbg_data.cli import main
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.codecs.pictures import encode_depth
 from fgbg_data.compositing.resize import fit_background
+from fgbg_data.dataset.file_names import SOURCE_DEPTH
 from fgbg_data.dataset.info import info
-from fgbg_data.dataset.layout import SOURCE_DEPTH
 from fgbg_data.dataset.manifest import Manifest
 from fgbg_data.dataset.reading import open_dataset
 from fgbg_data.depth.registry import ESTIMATORS

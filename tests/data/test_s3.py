@@ -15,7 +15,7 @@ from helpers.datasets import contents
 from helpers.s3_server import KEY, OTHER_KEY, SECRET, CephServer, FailingProxy, missing_programs, s3_server
 from helpers.source_pictures import draw_pictures
 
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.file_names import NOT_DATA
 
 pytestmark = [
     pytest.mark.slow,

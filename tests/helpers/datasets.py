@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fgbg_data.config import BuildConfig
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.file_names import NOT_DATA
 
 
 def config_for(pictures: Path, out: Path, **options: Any) -> BuildConfig:

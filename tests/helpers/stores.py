@@ -9,7 +9,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
-from fgbg_data.dataset.layout import NOT_DATA
+from fgbg_data.dataset.file_names import NOT_DATA
 from fgbg_data.runtime import remote
 
 
