@@ -13,11 +13,8 @@ from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.devices import gather
 from fgbg_train.errors import DataError
 from fgbg_train.measure.metrics import positive_depth
-from fgbg_train.measure.picture import Picture, Plane, predict_picture
+from fgbg_train.measure.picture import Picture, Plane, Predict, predict_picture
 from fgbg_train.models.cascade import Cascade
-
-Predict = Callable[[Picture], tuple[Plane | None, Plane | None]]
-"""(H, W, 3) uint8 RGB -> probability of the mask and relative inverse depth, (H, W) float32 in [0, 1] or None."""
 
 
 def check_asked(exam: Exam, networks: Networks) -> None:

@@ -1,5 +1,7 @@
 """One picture of any size is predicted, at its own size."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,6 +15,8 @@ Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 Plane = npt.NDArray[np.float32]
 """(H, W) float32 in [0, 1]."""
+Predict = Callable[[Picture], tuple[Plane | None, Plane | None]]
+"""(H, W, 3) uint8 RGB -> probability of the mask and relative inverse depth, (H, W) float32 in [0, 1] or None."""
 
 
 @torch.no_grad()

@@ -26,7 +26,8 @@ from fgbg_train.config import Device, FitConfig, Precision
 from fgbg_train.data.sample_reader import SampleReader, splits_of
 from fgbg_train.devices import make_fabric
 from fgbg_train.errors import DataError
-from fgbg_train.measure.exam import Predict, check_asked, predictor, score_exam, score_samples
+from fgbg_train.measure.exam import check_asked, predictor, score_exam, score_samples
+from fgbg_train.measure.picture import Predict
 from fgbg_train.run.checkpoint import find_checkpoint, load, load_config, model_of
 from fgbg_train.settings import checked_location, checked_path
 

@@ -18,7 +18,7 @@ from fgbg_train.config import Device
 from fgbg_train.data.sample_reader import size_at
 from fgbg_train.devices import resolve_device
 from fgbg_train.errors import DataError
-from fgbg_train.measure.picture import Picture, Plane, predict_picture, shrunk
+from fgbg_train.measure.picture import Picture, Plane, Predict, predict_picture, shrunk
 from fgbg_train.run.checkpoint import find_checkpoint, load, model_of
 from fgbg_train.run.panels import depth_picture, grey, with_scale
 from fgbg_train.settings import checked_path, checked_paths
@@ -68,18 +68,33 @@ def predict(
     with quiet():
         _check_results(names, folder)
         _check_pictures(names)
-        path = find_checkpoint(checkpoint)
-        state = load(path)
-        used = torch.device(resolve_device(device))
-        model = model_of(path, state).to(used)
-        model.saliency = False  # the second pass of this objective is only for training
+        predict_one = open_predictor(checkpoint, size_px, device)
         with activity(shown, "predict", len(names), "pictures"):
             for done, (picture, name) in enumerate(names.items(), start=1):
                 image = np.asarray(load_rgb(picture))
-                mask, depth = predict_picture(model, image, size_px or state["size_px"], used)
+                mask, depth = predict_one(image)
                 write_results(folder / name, image, mask, depth)
                 shown.update(done)
     return list(names)
+
+
+def open_predictor(checkpoint: Path | str, size_px: int | None, device: Device) -> Predict:
+    """Load a checkpoint, and return a function that predicts one picture of any size with it.
+
+    Args:
+        checkpoint: as for `predict`.
+        size_px: shorter side of the images that the networks see, in pixels; None is that of the training.
+        device: where to compute.
+
+    Raises:
+        FgbgError: the checkpoint cannot be used, or this machine has no such device.
+    """
+    path = find_checkpoint(checkpoint)
+    state = load(path)
+    used = torch.device(resolve_device(device))
+    model = model_of(path, state).to(used)
+    model.saliency = False  # the second pass of this objective is only for training
+    return lambda image: predict_picture(model, image, size_px or state["size_px"], used)
 
 
 def write_results(stem: Path, image: Picture, mask: Plane | None, depth: Plane | None) -> None:

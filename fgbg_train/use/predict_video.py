@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from fgbg_data.drawing.colours import outlined
 from fgbg_data.errors import SourceError, option
@@ -14,12 +13,11 @@ from fgbg_data.options import at_least
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_train.config import Device
-from fgbg_train.devices import resolve_device
 from fgbg_train.errors import ConfigError, DataError
-from fgbg_train.measure.picture import Picture, Plane, predict_picture, shrunk
-from fgbg_train.run.checkpoint import find_checkpoint, load, model_of
+from fgbg_train.measure.picture import Picture, Plane, shrunk
 from fgbg_train.run.panels import depth_picture, grey
 from fgbg_train.settings import checked_path
+from fgbg_train.use.predict import open_predictor
 
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg")
 """Files with these suffixes are taken for videos."""
@@ -82,11 +80,7 @@ def predict_video(
     if target.exists():
         raise DataError(f"exists already; choose another {option('out')}", where=target)
     with _opened(video) as (capture, fps, total):
-        path = find_checkpoint(checkpoint)
-        state = load(path)
-        used = torch.device(resolve_device(device))
-        model = model_of(path, state).to(used)
-        model.saliency = False
+        predict_one = open_predictor(checkpoint, size_px, device)
         shown = reporter(progress)
         average = _Average(smooth)
         expected = min(total, frames) if total and frames else total or frames
@@ -97,7 +91,7 @@ def predict_video(
             contextlib.suppress(KeyboardInterrupt) if is_camera else contextlib.nullcontext(),
         ):
             for image in _frames(capture, frames):
-                mask, depth = average.update(*predict_picture(model, image, size_px or state["size_px"], used))
+                mask, depth = average.update(*predict_one(image))
                 writer.write(side_by_side(image, mask, depth))
                 shown.update(writer.count)
             if not writer.count:
