@@ -22,6 +22,10 @@ from fgbg_train.use.export import export
 _URL = re.compile(r"hf://(?:models/)?(?P<repo>(?!datasets/|spaces/)[\w.-]+/[\w.-]+)/?")
 WEIGHTS, CARD, PICTURE = "model.safetensors", "README.md", "samples.png"
 """Names in the repository, beside those that the folder of the run has."""
+_TAGS = {"mask": "image-segmentation", "depth": "depth-estimation"}
+"""Kind of network -> its task, as the Hub names it."""
+_PREDICTED = {"mask": "the mask of foreground objects", "depth": "relative inverse depth"}
+"""Kind of network -> what it predicts."""
 
 
 def push(run: Path | str, url: str, *, private: bool = False, message: str = "Upload a model made by fgbg") -> str:
@@ -30,9 +34,9 @@ def push(run: Path | str, url: str, *, private: bool = False, message: str = "Up
         push("runs/first", "hf://USER/NAME")
 
     The repository gets `model.safetensors`, which `load_model` reads, `config.toml`, `summary.json`, `curves.png`, the
-    last picture of samples, and a card made of them. The two text files name datasets and exams without the folders
-    above them. The checkpoints stay here. The token is the one of
-    `hf auth login`, or that of the variable `HF_TOKEN`.
+    last picture of samples, and a card made of them. `config.toml` and `summary.json` name datasets and exams without
+    the folders above them. The checkpoints stay here. The token is the one of `hf auth login`, or that of the variable
+    `HF_TOKEN`.
 
     Args:
         run: the folder of the run.
@@ -87,37 +91,33 @@ def model_card(repo: str, config: FitConfig, summary: Mapping[str, Any], picture
         summary: what summary.json holds.
         pictures: names of the pictures in the repository.
     """
-    networks = config.model.networks
-    does = {
-        "both": "predict the mask of foreground objects and relative inverse depth",
-        "mask": "predict the mask of foreground objects",
-        "depth": "predict relative inverse depth",
-    }[networks]
-    tags = {"both": ["image-segmentation", "depth-estimation"], "mask": ["image-segmentation"]}
+    kinds = ("mask", "depth") if config.model.networks == "both" else (config.model.networks,)
+    tags = [_TAGS[kind] for kind in kinds]
     header = [
         "---",
         "library_name: fgbg",
-        f"pipeline_tag: {'depth-estimation' if networks == 'depth' else 'image-segmentation'}",
+        f"pipeline_tag: {tags[0]}",
         "tags:",
-        *(f"- {tag}" for tag in ("fgbg", *tags.get(networks, ["depth-estimation"]))),
+        *(f"- {tag}" for tag in ("fgbg", *tags)),
         "---",
     ]
-    used = ", ".join(f"`{name}`" for name in config.model.used)
+    used = " and ".join(f"the {kind} network `{name}`" for kind, name in zip(kinds, config.model.used, strict=True))
     parts = [
         "\n".join(header),
         f"# {repo.rpartition('/')[2]}",
-        f"Networks that {does} in a picture. They were trained with `fgbg-train`: {used}, "
-        f"{summary['parameters']:,} parameters, {summary['steps']:,} steps, on the dataset of the fingerprint "
-        f"`{summary['fingerprint']}`.",
+        f"This model predicts {' and '.join(_PREDICTED[kind] for kind in kinds)} of a picture. It has {used}, "
+        f"with {summary['parameters']:,} parameters. `fgbg-train` trained it in {summary['steps']:,} steps on the "
+        f"dataset with the fingerprint `{summary['fingerprint']}`.",
         f"```sh\nhf download {repo} {WEIGHTS} --local-dir .\n"
         f"fgbg-train predict {WEIGHTS} photos/ --out predicted/\n```",
     ]
     if summary["test"]:
         parts += ["## Measured on the dataset", _results(summary["test"])]
-    worse = {split: names for split, names in summary["worse_than_baseline"].items() if names}
+    worse = summary.get("worse_than_baseline") or summary.get("worse_than_guessing", {})  # its name in earlier runs
     parts += [
         f"**On `{split}`, worse than a baseline without a model: {', '.join(names)}.**"
         for split, names in worse.items()
+        if names
     ]
     if exam := summary.get("exam"):
         columns = dict(exam["sets"])

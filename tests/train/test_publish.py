@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.hub_server import TOKEN, Hub, running_hub
+from helpers.training import TINY_NET, quick_config
 
 from fgbg_train import load_model, push
 from fgbg_train.errors import CheckpointError, ConfigError
+from fgbg_train.use.publish import model_card
 
 pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed (extra hub)")
 
@@ -73,6 +75,22 @@ def test_push_sends_the_best_weights_and_a_card_with_what_was_measured(
         assert str(tmp_path.parent).encode() not in hub.files[name]
     assert "![Loss and metrics of the run](curves.png)" in card
     assert 'schedule = "1@16x6,2@24x6"' in card
+
+
+def test_the_card_says_which_network_predicts_what() -> None:
+    summary = {"parameters": 1234, "steps": 5, "fingerprint": "abc", "test": {}, "versions": {}}
+    both = model_card("me/mine", quick_config(), summary, [])
+    assert f"It has the mask network `{TINY_NET}` and the depth network `{TINY_NET}`, with 1,234 parameters." in both
+    assert "tags:\n- fgbg\n- image-segmentation\n- depth-estimation\n---" in both
+    depth = model_card("me/mine", quick_config(model={"networks": "depth"}), summary, [])
+    assert f"predicts relative inverse depth of a picture. It has the depth network `{TINY_NET}`, with" in depth
+    assert "pipeline_tag: depth-estimation\ntags:\n- fgbg\n- depth-estimation\n---" in depth
+
+
+def test_the_card_of_a_run_of_an_earlier_version_also_names_what_is_worse_than_a_baseline() -> None:
+    summary = {"parameters": 1, "steps": 1, "fingerprint": "a", "test": {}, "versions": {}}
+    card = model_card("me/mine", quick_config(), {**summary, "worse_than_guessing": {"test": ["rmse"]}}, [])
+    assert "**On `test`, worse than a baseline without a model: rmse.**" in card
 
 
 def test_a_wrong_address_and_an_unfinished_run_are_refused(finished_run: Path, tmp_path: Path) -> None:
