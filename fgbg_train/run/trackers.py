@@ -41,9 +41,6 @@ class TensorBoard(TensorBoardLogger):
         step: number of finished steps; TensorBoard hides events that were logged after it.
     """
 
-    run_id = ""
-    """TensorBoard needs no id: its events are in the folder of the run."""
-
     def __init__(self, folder: Path, step: int) -> None:
         super().__init__(folder, name="tensorboard", version="", purge_step=step + 1)
 
@@ -246,6 +243,7 @@ def open_trackers(names: Iterable[str], folder: Path, step: int) -> dict[str, Lo
                     opened[name] = TensorBoard(folder, step)
         except Exception as error:
             if not step:
+                Trackers(opened).close("failed")
                 raise TrainError(f"{option('log', name)}: cannot start: {first_line(error)}") from error
             _warn_of_failure(name, error)
     if ids != known:

@@ -143,6 +143,18 @@ def test_a_tracker_that_cannot_start_refuses_a_new_run_and_is_left_out_of_one_th
         assert open_trackers(["own"], tmp_path / "refused", 4) == {}
 
 
+def test_trackers_that_have_started_are_ended_if_a_later_one_refuses_a_new_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping = Keeping()
+    monkeypatch.setitem(TRACKERS, "first", lambda folder, run_id: keeping)
+    monkeypatch.setattr(keeping, "run_id", "first", raising=False)
+    monkeypatch.setitem(TRACKERS, "own", Own)
+    with pytest.raises(TrainError, match="own"):
+        open_trackers(["first", "own"], tmp_path / "refused", 0)
+    assert keeping.ends == ["failed"]
+
+
 def test_a_missing_package_is_refused_before_anything_is_written(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
