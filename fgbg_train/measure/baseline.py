@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from fgbg_data.exam.scores import PREFIX
 from fgbg_train.data.batches import BatchReader, Targets, to_device
 from fgbg_train.data.sample_reader import SampleReader
 from fgbg_train.data.stream import Item, cut
@@ -19,8 +20,6 @@ MOST_SAMPLES = 2000
 fair subset."""
 BATCH = 64
 """Images in one batch."""
-PREFIX = "baseline_"
-"""Stands before the name of the metric of a baseline."""
 
 
 def worse_than_baseline(measured: Mapping[str, float]) -> list[str]:
@@ -74,9 +73,9 @@ def measure(split: SampleReader, mean: Tensor | None, *, skip_errors: bool = Fal
         foreground += float(targets.mask.double().sum())
         if mean is not None and targets.depth is not None:
             squares += float((targets.depth.double() - mean).square().sum())
-    found = {"baseline_mask_iou": foreground / pixels} if split.has_mask else {}
+    found = {f"{PREFIX}mask_iou": foreground / pixels} if split.has_mask else {}
     if mean is not None and split.has_depth:
-        found["baseline_rmse"] = math.sqrt(squares / pixels)
+        found[f"{PREFIX}rmse"] = math.sqrt(squares / pixels)
     return found
 
 

@@ -105,9 +105,9 @@ class RunProgress:
         """Show the lines of a split that was tested: its metrics, and the baselines."""
         self.note(f"{split} ({images} samples)  {_numbers(measured)}")
         baselines = [
-            f"{name} {measured[f'baseline_{name}']:.4f} ({baseline})"
+            f"{name} {measured[PREFIX + name]:.4f} ({baseline})"
             for name, baseline in BASELINES.items()
-            if name in measured and f"baseline_{name}" in measured
+            if name in measured and PREFIX + name in measured
         ]
         if baselines:
             self.note(f"  baselines: {', '.join(baselines)}")

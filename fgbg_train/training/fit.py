@@ -11,6 +11,7 @@ from lightning_fabric.loggers.logger import Logger
 
 from fgbg_data.drawing.sheets import save_png
 from fgbg_data.errors import option
+from fgbg_data.exam.scores import PREFIX
 from fgbg_data.runtime.files import clear_partials
 from fgbg_data.runtime.progress import Progress, Silence, reporter
 from fgbg_train.config import FitConfig
@@ -231,7 +232,7 @@ def log_baseline(log: RunLog, plan: FitPlan, row: Mapping[str, float]) -> None:
     skip = plan.config.on_error == "skip"
     train, val = (dataclasses.replace(plan.readers[split], caches={}) for split in (TRAIN, VAL))
     found = baseline.measure(val, baseline.mean_depth(train, skip_errors=skip), skip_errors=skip)
-    numbers = {name.removeprefix(baseline.PREFIX): value for name, value in found.items()}
+    numbers = {name.removeprefix(PREFIX): value for name, value in found.items()}
     log.add({"epoch": row["epoch"], "step": row["step"], "split": BASELINE, **numbers})
     log.has_baseline = True
 

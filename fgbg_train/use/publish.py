@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fgbg_data.exam.report import ExamReport
-from fgbg_data.exam.scores import MEAN, POOLED
+from fgbg_data.exam.scores import MEAN, POOLED, PREFIX
 from fgbg_data.runtime.hub import upload
 from fgbg_train.config import FitConfig
 from fgbg_train.errors import CheckpointError, ConfigError
@@ -146,5 +146,5 @@ def _results(tests: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in table)
 
 
-_COLUMNS = (("", ""), (", baseline", "baseline_"))
+_COLUMNS = (("", ""), (", baseline", PREFIX))
 """Columns of a split: what stands after its name, and before the names of its numbers."""
