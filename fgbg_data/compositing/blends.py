@@ -3,9 +3,9 @@
 A network that is trained on pictures with one kind of edge learns to find that edge. Where the edges vary, and the
 truth does not, it has to look at the object. Source: Dwibedi, Misra & Hebert, "Cut, Paste and Learn", ICCV 2017.
 
-Each blend turns a premultiplied cut-out into another one, which is then pasted by `paste`. Poisson blending is left
-out. It changes the whole object, it takes a solver in floats whose pixels differ between machines, it costs about a
-hundred times as much, and in that paper it did worse alone than plain pasting.
+Each blend turns a premultiplied cut-out into another one, which is then laid on the picture by `lay_on`. Poisson
+blending is left out. It changes the whole object, it takes a solver in floats whose pixels differ between machines, it
+costs about a hundred times as much, and in that paper it did worse alone than plain pasting.
 """
 
 import functools
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fgbg_data.compositing.compose import Composite, mask_of, paste
 from fgbg_data.compositing.integers import MAX_RADIUS, box_mean, weigh
 from fgbg_data.sample import Array
 from fgbg_data.splits import draw
@@ -57,23 +56,6 @@ def draw_blend(seed: int, key: str, prefix: str, names: Sequence[str], canvas: t
     radius = 1 + draw(seed, key, f"{prefix}blend-radius", max(1, largest))
     direction = draw(seed, key, f"{prefix}blend-direction", len(DIRECTIONS)) if name == "motion" else 0
     return Blend(name=name, radius_px=radius, direction=direction)
-
-
-def paste_blended(background: Array, cutout: Array, blend: Blend, *, top: int, left: int) -> Composite:
-    """Blend a cut-out and paste it. The mask is that of the cut-out before the blend.
-
-    Args:
-        background: (H, W, 3) uint8 RGB. It is not changed.
-        cutout: (h, w, 4) uint8 premultiplied RGBA. It is not changed.
-        blend: how it is blended. With `over`, the result is that of `paste`.
-        top: row of the cut-out's upper edge in the background; may be negative.
-        left: column of the cut-out's left edge in the background; may be negative.
-    """
-    if blend.name == "over":
-        return paste(background, cutout, top=top, left=left)
-    softened, margin = soften(cutout, blend)
-    image = paste(background, softened, top=top - margin, left=left - margin).image
-    return Composite(image, mask_of(cutout, top=top, left=left, canvas=background.shape[:2]))
 
 
 def soften(cutout: Array, blend: Blend) -> tuple[Array, int]:

@@ -1,9 +1,12 @@
 """Blends: the edge of an object varies, and its mask does not."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from helpers.cutouts import bird, digest, meadow, premultiplied
+from helpers.placements import placement_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,11 +15,13 @@ from fgbg_data.compositing.blends import (
     MAX_MOTION,
     Blend,
     draw_blend,
-    paste_blended,
     soften,
 )
-from fgbg_data.compositing.compose import paste
+from fgbg_data.compositing.compose import mask_of, paste
+from fgbg_data.compositing.compose_scene import SceneComposite, compose_scene
+from fgbg_data.compositing.figures import Figure
 from fgbg_data.compositing.integers import MAX_RADIUS
+from fgbg_data.compositing.look import Look
 from fgbg_data.scene_options import BLENDS
 
 blends = st.one_of(
@@ -31,13 +36,21 @@ blends = st.one_of(
 )
 
 
+def paste_blended(background: np.ndarray, cutout: np.ndarray, blend: Blend, top: int, left: int) -> SceneComposite:
+    """Compose a scene of one object whose cut-out is blended."""
+    placed = replace(placement_at(top, left, *cutout.shape[:2]), look=Look(blend=blend))
+    area = mask_of(cutout, top=top, left=left, canvas=background.shape[:2]) > 0
+    return compose_scene(background, [Figure(placed, cutout, top, left, area)])
+
+
 @settings(max_examples=60, deadline=None)
 @given(cutout=premultiplied(9, 7), blend=blends, top=st.integers(-12, 50), left=st.integers(-10, 60))
 def test_no_blend_changes_the_mask_or_what_it_is_given(cutout: np.ndarray, blend: Blend, top: int, left: int) -> None:
     background = meadow()
     before = cutout.copy()
     plain = paste(background, cutout, top=top, left=left)
-    image, mask = paste_blended(background, cutout, blend, top=top, left=left)
+    composite = paste_blended(background, cutout, blend, top=top, left=left)
+    image, mask = composite.image, composite.mask
     np.testing.assert_array_equal(mask, plain.mask)
     np.testing.assert_array_equal(cutout, before)
     np.testing.assert_array_equal(background, meadow())
