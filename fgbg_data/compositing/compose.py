@@ -41,7 +41,7 @@ def lay_on(image: Array, cutout: Array, *, top: int, left: int) -> None:
     """Paste a premultiplied cut-out onto an image, which is changed; see `paste`."""
     import cv2
 
-    rows, columns, visible = _visible(cutout, top, left, image.shape[:2])
+    rows, columns, visible = visible_part(cutout, top, left, image.shape[:2])
     if visible.size:
         uncovered = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(visible, 3)), cv2.COLOR_GRAY2RGB)
         under = cv2.multiply(image[rows, columns], uncovered, scale=1 / 255)
@@ -61,16 +61,23 @@ def mask_of(cutout: Array, *, top: int, left: int, canvas: tuple[int, ...]) -> A
     import cv2
 
     mask = np.zeros(canvas, np.uint8)
-    rows, columns, visible = _visible(cutout, top, left, canvas)
+    rows, columns, visible = visible_part(cutout, top, left, canvas)
     if visible.size:
         mask[rows, columns] = cv2.threshold(cv2.extractChannel(visible, 3), 127, 255, cv2.THRESH_BINARY)[1]
     return mask
 
 
-def _visible(cutout: Array, top: int, left: int, canvas: tuple[int, ...]) -> tuple[slice, slice, Array]:
-    """Return the rows and columns of the canvas on which a cut-out lies, and the part of the cut-out there."""
-    rows, columns = _overlap(top, len(cutout), canvas[0]), _overlap(left, cutout.shape[1], canvas[1])
-    return rows, columns, cutout[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+def visible_part(pixels: Array, top: int, left: int, canvas: tuple[int, ...]) -> tuple[slice, slice, Array]:
+    """Return the rows and the columns of a canvas that pixels lie on, and the part of the pixels that lies there.
+
+    Args:
+        pixels: (h, w) or (h, w, channels), of any type.
+        top: row of the upper edge of the pixels on the canvas; may be negative.
+        left: column of the left edge; may be negative.
+        canvas: (H, W) in pixels; further sides do not count.
+    """
+    rows, columns = _overlap(top, pixels.shape[0], canvas[0]), _overlap(left, pixels.shape[1], canvas[1])
+    return rows, columns, pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def _overlap(start: int, length: int, limit: int) -> slice:

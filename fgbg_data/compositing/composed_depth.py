@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fgbg_data.compositing.compose import visible_part
 from fgbg_data.compositing.rotation import Rotation, rotate_relief
 from fgbg_data.sample import Array
 
@@ -158,13 +159,12 @@ def compose_depth(
     sized = rotate_relief(sized, rotation)
     height, width = sized.shape
     top, left = placement.top - (height - placement.height) // 2, placement.left - (width - placement.width) // 2
-    rows, columns = slice(max(0, top), max(0, top + height)), slice(max(0, left), max(0, left + width))
+    rows, columns, shown = visible_part(sized, top, left, background.shape)
     composed = background.copy()
     here, seen = composed[rows, columns], mask[rows, columns]
     at = stand(here, seen) if at is None else at
     if drawn:
         at += drawn * (float(background.max()) - at)
-    shown = sized[rows.start - top :, columns.start - left :][: here.shape[0], : here.shape[1]]
     front = at + share * (at - float(background.min())) * shown
     np.copyto(here, np.maximum(front, here), where=seen > 0)
     return composed

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.compositing.compose import mask_of
+from fgbg_data.compositing.compose import mask_of, visible_part
 from fgbg_data.compositing.occlusion import hidden_by
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.rotation import rotate
@@ -41,11 +41,8 @@ class Figure(NamedTuple):
 
     def span(self, canvas: tuple[int, ...]) -> tuple[slice, slice]:
         """Return the rows and the columns of the picture, of size `canvas`, that `cutout` lies on."""
-        height, width = self.cutout.shape[:2]
-        return (
-            slice(max(0, self.top), max(0, min(canvas[0], self.top + height))),
-            slice(max(0, self.left), max(0, min(canvas[1], self.left + width))),
-        )
+        rows, columns, _ = visible_part(self.cutout, self.top, self.left, canvas)
+        return rows, columns
 
 
 def make_figure(placed: SceneObject, sizes: Sequence[Array], canvas: tuple[int, int]) -> Figure:

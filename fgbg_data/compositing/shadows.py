@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fgbg_data.compositing.compose import visible_part
 from fgbg_data.compositing.integers import MAX_RADIUS, box_mean, weigh
 from fgbg_data.compositing.stage import Light
 from fgbg_data.sample import Array
@@ -100,10 +101,5 @@ def _lay(shadow: Array, patch: Array, top: int, left: int, radius: int) -> None:
     """Blur a patch and lay it on a shadow. Where they overlap, the darker of the two counts."""
     patch = np.pad(patch, 2 * radius)
     patch = box_mean(box_mean(patch, radius), radius)
-    top, left = top - 2 * radius, left - 2 * radius
-    rows = slice(max(0, top), min(shadow.shape[0], top + patch.shape[0]))
-    columns = slice(max(0, left), min(shadow.shape[1], left + patch.shape[1]))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return
-    part = patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    rows, columns, part = visible_part(patch, top - 2 * radius, left - 2 * radius, shadow.shape)
     shadow[rows, columns] = np.maximum(shadow[rows, columns], part)
