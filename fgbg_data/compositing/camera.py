@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fgbg_data.codecs.pictures import decode_pixels, encode_image
+from fgbg_data.compositing.draws import scramble
 from fgbg_data.compositing.integers import weigh
 from fgbg_data.fields import FIELDS
 from fgbg_data.sample import Array
@@ -157,11 +158,7 @@ def random_bytes(count: int, seed: int) -> Array:
     >>> random_bytes(4, 0).tolist()
     [175, 205, 29, 123]
     """
-    words = _counters(-(-count // 8)) + np.uint64(seed)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        words ^= words >> np.uint64(shift)
-        words *= np.uint64(factor)
-    words ^= words >> np.uint64(31)
+    words = scramble(_counters(-(-count // 8)) + np.uint64(seed))
     return words.astype("<u8", copy=False).view(np.uint8)[:count]
 
 

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple, Self
 
+import numpy as np
+
+from fgbg_data.sample import Array
 from fgbg_data.splits import draw
 
 _STEPS = 2**32
@@ -52,3 +55,19 @@ class Draws(NamedTuple):
     def within(self, name: str, low: float, high: float) -> float:
         """Return the number in [low, high] that is drawn under a name."""
         return low + (high - low) * self.share(name)
+
+
+def scramble(words: Array) -> Array:
+    """Mix the bits of each word, so that words which follow each other become random ones. The array is changed.
+
+    Source: the output function of SplitMix64, Steele, Lea & Flood, "Fast splittable pseudorandom number generators",
+    OOPSLA 2014.
+
+    Args:
+        words: any shape, uint64.
+    """
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        words ^= words >> np.uint64(shift)
+        words *= np.uint64(factor)
+    words ^= words >> np.uint64(31)
+    return words

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fgbg_data.compositing.draws import Draws
+from fgbg_data.compositing.draws import Draws, scramble
 
 
 class SourceChoice:
@@ -14,8 +14,7 @@ class SourceChoice:
     Every source gets a number that is computed from the draw and its id, and the greatest number wins. Another source
     therefore changes only the choices that it wins itself.
 
-    Source: Thaler & Ravishankar, "A name-based mapping scheme for rendezvous", 1996; the numbers are mixed as in
-    SplitMix64 (Steele, Lea & Flood, 2014).
+    Source: Thaler & Ravishankar, "A name-based mapping scheme for rendezvous", 1996; with the numbers of `scramble`.
 
     >>> few = SourceChoice(["cat", "dog"])
     >>> few.choose(Draws(0, "hall_cat_007"), "object2") in ("cat", "dog")
@@ -41,10 +40,7 @@ class SourceChoice:
             name: name of the draw.
             besides: id of a source that is not taken, unless it is the only one.
         """
-        mixed = self._marks ^ np.uint64(draws.below(name, 2**64))
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        mixed ^= mixed >> np.uint64(31)
+        mixed = scramble(self._marks ^ np.uint64(draws.below(name, 2**64)))
         winner = self.ids[int(mixed.argmax())]
         if winner != besides or len(self.ids) == 1:
             return winner
