@@ -5,7 +5,7 @@ truth does not, it has to look at the object. Source: Dwibedi, Misra & Hebert, "
 
 Each blend turns a premultiplied cut-out into another one, which is then laid on the picture by `lay_on`. Poisson
 blending is left out. It changes the whole object, it takes a solver in floats whose pixels differ between machines, it
-costs about a hundred times as much, and in that paper it did worse alone than plain pasting.
+takes many times as long, and in that paper it did worse alone than plain pasting.
 """
 
 import functools
