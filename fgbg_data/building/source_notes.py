@@ -43,7 +43,7 @@ def notes_of(
     notes += _faint(foregrounds)
     notes += _enlarged(config, backgrounds, foregrounds)
     notes += _colours(backgrounds, foregrounds)
-    notes += _animations(backgrounds, foregrounds)
+    notes += _first_frames(backgrounds, foregrounds)
     notes += _mixed_up(backgrounds, foregrounds)
     return tuple(notes)
 
@@ -159,9 +159,15 @@ def _colours(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile
     )
 
 
-def _animations(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile]) -> list[str]:
-    count = sum(source.animated for source in (*backgrounds, *foregrounds))
-    return [f"of {counted(count, 'animation')}, only the first frame is used"] if count else []
+def _first_frames(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile]) -> list[str]:
+    frames = sum(source.animated for source in (*backgrounds, *foregrounds))
+    pages = sum(source.paged for source in (*backgrounds, *foregrounds))
+    notes = []
+    if frames:
+        notes.append(f"of {counted(frames, 'animation')}, only the first frame is used")
+    if pages:
+        notes.append(f"of {counted(pages, 'TIFF file')} with several pages, only the first page is used")
+    return notes
 
 
 def _mixed_up(backgrounds: Sequence[SourceFile], foregrounds: Sequence[SourceFile]) -> list[str]:

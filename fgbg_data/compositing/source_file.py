@@ -48,6 +48,8 @@ class SourceFile:
     """Whether its colours are converted to sRGB by its colour profile."""
     animated: bool = False
     """Whether it is an animation, of which only the first frame is used."""
+    paged: bool = False
+    """Whether it is a TIFF of several pages; only its first page is used."""
     clear: bool = False
     """Whether it is a background with transparent parts."""
     filled: float = 1.0

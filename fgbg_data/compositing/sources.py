@@ -18,7 +18,7 @@ from fgbg_data.ground.notes import NOTES
 from fgbg_data.key import Kind
 from fgbg_data.pictures import SUFFIXES, FoundPictures, decode_file, quiet, read_picture, search_folder, sort_out
 from fgbg_data.pictures.colour import CONVERTED
-from fgbg_data.pictures.decode import FIRST_FRAME
+from fgbg_data.pictures.decode import FIRST_FRAME, FIRST_PAGE
 from fgbg_data.runtime.bundle import is_bundle, lay_out
 from fgbg_data.runtime.locations import Location, join, to_location
 from fgbg_data.runtime.mirror import copy_folder, local_folder_of
@@ -141,7 +141,7 @@ def scan(
         try:
             data = read_picture(path)
             picture = decode_file(data, path)
-            converted, animated = CONVERTED in picture.info, FIRST_FRAME in picture.info
+            converted, animated, paged = (mark in picture.info for mark in (CONVERTED, FIRST_FRAME, FIRST_PAGE))
             alpha = picture.getchannel("A").getextrema() if picture.mode == "RGBA" else (255, 255)
             if kind == "foreground":
                 check_cutout(picture, path)
@@ -166,6 +166,7 @@ def scan(
             look=look_of(picture),
             converted=converted,
             animated=animated,
+            paged=paged,
             clear=kind == "background" and alpha != (255, 255),
             filled=filled_share(picture) if kind == "foreground" else 1.0,
         )

@@ -32,6 +32,8 @@ _TURNS = {
 
 FIRST_FRAME = "fgbg_first_frame"
 """Entry of `Image.info` that says that the picture is the first frame of an animation."""
+FIRST_PAGE = "fgbg_first_page"
+"""Entry of `Image.info` that says that the picture is the first page of a TIFF with several pages."""
 UNMARKED = "fgbg_unmarked_channel"
 """Entry of `Image.info` that says that a TIFF has a channel which it does not call alpha."""
 
@@ -125,7 +127,7 @@ def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
         if file.format == "TIFF" and (problem := tiff_traits.problem_of(file.tag_v2)):  # type: ignore[attr-defined]
             raise SourceError(problem, where=path)
         turn = _turn(file)
-        # Several pictures in a photo of a phone or in a TIFF are no animation.
+        # Several pictures in a photo of a phone are one photo, and those in a TIFF are pages.
         animated = animated or (file.format not in ("MPO", "TIFF") and getattr(file, "is_animated", False))
         file.load()
         picture = _to_8_bit(file, data, path, true_colours)
@@ -143,6 +145,8 @@ def _decode(data: bytes, path: Path, true_colours: bool) -> Image.Image:
         picture.info[UNMARKED] = True
     if animated:
         picture.info[FIRST_FRAME] = True
+    if file.format == "TIFF" and tiff_traits.has_more_pages(data):
+        picture.info[FIRST_PAGE] = True
     return picture
 
 

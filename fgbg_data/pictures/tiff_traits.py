@@ -1,12 +1,16 @@
 """TIFF files that Pillow decodes wrongly, or refuses for a reason that does not help."""
 
+import contextlib
 import io
+import itertools
 import struct
 from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
-_BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _EXTRA = 258, 262, 277, 284, 338
+_SUBFILE, _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _EXTRA = 254, 258, 262, 277, 284, 338
+_REDUCED_OR_MASK = 0b101
+"""Bits of NewSubfileType that say that a page is a smaller copy of another page, or its mask."""
 _KINDS = {0: "grey (0 is white)", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
 
 
@@ -38,6 +42,17 @@ def problem_of(tags: Any) -> str:
 def has_unmarked_channel(picture: Image.Image, tags: Any) -> bool:
     """Return whether a TIFF has one channel more than its colours, and does not say that this is alpha."""
     return tags.get(_SAMPLES, 1) == len(picture.getbands()) + 1 and tuple(tags.get(_EXTRA, ()))[:1] == (0,)
+
+
+def has_more_pages(data: bytes) -> bool:
+    """Return whether a TIFF holds another page after its first; smaller copies and masks of a page are no pages."""
+    # EOFError after the last page. What is wrong with later pages does not matter: the pixels of the first are there.
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=["TIFF"]) as file:
+        for page in itertools.count(1):
+            file.seek(page)
+            if not file.tag_v2.get(_SUBFILE, 0) & _REDUCED_OR_MASK:  # type: ignore[attr-defined]
+                return True
+    return False
 
 
 def describe(data: bytes) -> str:

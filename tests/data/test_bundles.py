@@ -18,7 +18,7 @@ from fgbg_data.building.build import build
 from fgbg_data.cli import main
 from fgbg_data.errors import SourceError, StorageError
 from fgbg_data.pictures import find_named, load_rgb, open_picture
-from fgbg_data.pictures.decode import FIRST_FRAME
+from fgbg_data.pictures.decode import FIRST_FRAME, FIRST_PAGE
 from fgbg_data.runtime.bundle import bundle_folder, lay_out
 
 
@@ -131,6 +131,25 @@ def test_of_an_animation_the_first_frame_is_used_and_that_is_noted(
     assert FIRST_FRAME in open_picture(path).info
     manifest = build(config_for(pictures, tmp_path / "out", positions=1, bg=tmp_path / "bg"))
     assert "of 1 animation, only the first frame is used" in manifest.notes
+
+
+def test_of_a_tiff_the_first_page_is_used_and_that_is_noted_unless_the_others_are_small_copies(
+    pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bg").mkdir()
+    for path in sorted((pictures / "bg").iterdir())[:5]:
+        (tmp_path / "bg" / path.name).write_bytes(path.read_bytes())
+    first, second = frames()
+    paged, copies = tmp_path / "bg" / "paged.tif", tmp_path / "bg" / "copies.tif"
+    first.save(paged, save_all=True, append_images=[second])
+    second.encoderinfo = {"tiffinfo": {254: 1}}  # NewSubfileType: a smaller copy of the first page
+    first.save(copies, save_all=True, append_images=[second])
+    assert np.asarray(load_rgb(paged)).max() <= 12
+    assert FIRST_PAGE in open_picture(paged).info
+    assert FIRST_PAGE not in open_picture(copies).info
+    assert FIRST_FRAME not in open_picture(paged).info
+    manifest = build(config_for(pictures, tmp_path / "out", positions=1, bg=tmp_path / "bg"))
+    assert "of 1 TIFF file with several pages, only the first page is used" in manifest.notes
 
 
 @pytest.mark.parametrize(("plugin", "name"), [("pillow_heif", "photo.heic"), ("pillow_jxl", "photo.jxl")])
