@@ -12,6 +12,7 @@ from fgbg_data.building.build import build
 collect_ignore = ["helpers/keras_densedepth.py"]  # runs where TensorFlow is, in a process of its own
 
 register_estimator("fake", "helpers.fake_estimator:FakeEstimator")
+register_estimator("room", "helpers.rooms:RoomEstimator")
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
-from helpers.cutouts import bird, digest, meadow, premultiplied
+from helpers.cutouts import bird, digest, meadow, opencv_threads, premultiplied
 from helpers.placements import placement_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,11 +141,7 @@ GOLDEN = {
 @pytest.mark.parametrize("name", BLENDS)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pixels_equal_the_golden_digest_with_any_number_of_threads(name: str, threads: int) -> None:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(threads)
-    try:
+    with opencv_threads(threads):
         radii = range(1, MAX_MOTION + 1)
         made = [soften(bird(5), Blend(name=name, radius_px=radius, direction=radius))[0] for radius in radii]
         assert digest(*made) == GOLDEN[name]
-    finally:
-        cv2.setNumThreads(before)

@@ -1,9 +1,8 @@
 """The camera: what it does to a whole picture is bounded, and the same on every machine."""
 
-import cv2
 import numpy as np
 import pytest
-from helpers.cutouts import digest, meadow
+from helpers.cutouts import digest, meadow, opencv_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -98,9 +97,7 @@ def test_a_share_of_pictures_has_a_camera_and_each_effect_is_drawn_alone() -> No
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pixels_equal_the_golden_digest_with_any_number_of_threads(threads: int) -> None:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(threads)
-    try:
+    with opencv_threads(threads):
         taken = [
             photograph(meadow(5), Camera(blur=3)),
             photograph(meadow(5), Camera(vignette=70)),
@@ -113,5 +110,3 @@ def test_pixels_equal_the_golden_digest_with_any_number_of_threads(threads: int)
             "b558e8d309761543",
             "17d28f6bae9e077e",
         ]
-    finally:
-        cv2.setNumThreads(before)

@@ -8,9 +8,7 @@ from click.testing import CliRunner
 from helpers.rooms import RoomEstimator
 from PIL import Image
 
-from fgbg_data import cli, register_estimator, survey_ground
-
-register_estimator("room", "helpers.rooms:RoomEstimator")
+from fgbg_data import cli, survey_ground
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def test_the_sheet_shows_every_background_and_notes_correct_it(rooms: Path, tmp_
     assert reports[2].area > 0.3
 
 
-def test_a_note_about_a_missing_picture_is_one_line(rooms: Path, tmp_path: Path) -> None:
+def test_a_note_about_a_missing_picture_is_refused_in_one_line(rooms: Path, tmp_path: Path) -> None:
     (rooms / "ground.csv").write_text("file,ground\nmissing.jpg,no\n")
     result = CliRunner().invoke(cli.main, ["ground", str(rooms), "-o", str(tmp_path / "s.png"), "--depth", "room"])
     assert result.exit_code == 2

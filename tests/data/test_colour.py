@@ -1,9 +1,8 @@
 """Colours of cut-outs: changed within bounds, matched to the background, equal on every machine."""
 
-import cv2
 import numpy as np
 import pytest
-from helpers.cutouts import bird, digest, meadow, premultiplied
+from helpers.cutouts import bird, digest, meadow, opencv_threads, premultiplied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -115,10 +114,6 @@ def test_draws_are_within_bounds_and_each_has_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pixels_equal_the_golden_digest_with_any_number_of_threads(threads: int) -> None:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(threads)
-    try:
+    with opencv_threads(threads):
         colour = Colour(brightness=100, contrast=-200, gamma=40, red=90, blue=-70)
         assert digest(recolour(bird(5), colour, Match(strength=400), meadow(5))) == "84f55038352e134d"
-    finally:
-        cv2.setNumThreads(before)

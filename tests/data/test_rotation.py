@@ -2,10 +2,9 @@
 
 import math
 
-import cv2
 import numpy as np
 import pytest
-from helpers.cutouts import bird, digest, premultiplied
+from helpers.cutouts import bird, digest, opencv_threads, premultiplied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,10 +87,6 @@ def test_draws_reach_both_sides_and_stay_within_the_limit() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_pixels_equal_the_golden_digest_with_any_number_of_threads(threads: int) -> None:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(threads)
-    try:
+    with opencv_threads(threads):
         turned = [rotate(bird(5), Rotation(millidegrees=angle)) for angle in (-14_321, 777, 15_000, 60_000)]
         assert digest(*turned) == "aa096529b88af3bb"
-    finally:
-        cv2.setNumThreads(before)

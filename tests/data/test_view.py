@@ -1,4 +1,4 @@
-"""The page of `fgbg-data view`: what it serves and what it refuses, and what a person does with it in Chromium."""
+"""The page of `fgbg-data view`: what it serves, what it exports, and what it refuses."""
 
 import errno
 import json
@@ -9,13 +9,12 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers.served_page import get, served
+from helpers.served_page import get
 
 from fgbg_data.cli import main
 from fgbg_data.dataset.manifest import Manifest
@@ -29,13 +28,6 @@ from fgbg_data.viewing.view import _refused, view
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra view)")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
-
-
-@pytest.fixture(scope="module")
-def url(dataset: Path) -> Iterator[str]:
-    """Address of the page."""
-    with served(dataset) as address:
-        yield address
 
 
 def test_the_table_holds_every_sample(url: str, dataset: Path) -> None:

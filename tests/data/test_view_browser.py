@@ -29,13 +29,6 @@ pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra view)")
 
 
 @pytest.fixture(scope="module")
-def url(dataset: Path) -> Iterator[str]:
-    """Address of the page."""
-    with served(dataset) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")

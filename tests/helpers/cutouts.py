@@ -1,7 +1,10 @@
 """Cut-outs and backgrounds as arrays, for tests of the functions that change pixels."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 
+import cv2
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,7 +17,7 @@ def premultiplied(height: int, width: int) -> st.SearchStrategy[np.ndarray]:
 
 
 def bird(times: int = 1) -> np.ndarray:
-    """A cut-out of 44 x 60 px with a body, a thin leg and a half transparent wing, enlarged so many times."""
+    """A cut-out of 44 x 60 px with a body, a thin leg and a half transparent wing, enlarged by a whole factor."""
     picture = Image.new("RGBA", (60, 44), (255, 0, 255, 0))
     pen = ImageDraw.Draw(picture)
     pen.ellipse((6, 4, 40, 34), fill=(230, 180, 40, 255))
@@ -24,7 +27,7 @@ def bird(times: int = 1) -> np.ndarray:
 
 
 def meadow(times: int = 1) -> np.ndarray:
-    """A background of 64 x 80 px in which every pixel differs from its neighbours, enlarged so many times."""
+    """A background of 64 x 80 px in which every pixel differs from its neighbours, enlarged by a whole factor."""
     ramp = np.mgrid[:64, :80].sum(0).astype(np.uint8)
     return _enlarged(np.stack([ramp, 255 - ramp, ramp * 3], -1), times)
 
@@ -39,3 +42,14 @@ def digest(*arrays_: np.ndarray) -> str:
     for array in arrays_:
         hashed.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
     return hashed.hexdigest()
+
+
+@contextlib.contextmanager
+def opencv_threads(number: int) -> Iterator[None]:
+    """Let OpenCV compute with this number of threads for a while."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(number)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
