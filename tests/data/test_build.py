@@ -23,7 +23,7 @@ from fgbg_data.building.prepare import PreparedBuild, prepare
 from fgbg_data.building.worker import Worker
 from fgbg_data.codecs.depth_codes import dequantise_depth
 from fgbg_data.dataset.file_names import DESCRIPTIONS, NOT_DATA
-from fgbg_data.dataset.manifest import Manifest
+from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.dataset.record import ShardRecord
 from fgbg_data.depth.registry import ESTIMATORS
 from fgbg_data.errors import EstimatorError, FingerprintError, PlacementError, StorageError
@@ -353,3 +353,15 @@ def test_public_function_is_not_shadowed_by_its_module() -> None:
     import fgbg_data.building.build
 
     assert fgbg_data.build is build
+
+
+def test_a_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path) -> None:
+    (copy / MANIFEST).unlink()
+    build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5")))
+    assert contents(copy) == contents(dataset)
+
+
+def test_without_its_manifest_a_dataset_is_not_overwritten(copy: Path, pictures: Path) -> None:
+    (copy / MANIFEST).unlink()
+    with pytest.raises(StorageError, match="holds no dataset.json"):
+        build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5"), seed=4))

@@ -1,7 +1,8 @@
-"""A build's configuration: bad values are refused by name, TOML gives every option, and the fingerprint holds all
-that changes the dataset."""
+"""A build's configuration: bad values are refused by name, and type checkers know its options."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,27 @@ def test_a_size_is_parsed_or_refused(width: int, height: int, cross: str) -> Non
 def test_text_that_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="^size="):
         parse_size("size", text)
+
+
+@pytest.mark.slow
+def test_type_checkers_accept_the_examples(tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(
+        """
+from pathlib import Path
+
+from fgbg_data import BuildConfig, build, open_dataset, relabel, verify, write_demo
+
+config = BuildConfig(bg="bg/", fg=Path("fg"), out="shards/", size="320x240", depth="none")
+BuildConfig(bg="b", fg="f", out="o", size=(240, 320), scale=(0.4, 0.7), depth_size=64, format="tar", extra_fields=[])
+folder: Path | str = config.bg
+names: tuple[str, ...] = config.format
+print(build(config).samples, verify("shards/").ok, open_dataset("shards", size=(48, 64))[0].image.shape)
+relabel("shards", "new", depth="tiny")
+write_demo("demo")
+BuildConfig(bg=3, fg="f", out="o")  # the one error
+"""
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "example.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    assert done.stdout.count("error:") == 1, done.stdout
+    assert "example.py:13: error:" in done.stdout

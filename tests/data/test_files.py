@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from fgbg_data.errors import StorageError
-from fgbg_data.runtime.files import PARTIAL, clear_partials, free_bytes, write_whole
+from fgbg_data.runtime import files
+from fgbg_data.runtime.files import PARTIAL, clear_partials, free_bytes, write_new_text, write_whole
 
 
 def test_partial_replaces_only_when_whole(tmp_path: Path) -> None:
@@ -95,6 +97,40 @@ def test_dead_partials_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "train" / "a.tar").touch()
     assert clear_partials(tmp_path) == 1
     assert [path.name for path in tmp_path.rglob("*.*")] == ["a.tar"]
+
+
+def test_half_written_files_are_cleared_by_their_own_build_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with write_whole(tmp_path / "a.tar") as ours:
+        ours.write_text("half")
+        monkeypatch.setattr(files, "owner", "another1")
+        with write_whole(tmp_path / "a.tar") as other:
+            other.write_text("whole")
+            monkeypatch.undo()
+            assert clear_partials(tmp_path, files.owner) == 1
+            assert not ours.exists()
+            ours.write_text("again")
+        assert (tmp_path / "a.tar").read_text() == "whole"
+    assert (tmp_path / "a.tar").read_text() == "again"
+
+
+def test_one_of_many_that_write_a_new_file_succeeds(tmp_path: Path) -> None:
+    path, start = tmp_path / "dataset.json", threading.Barrier(8)
+    written: list[str] = []
+
+    def write(text: str) -> None:
+        start.wait()
+        if write_new_text(path, text):
+            written.append(text)
+
+    threads = [threading.Thread(target=write, args=(str(number) * 1000,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert written == [path.read_text()]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """Which options change a dataset: its fingerprint changes with these, and with no others."""
 
 import dataclasses
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,27 +218,3 @@ def test_fingerprint_is_stable() -> None:
         "test": 0.1,
         "holdout": "background",
     }
-
-
-@pytest.mark.slow
-def test_type_checkers_accept_the_examples(tmp_path: Path) -> None:
-    (tmp_path / "example.py").write_text(
-        """
-from pathlib import Path
-
-from fgbg_data import BuildConfig, build, open_dataset, relabel, verify, write_demo
-
-config = BuildConfig(bg="bg/", fg=Path("fg"), out="shards/", size="320x240", depth="none")
-BuildConfig(bg="b", fg="f", out="o", size=(240, 320), scale=(0.4, 0.7), depth_size=64, format="tar", extra_fields=[])
-folder: Path | str = config.bg
-names: tuple[str, ...] = config.format
-print(build(config).samples, verify("shards/").ok, open_dataset("shards", size=(48, 64))[0].image.shape)
-relabel("shards", "new", depth="tiny")
-write_demo("demo")
-BuildConfig(bg=3, fg="f", out="o")  # the one error
-"""
-    )
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "example.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
-    assert done.stdout.count("error:") == 1, done.stdout
-    assert "example.py:13: error:" in done.stdout

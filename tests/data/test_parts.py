@@ -1,26 +1,20 @@
 """Parts of a build: any of them, in any order, at once or repeated, and then one plain build, give the same bytes."""
 
-import os
 import shutil
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers.build_command import message_of, run_build, snapshot
 from helpers.datasets import config_for, contents
-from helpers.stores import memory_store
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fgbg_data import build, build_status, verify, write_plan
 from fgbg_data.config import BuildConfig
-from fgbg_data.errors import ConfigError, FingerprintError, StorageError
-from fgbg_data.runtime import files, locks
-from fgbg_data.runtime.files import clear_partials, write_new_text, write_text, write_whole
-from fgbg_data.runtime.holders import Holder
-from fgbg_data.runtime.locks import build_lock, part_lock, parts_of
+from fgbg_data.errors import ConfigError, FingerprintError
+from fgbg_data.runtime import locks
 from fgbg_data.writing.part import Part
 
 
@@ -171,140 +165,3 @@ def test_the_command_makes_a_part_and_says_what_comes_next(folder: Path, monkeyp
     assert message_of(run_build(folder, "--status", "--plan-only")) == "--plan-only and --status: choose one of them"
     assert "a part would delete what others have made" in message_of(run_build(folder, "--part", "1/2", "--overwrite"))
     assert "there is no part 3 of 2" in message_of(run_build(folder, "--part", "3/2"))
-
-
-# --- locks ----------------------------------------------------------------------------------------------------
-
-
-def enter(folder: Path) -> None:
-    with build_lock(folder, wait_s=0):
-        pass
-
-
-def test_parts_run_together_and_no_whole_build_beside_them(tmp_path: Path) -> None:
-    with part_lock(tmp_path, "1/3") as one, part_lock(tmp_path, "1/3"), part_lock(tmp_path, "2/3"):
-        assert [holder.part for holder in parts_of(tmp_path)] == ["1/3", "1/3", "2/3"]
-        with pytest.raises(StorageError, match=rf"a part of this build is running .*\(part 1/3, process {one.process}"):
-            enter(tmp_path)
-    enter(tmp_path)
-    with (
-        build_lock(tmp_path),
-        pytest.raises(StorageError, match="another build is running"),
-        part_lock(tmp_path, "1/3"),
-    ):
-        pass
-
-
-@pytest.fixture
-def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system without flock, where holders write often."""
-    monkeypatch.setattr(locks, "_lock", lambda descriptor, path, shared=False: "not implemented")
-    monkeypatch.setattr(locks.warnings, "warn", lambda text, **_: None)
-    for name, seconds in (("BEAT_S", 0.05), ("STALE_S", 0.6), ("PART_BEAT_S", 0.05), ("PART_STALE_S", 0.6)):
-        monkeypatch.setattr(locks, name, seconds)
-
-
-@pytest.mark.usefixtures("no_flock")
-@pytest.mark.parametrize("skew_s", [0, -86_400, 86_400])
-def test_without_flock_a_part_that_writes_lives_and_one_that_stands_still_is_dead(tmp_path: Path, skew_s: int) -> None:
-    """Whatever the clocks of the machines say."""
-    elsewhere = tmp_path / locks.PARTS / "2-of-3.0123.json"
-    elsewhere.parent.mkdir()
-    stop = threading.Event()
-
-    def live() -> None:
-        other = Holder(part="2/3", host="another", machine="another")
-        while not stop.is_set():
-            other.count += 1
-            elsewhere.write_text(other.text())
-            os.utime(elsewhere, (time.time() + skew_s,) * 2)
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=live)
-    thread.start()
-    try:
-        with pytest.raises(StorageError, match="part 2/3, process .* of another"):
-            enter(tmp_path)
-    finally:
-        stop.set()
-        thread.join()
-    enter(tmp_path)  # it has been killed
-    assert not elsewhere.exists()
-
-
-@pytest.mark.usefixtures("no_flock")
-def test_without_flock_a_part_of_a_process_that_has_ended_blocks_nothing(tmp_path: Path) -> None:
-    dead = tmp_path / locks.PARTS / "1-of-3.0123.json"
-    dead.parent.mkdir()
-    dead.write_text(Holder(part="1/3", process=2**22 + 1).text())
-    started = time.monotonic()
-    enter(tmp_path)
-    assert time.monotonic() - started < 0.5
-    assert not dead.exists()
-
-
-# --- files ----------------------------------------------------------------------------------------------------
-
-
-def test_half_written_files_are_cleared_by_their_own_build_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with write_whole(tmp_path / "a.tar") as ours:
-        ours.write_text("half")
-        monkeypatch.setattr(files, "owner", "another1")
-        with write_whole(tmp_path / "a.tar") as other:
-            other.write_text("whole")
-            monkeypatch.undo()
-            assert clear_partials(tmp_path, files.owner) == 1
-            assert not ours.exists()
-            ours.write_text("again")
-        assert (tmp_path / "a.tar").read_text() == "whole"
-    assert (tmp_path / "a.tar").read_text() == "again"
-
-
-def test_of_many_that_write_a_new_file_one_succeeds(tmp_path: Path) -> None:
-    path, start = tmp_path / "dataset.json", threading.Barrier(8)
-    written: list[str] = []
-
-    def write(text: str) -> None:
-        start.wait()
-        if write_new_text(path, text):
-            written.append(text)
-
-    threads = [threading.Thread(target=write, args=(str(number) * 1000,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert written == [path.read_text()]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-# --- buckets --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("no_flock")
-def test_in_a_bucket_a_build_keeps_parts_and_other_builds_away_and_a_dead_one_does_not(tmp_path: Path) -> None:
-    with memory_store() as store:
-        bucket = f"{store}/shards"
-        here, there, third = (tmp_path / name for name in ("here", "there", "third"))  # machines with own folders
-        for folder in (here, there, third):
-            folder.mkdir()
-        with part_lock(here, "1/3", bucket), part_lock(there, "2/3", bucket):
-            assert [holder.part for holder in parts_of(bucket)] == ["1/3", "2/3"]
-            with (
-                pytest.raises(StorageError, match="a part of this build is running"),
-                build_lock(third, bucket, wait_s=0),
-            ):
-                pass
-        with (
-            build_lock(here, bucket, wait_s=0),
-            pytest.raises(StorageError, match="another build is running"),
-            part_lock(there, "1/3", bucket),
-        ):
-            pass
-        gone = Holder(part="2/3", host="another", machine="another")
-        write_text(f"{bucket}/{locks.PARTS}/2-of-3.0123.json", gone.text())
-        with build_lock(here, bucket, wait_s=0):  # its text stands still
-            pass
-        assert not parts_of(bucket)

@@ -342,18 +342,6 @@ def test_quick_checks_only_records_and_sizes(copy: Path) -> None:
     assert_found(verify(copy, quick=True), "is 5 bytes, the record says")
 
 
-def test_a_lost_manifest_is_written_again(dataset: Path, copy: Path, pictures: Path) -> None:
-    (copy / MANIFEST).unlink()
-    build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5")))
-    assert contents(copy) == contents(dataset)
-
-
-def test_without_its_manifest_a_dataset_is_not_overwritten(copy: Path, pictures: Path) -> None:
-    (copy / MANIFEST).unlink()
-    with pytest.raises(StorageError, match="holds no dataset.json"):
-        build(config_for(pictures, copy, depth="fake", format=("tar", "hdf5"), seed=4))
-
-
 def test_other_files_are_notes_and_no_problem(copy: Path) -> None:
     (copy / "NOTES.txt").write_text("mine")
     (copy / ".DS_Store").write_text("")
