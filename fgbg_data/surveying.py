@@ -11,7 +11,7 @@ from fgbg_data.compositing.resize import fit_background
 from fgbg_data.compositing.sources import find_pictures
 from fgbg_data.config import Device, Fit
 from fgbg_data.drawing.grounds import draw_ground
-from fgbg_data.drawing.sheets import save_png
+from fgbg_data.drawing.sheets import GAP_PX, save_png
 from fgbg_data.errors import EstimatorError, option
 from fgbg_data.ground.ground import Ground
 from fgbg_data.ground.notes import GroundNote, read_notes
@@ -25,7 +25,7 @@ COLUMNS = 6
 CELL_PX = 224
 """Longer side of a picture on the sheet: larger ones are shrunk."""
 CAPTION_PX = 26
-GAP_PX = 6
+"""Height of the two lines of text below a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def survey_ground(
         device: `auto`, `cpu` or `cuda`.
         size: size of the canvas, as for a build.
         fit: how a background fills the canvas, as for a build.
-        progress: see `fgbg_data.runtime.progress`.
+        progress: see `build`.
 
     Raises:
         FgbgError: an option cannot work, or a picture cannot be used.

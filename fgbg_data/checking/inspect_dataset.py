@@ -27,7 +27,8 @@ def inspect_grounds(root: Location, manifest: Manifest, report: VerifyReport) ->
     try:
         read_grounds(root, manifest)
     except ManifestError as error:
-        report.add(GROUNDS, f"{error.problem}. Remove it and run the same build command, which keeps finished shards")
+        advice = "Remove it, if it is there, and run the same build command, which keeps finished shards"
+        report.add(GROUNDS, f"{error.problem}. {advice}")
 
 
 def inspect_manifest(manifest: Manifest, sums: Sums, report: VerifyReport) -> None:

@@ -1,4 +1,4 @@
-"""Composites: the image and the mask of a placement, as a pure function of two pictures."""
+"""Composites: a cut-out is pasted on a picture, and its mask is found. All functions are pure but `lay_on`."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from fgbg_data.sample import Array
 
 
 class Composite(NamedTuple):
-    """The pixels of a sample before its image is encoded."""
+    """A picture with one cut-out on it, and the mask of the cut-out."""
 
     image: Array
     """(H, W, 3) uint8 RGB."""
@@ -38,7 +38,14 @@ def paste(background: Array, cutout: Array, *, top: int, left: int) -> Composite
 
 
 def lay_on(image: Array, cutout: Array, *, top: int, left: int) -> None:
-    """Paste a premultiplied cut-out onto an image, which is changed; see `paste`."""
+    """Paste a premultiplied cut-out onto an image in place; see `paste`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, changed in place.
+        cutout: (h, w, 4) uint8: RGB premultiplied by alpha, and alpha.
+        top: row of the cut-out's upper edge in the image; may be negative.
+        left: column of the cut-out's left edge in the image; may be negative.
+    """
     import cv2
 
     rows, columns, visible = visible_part(cutout, top, left, image.shape[:2])

@@ -7,12 +7,13 @@ from fgbg_data.ground.plane import BITS, LEVELS, tolerance
 from fgbg_data.sample import Array
 
 STEP = 20
-"""An edge of depth is a step of at least this many codes of `NEARNESS_BITS` bits over EDGE_PX pixels."""
+"""An edge of depth is a step of at least this many codes of `NEARNESS_BITS` bits within EDGE_PX pixels."""
 EDGE_PX = 5
+"""Side of the square in which an edge of depth is looked for, in pixels."""
 CUT = (1, 2)
 """At least this share of the line along which an object is cut must be an edge of depth."""
 SMALLEST_PX = 12
-"""Smaller patches are noise, and hide nothing."""
+"""Patches of fewer pixels than this are noise, and hide nothing."""
 
 
 def hidden_by(nearness: Array, code: int, area: Array) -> Array | None:

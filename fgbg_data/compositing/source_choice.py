@@ -17,8 +17,8 @@ class SourceChoice:
     Source: Thaler & Ravishankar, "A name-based mapping scheme for rendezvous", 1996; with the numbers of `scramble`.
 
     >>> few = SourceChoice(["cat", "dog"])
-    >>> few.choose(Draws(0, "hall_cat_007"), "object2") in ("cat", "dog")
-    True
+    >>> [few.choose(Draws(0, f"hall_cat_00{number}"), "object2") for number in range(4)]
+    ['cat', 'cat', 'dog', 'dog']
 
     Args:
         ids: ids of the sources, at least one.

@@ -11,8 +11,10 @@ from fgbg_data.errors import SourceError
 NOTES = "ground.csv"
 """The file, in the folder of the backgrounds."""
 COLUMNS = ("file", "ground", "horizon")
+"""Columns that it may have. Only `file` is required."""
 NO = ("no", "none", "false", "0")
 YES = ("", "yes", "true", "1")
+"""Words of the column `ground`, in lower case. Nothing written means yes."""
 LIMITS = (-1.0, 2.0)
 """Smallest and largest horizon, as shares of the height of the picture."""
 
