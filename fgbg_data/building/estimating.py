@@ -18,7 +18,7 @@ from fgbg_data.depth.estimator import DepthEstimator
 from fgbg_data.depth.licences import warn_of_licence
 from fgbg_data.depth.registry import is_thread_invariant, load_estimator
 from fgbg_data.depth.server import Address, EstimatorServer, RemoteEstimator
-from fgbg_data.errors import EstimatorError
+from fgbg_data.errors import EstimatorError, option
 from fgbg_data.runtime.locations import names_in
 from fgbg_data.runtime.parallel import num_cores
 from fgbg_data.runtime.progress import ProgressReporter
@@ -105,6 +105,25 @@ def estimate(estimator: DepthEstimator, images: Sequence[Array], batch_size: int
     ask = getattr(estimator, "estimate_smooth", estimator.estimate) if smooth else estimator.estimate
     depth: Array = ask(np.stack(filled))
     return depth[: len(images)]
+
+
+def check_depth(depth: Array, image: Array, estimator: DepthEstimator, source: str) -> None:
+    """Refuse a depth that has another size than its picture, or is not finite.
+
+    Args:
+        depth: the depth.
+        image: (H, W, 3) uint8 RGB, the picture.
+        estimator: the estimator that gave the depth.
+        source: what the picture is, such as `background room0`.
+
+    Raises:
+        EstimatorError: the text names the source.
+    """
+    given = f"{source}: {option('depth', estimator.name)} gave a depth"
+    if depth.shape != image.shape[:2]:
+        raise EstimatorError(f"{given} of {depth.shape}; expected {image.shape[:2]}")
+    if not np.isfinite(depth).all():
+        raise EstimatorError(f"{given} that is not finite")
 
 
 def resolve_auto(config: BuildConfig) -> tuple[BuildConfig, tuple[str, ...]]:

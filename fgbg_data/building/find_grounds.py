@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fgbg_data.building.estimating import estimate
+from fgbg_data.building.estimating import check_depth, estimate
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.errors import EstimatorError, option
 from fgbg_data.ground.ground import Ground, find_ground
 from fgbg_data.ground.notes import GroundNote
 from fgbg_data.ground.plane import LEVELS
@@ -65,12 +64,7 @@ def find_grounds(
         images = [background.image for background in batch]
         depths = estimate(estimator, images, estimator.batch_size, smooth=True)
         for done, (background, depth) in enumerate(zip(batch, depths, strict=True), start + 1):
-            shape = background.image.shape[:2]
-            if depth.shape != shape or not np.isfinite(depth).all():
-                raise EstimatorError(
-                    f"background {background.name}: {option('depth', estimator.name)} gave a depth of {depth.shape}, "
-                    f"or one that is not finite; expected {shape}"
-                )
+            check_depth(depth, background.image, estimator, f"background {background.name}")
             codes, zero = _quantise(depth)
             yield Found(codes, _find(background, codes, zero if metric else None, fit))
             report(done)

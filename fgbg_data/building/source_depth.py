@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fgbg_data.building.estimating import estimate
+from fgbg_data.building.estimating import check_depth, estimate
 from fgbg_data.compositing.compose import Composite, paste
 from fgbg_data.compositing.composed_depth import NEUTRAL, neutral_box, relief_of
 from fgbg_data.compositing.resize import resize_premultiplied
 from fgbg_data.compositing.source_cache import SourceCache
 from fgbg_data.dataset.file_names import SOURCE_DEPTH
 from fgbg_data.depth.estimator import DepthEstimator
-from fgbg_data.errors import EstimatorError, option
 from fgbg_data.key import Kind
 from fgbg_data.runtime.files import write_whole
 from fgbg_data.runtime.locations import LACKING
@@ -149,11 +148,7 @@ def _estimate_batch(
         images = [composite.image for composite, _, _ in shown.values()]
     depths = estimate(estimator, images, estimator.batch_size)
     for name, image, depth in zip(names, images, depths, strict=True):
-        if depth.shape != image.shape[:2] or not np.isfinite(depth).all():
-            raise EstimatorError(
-                f"{kind} {name}: {option('depth', estimator.name)} gave a depth of {depth.shape}, or one that is "
-                f"not finite; expected {image.shape[:2]}"
-            )
+        check_depth(depth, image, estimator, f"{kind} {name}")
         if kind == "foreground":
             composite, rows, columns = shown[name]
             depth = relief_of(depth[rows, columns], composite.mask[rows, columns])
