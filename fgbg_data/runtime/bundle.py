@@ -13,7 +13,7 @@ from typing import IO
 
 from fgbg_data.errors import StorageError
 from fgbg_data.runtime.files import writing_errors
-from fgbg_data.runtime.scratch import cache_folder
+from fgbg_data.runtime.scratch import needed_cache_folder
 from fgbg_data.text import counted, format_bytes
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -37,13 +37,11 @@ def bundle_folder(path: Path) -> Path:
     """
     try:
         about = path.stat()
-        mark = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
-        digest = hashlib.blake2b(os.fsencode(mark), digest_size=8).hexdigest()
-        return cache_folder() / "bundles" / f"{path.name.partition('.')[0]}-{digest}"
     except OSError as error:
         raise StorageError(f"cannot be read ({error.strerror})", where=path) from error
-    except RuntimeError as error:
-        raise StorageError("needs a cache on this machine; set XDG_CACHE_HOME to a folder", where=path) from error
+    mark = f"{path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    digest = hashlib.blake2b(os.fsencode(mark), digest_size=8).hexdigest()
+    return needed_cache_folder(path) / "bundles" / f"{path.name.partition('.')[0]}-{digest}"
 
 
 def lay_out(path: Path, wanted: Callable[[str], bool], limit_bytes: float) -> list[str]:

@@ -12,7 +12,7 @@ from fgbg_data.runtime.bundle import bundle_folder, is_bundle
 from fgbg_data.runtime.files import fetch, write_text
 from fgbg_data.runtime.locations import Location, join
 from fgbg_data.runtime.remote import RemoteFile
-from fgbg_data.runtime.scratch import cache_folder
+from fgbg_data.runtime.scratch import needed_cache_folder
 from fgbg_data.text import format_bytes
 
 THREADS = 8
@@ -33,10 +33,7 @@ def local_folder_of(folder: Location) -> Path:
     if isinstance(folder, Path):
         return bundle_folder(folder) if is_bundle(folder) else folder
     parts = [part for part in PurePosixPath(folder.replace("://", "/")).parts if part not in ("..", "/")]
-    try:
-        return cache_folder().joinpath("mirror", *parts)
-    except RuntimeError as error:
-        raise StorageError("needs a cache on this machine; set XDG_CACHE_HOME to a folder", where=folder) from error
+    return needed_cache_folder(folder).joinpath("mirror", *parts)
 
 
 def copy_folder(

@@ -20,6 +20,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fgbg-data"
 
 
+def needed_cache_folder(location: Location) -> Path:
+    """Return the same as `cache_folder`, for a file or dataset that cannot be used without it.
+
+    Raises:
+        StorageError: the user has no folder for a cache; the text names `location`.
+    """
+    try:
+        return cache_folder()
+    except RuntimeError as error:
+        raise StorageError(
+            "needs a folder of this machine, and the user has no home. Set XDG_CACHE_HOME to a folder on a local disk",
+            where=location,
+        ) from error
+
+
 def local_folder(out: Location) -> Path:
     """Return the folder of this machine that belongs to the dataset `out` while it is made.
 
@@ -33,13 +48,7 @@ def local_folder(out: Location) -> Path:
     if isinstance(out, Path):
         return out
     name = hashlib.blake2b(f"{socket.gethostname()}|{out}".encode(), digest_size=10).hexdigest()
-    try:
-        return cache_folder() / "builds" / name
-    except RuntimeError as error:
-        raise StorageError(
-            "needs a folder of this machine, and the user has no home. Set XDG_CACHE_HOME to a folder on a local disk",
-            where=out,
-        ) from error
+    return needed_cache_folder(out) / "builds" / name
 
 
 def clear_local(out: Location) -> None:
