@@ -93,12 +93,13 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
     shapes = work.spec(0).shapes
     for name in config.extra_fields:
         needed += samples * len(config.format) * math.prod(shapes[name]) * np.dtype(FIELDS[name].dtype).itemsize
+    of_sources = 0
     if config.composed_field:  # float32 depth of the sources, until all shards are made
-        sources = len(work.backgrounds) + len(work.foregrounds)
-        needed += 4 * sources * config.canvas[0] * config.canvas[1]
+        of_sources = 4 * (len(work.backgrounds) + len(work.foregrounds)) * config.canvas[0] * config.canvas[1]
     if isinstance(config.out, str):
-        _check_scratch(prepared, needed * config.shard_size // samples, samples)
+        _check_scratch(prepared, samples, needed * config.shard_size // samples, of_sources)
         return
+    needed += of_sources
     free = free_bytes(config.out)
     if needed > free:
         raise StorageError(
@@ -108,8 +109,14 @@ def check_space(prepared: PreparedBuild, samples: int) -> None:
         )
 
 
-def _check_scratch(prepared: PreparedBuild, shard_bytes: int, samples: int) -> None:
+def _check_scratch(prepared: PreparedBuild, samples: int, shard_bytes: int, of_sources: int) -> None:
     """Refuse a build into a URL whose unfinished shards this machine cannot hold: each worker writes one at a time.
+
+    Args:
+        prepared: the build.
+        samples: number of samples that are to be made.
+        shard_bytes: size of one shard in all its formats.
+        of_sources: size of the depth of all sources, which lies on the disk of this machine beside the shards.
 
     Raises:
         StorageError: the text says how much is needed.
@@ -118,7 +125,7 @@ def _check_scratch(prepared: PreparedBuild, shard_bytes: int, samples: int) -> N
     jobs = num_jobs(config.jobs, -(-samples // config.shard_size))
     needed = jobs * shard_bytes
     allowed = config.cache_gb * 1e9 - copied_bytes(config.bg) - copied_bytes(config.fg)
-    free = min(allowed, free_bytes(local_folder(config.out)))
+    free = min(allowed, free_bytes(local_folder(config.out)) - of_sources)
     if needed > free:
         raise StorageError(
             f"the shards that {jobs} workers write at a time take about {format_bytes(needed)} on this machine, and "
