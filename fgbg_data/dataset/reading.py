@@ -89,10 +89,10 @@ def open_dataset(
     options = ReadOptions.check(fields=fields, size=size, on_error=on_error, depth_as=depth_as, mask_as=mask_as)
     if format is not None:
         one_of("format", format, FORMATS)
-    layout = find_shards(locate(path), split)
-    layout.warn(stacklevel=2)
     if not copies_gb >= 0:
         raise ConfigError(f"{option('copies_gb', copies_gb)}: expected at least 0")
+    layout = find_shards(locate(path), split)
+    layout.warn(stacklevel=2)
     reader = SplitReader(layout, format, skip=on_error == "skip", copies=FileCopies(copies_gb * 1e9))
     return Dataset(reader, range(len(reader)), options, transform)
 
