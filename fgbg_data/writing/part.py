@@ -9,6 +9,9 @@ from fgbg_data.errors import ConfigError, option
 
 T = TypeVar("T")
 
+_INDEX = {"slurm": "SLURM_ARRAY_TASK_ID", "k8s": "JOB_COMPLETION_INDEX"}
+"""Scheduler -> the environment variable that holds the number of a task."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -47,7 +50,7 @@ class Part:
         """
         environment = os.environ if environment is None else environment
         first, slash, count = text.partition("/")
-        if first not in ("slurm", "k8s"):
+        if first not in _INDEX:
             number, total = _whole(first), _whole(count)
             if number is None or total is None:
                 raise ConfigError(
@@ -61,17 +64,13 @@ class Part:
         elif first == "slurm":
             number, total = _of_slurm(text, environment)
         else:
-            number = _variable(text, environment, "JOB_COMPLETION_INDEX") + 1
+            number = _variable(text, environment, _INDEX[first]) + 1
             total = _variable(text, environment, "FGBG_PARTS")
         if not 1 <= number <= total:
             raise ConfigError(
                 f"{option('part', text)}: there is no part {number} of {total}; expected a part from 1 to {total}"
             )
         return cls(number, total)
-
-
-_INDEX = {"slurm": "SLURM_ARRAY_TASK_ID", "k8s": "JOB_COMPLETION_INDEX"}
-"""Where the number of a task stands in its environment."""
 
 
 def _of_slurm(text: str, environment: Mapping[str, str]) -> tuple[int, int]:
