@@ -36,7 +36,7 @@ OnError = Literal["fail", "skip"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 LOGS = ("csv", "tensorboard", "wandb", "mlflow", "trackio")
-"""What can get the log of a run."""
+"""The names that `log` may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +228,8 @@ class FitConfig:
     save_minutes: float = 5.0
     """Minutes between checkpoints inside an epoch."""
     log: str = "csv,tensorboard"
-    """Names, joined by commas, of what gets the log: csv, tensorboard, wandb, mlflow and trackio. log.csv is always
-    written, also if it is not named."""
+    """Where the log is written, as names joined by commas: csv, tensorboard, wandb, mlflow and trackio. log.csv is
+    always written, even if csv is not named."""
 
     def __post_init__(self) -> None:
         stages = () if self.schedule == AUTO else parse(self.schedule)

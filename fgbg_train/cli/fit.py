@@ -48,7 +48,7 @@ ALIASES = {
 
 
 class Metric(Choice):
-    """The type of an option that takes a metric; it says why a score of an exam is none."""
+    """The type of an option that takes a metric; the error for a score of an exam says why it is refused."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """Return the text of the error."""

@@ -141,16 +141,20 @@ def _examine(
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER|VIDEO...")
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Write the results to this folder.")
 @SIZE
-@click.option("--smooth", type=float, help="Keep this share of the frames before, against flicker of a video.  [0]")
-@click.option("--frames", type=int, help="Stop after so many frames of a video.  [all]")
+@click.option(
+    "--smooth",
+    type=float,
+    help="Mix this share of the earlier predictions into each one, against flicker of a video.  [0]",
+)
+@click.option("--frames", type=int, help="Stop after this many frames of a video.  [all]")
 @DEVICE
 @user_errors
 def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: Any) -> None:
     """Predict mask and depth of pictures with CHECKPOINT, at the size of each picture.
 
     The folder of a run stands for its best checkpoint. For each picture, NAME.mask.png (0 or 255), NAME.depth.png
-    (16 bit; 65535 is nearest) and NAME.preview.png are written. Of a video or a camera (0, 1, ...),
-    NAME.preview.mp4 shows image, mask and depth side by side.
+    (16 bit; 65535 is nearest) and NAME.preview.png are written. For a video or a camera (0, 1, ...),
+    NAME.preview.mp4 is written, which shows image, mask and depth side by side.
 
     \b
       fgbg-train predict runs/NAME photos/ --out predicted/
@@ -168,7 +172,7 @@ def predict(checkpoint: str, pictures: tuple[Path, ...], out: Path, **options: A
             click.echo(f"look at {predict_video(checkpoint, video, out=out, **given)}")
         return
     if videos:
-        raise ConfigError(f"{videos[0]} is a video, the others are pictures; give them in two commands")
+        raise ConfigError(f"{videos[0]} is a video, and other arguments are pictures; give them in two commands")
     for name in ("smooth", "frames"):
         if name in given:
             raise ConfigError(f"{marked(name, given[name])} has no effect on pictures; leave it out")

@@ -31,7 +31,7 @@ from fgbg_train.data.stream import Item, Segment
 from fgbg_train.errors import FgbgError, TrainError
 
 GUARD = 'put the call below `if __name__ == "__main__":`, because each worker imports the script'
-"""What a script must do, as errors say it."""
+"""The part of an error that says what a script must do."""
 
 
 class Loader:

@@ -43,8 +43,8 @@ BASELINE = "guess"
 """Stands in the column `split` for the baselines on val: `mask_iou` of a mask that is all foreground, and `rmse` of the
 mean depth map of train. A log has one such row; its name is that of the first logs."""
 DURING = ("train", "val", BASELINE, EXAM)
-"""What is measured in each epoch, or once; sets of an exam too. All other splits are measured at the end of the run,
-again if it resumes there."""
+"""What the column `split` holds for rows that are written after each epoch, or once (baselines); the sets of an exam
+are among them. All other splits are measured at the end of the run, and again if it resumes there."""
 
 
 class Log:

@@ -36,8 +36,8 @@ def plot(runs: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     >>> plot(["runs/demo", "runs/other"], out="curves.png")  # doctest: +SKIP
     PosixPath('curves.png')
 
-    Training is a thin line, val and an exam thick ones; a dashed line is the baseline on val or the exam, which needs
-    no model. For one run, its image sizes stand above the curves.
+    Training is a thin line; val and an exam are thick ones. A dashed line is a baseline, which needs no model, on val
+    or the exam. For one run, its image sizes stand above the curves.
 
     Args:
         runs: a folder of a run, or several.

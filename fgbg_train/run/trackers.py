@@ -57,7 +57,7 @@ class TensorBoard(TensorBoardLogger):
 
 
 class Tracker(Logger):
-    """What the trackers below share. Each is made of the folder of a run and the id that the run has there.
+    """The base class of the trackers below.
 
     Args:
         folder: the folder of the run, whose name the run also has in the tracker.

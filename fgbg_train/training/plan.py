@@ -48,7 +48,8 @@ class FitPlan:
     folder: Path
     """The folder of the run."""
     cache_folder: Path
-    """The folder of the caches of resized samples: in the folder of the run, or on several machines one on each."""
+    """The folder of the caches of resized samples. It is in the folder of the run, or, for a run on several machines,
+    in the cache folder of each machine."""
     fingerprint: str
     """The fingerprint of the dataset."""
     readers: dict[str, SampleReader] = field(repr=False)
@@ -253,13 +254,13 @@ def _check_loss(config: FitConfig) -> None:
 
 
 def _check_sizes(schedule: Schedule, parts: int) -> None:
-    """Refuse batches that cannot be shared evenly, or of one image that is so small that batch norm sees one value."""
+    """Refuse batches that cannot be cut evenly, and parts of one image in which batch norm would see a single value."""
     for stage in schedule.stages:
         if stage.batch % parts:
             raise ConfigError(
-                f"a batch of {stage.batch} cannot be cut into {parts} equal parts, for {option('accumulate')} and as "
-                f"many processes as torchrun has started. Use a {option('schedule')} whose batches all numbers of "
-                "processes divide that the run will ever have"
+                f"a batch of {stage.batch} cannot be cut into {parts} equal parts (the processes of torchrun x "
+                f"{option('accumulate')}). Use a {option('schedule')} whose batches can be cut evenly with every "
+                "number of processes that the run will ever have"
             )
     for epoch in range(schedule.epochs):
         step = schedule.step(schedule.first_step(epoch))
@@ -283,7 +284,7 @@ def _cache_folder(folder: Path, fingerprint: str) -> Path:
 
 
 def _plan_caches(readers: dict[str, SampleReader], schedule: Schedule, config: FitConfig, folder: Path) -> None:
-    """Give readers the caches that fit, as files of a folder."""
+    """Give readers the caches that fit, as files in a folder."""
     reads: dict[tuple[str, int], int] = {}
     for stage in schedule.stages:
         reads[TRAIN, stage.size_px] = reads.get((TRAIN, stage.size_px), 0) + stage.epochs

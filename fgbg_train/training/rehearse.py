@@ -13,7 +13,7 @@ from fgbg_train.training.state import build_state
 from fgbg_train.training.step import Flags, Learner
 
 MOST_IMAGES = 16
-"""Largest batch of the rehearsal, in images. The time of larger batches is taken to grow with their images."""
+"""Largest batch of the rehearsal, in images. The time of a larger batch is estimated in proportion to its images."""
 STEPS = 3
 """Largest number of steps of each size; the first one of a size is not counted if there are others."""
 PATIENCE_S = 20.0

@@ -22,9 +22,9 @@ from fgbg_train.use.predict import open_predictor
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg")
 """Files with these suffixes are taken for videos."""
 SIDE_PX = 480
-"""Longest height of a frame in the written video; larger ones are shrunk."""
+"""Largest height of a frame in the written video; larger frames are shrunk."""
 CAMERA_FPS = 15.0
-"""Frames a second of what is written for a camera that does not state its own."""
+"""Frame rate of the written video, in frames per second, if a camera or file states no rate that can be true."""
 
 
 def is_video(source: str | Path) -> bool:
@@ -58,9 +58,9 @@ def predict_video(
         video: a video file, or the number of a camera, such as "0".
         out: folder for the result.
         size_px: shorter side of the images that the networks see, in pixels; None is that of the training.
-        smooth: how much of the frames before stays in each prediction, in [0, 1): v = smooth x v + (1 - smooth) x new.
+        smooth: the share of the frames before in each prediction, in [0, 1): v = smooth x v + (1 - smooth) x new.
             0 predicts every frame alone; 0.6 takes away most of the flicker.
-        frames: stop after so many frames; None goes to the end, and a camera until Ctrl-C.
+        frames: stop after this many frames; None goes on to the end of a file, or with a camera until Ctrl-C.
         device: where to compute; `auto` takes a GPU if there is one.
         progress: how progress is shown; see `fgbg_data.runtime.progress`.
 
@@ -144,7 +144,7 @@ class _Writer:
             self._named().replace(self._path)
 
     def _named(self) -> Path:
-        """Return the path under which OpenCV writes: it tells the container by the suffix."""
+        """Return the path under which OpenCV writes, because it chooses the container by the suffix."""
         return self._path.with_name(f"{self._path.name}.mp4")
 
     def write(self, frame: Picture) -> None:
@@ -162,7 +162,7 @@ class _Writer:
 
 @contextlib.contextmanager
 def _opened(video: Path | str) -> Iterator[tuple[Any, float, int | None]]:
-    """Open a video or a camera; yield it with its frames a second, and its number of frames if that is known."""
+    """Open a video or a camera; yield it with its frame rate, and its number of frames if that is known."""
     import cv2
 
     camera = str(video).isdigit()

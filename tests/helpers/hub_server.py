@@ -1,4 +1,4 @@
-"""A stand-in of the Hugging Face Hub on this machine: the calls of its API by which a folder is uploaded."""
+"""A stand-in for the Hugging Face Hub on this machine: the calls of its API by which a folder is uploaded."""
 
 import base64
 import json
@@ -23,11 +23,11 @@ class Hub:
         self.commits: list[list[str]] = []
         """The paths of each commit, in order."""
         self.private: bool | None = None
-        """What the repository was made as; None before it exists."""
+        """Whether the repository was made private; None before it exists."""
         self.uploads = 0
         """Number of large files that were sent."""
         self.refuse_after: int | None = None
-        """Refuse every large file after so many, with a status that is not tried again."""
+        """Refuse every large file after this many, with a status that is not tried again."""
         self.may_write = True
         """Whether the token may write."""
         self.url = ""

@@ -67,7 +67,7 @@ class FailingFileSystem(MemoryFileSystem):
 
 @contextmanager
 def failing_store(share: float) -> Iterator[str]:
-    """Yield the URL of an empty folder in a store that fails for this share of requests, twice for each at most."""
+    """Yield the URL of an empty folder in a store whose requests fail at this rate, before and after they run."""
     fsspec.register_implementation("failing", FailingFileSystem, clobber=True)
     remote.WHOLE_PUT.add("failing")
     FailingFileSystem.share, FailingFileSystem.failures, FailingFileSystem.draws = share, 0, random.Random(1)

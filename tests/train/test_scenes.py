@@ -17,7 +17,7 @@ from fgbg_train.data.sample_reader import SampleReader
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of 48 scenes of 48 px, of which a third shows no object. Read only."""
+    """A dataset of 48 scenes of 48 px, a third of them without an object. Read only."""
     folder = draw_pictures(tmp_path_factory.mktemp("scenes"))
     build(config_for(folder, folder / "shards", objects="1:3", empty=0.3, decoys=1, twins=2, blend="over,box"))
     return folder / "shards"

@@ -112,7 +112,7 @@ def test_tensorboard_gets_pictures_and_the_configuration_too(finished_run: Path)
 
 
 class Own(Tracker, Keeping):
-    """A tracker that gives a new run the id `first`, and cannot start if it is told so by the name of the folder."""
+    """A tracker that gives a new run the id `first`, and that cannot start in a folder with the name `refused`."""
 
     def __init__(self, folder: Path, run_id: str | None) -> None:
         Keeping.__init__(self)
