@@ -14,7 +14,7 @@ from fgbg_train.config import LossConfig
 from fgbg_train.errors import Stopped
 from fgbg_train.metric_names import METRICS
 from fgbg_train.run.folder import LOG, SAMPLES
-from fgbg_train.run.trackers import TensorBoard, Trackers
+from fgbg_train.run.trackers import Trackers
 
 Value = float | int | str
 
@@ -81,10 +81,10 @@ class RunLog(Log):
     Args:
         folder: the folder of the run.
         step: number of steps that the checkpoint has finished; rows that were logged after it are dropped.
-        trackers: what also gets the rows; None stands for TensorBoard events in the folder.
+        trackers: what also gets the rows.
     """
 
-    def __init__(self, folder: Path, step: int, trackers: Trackers | None = None) -> None:
+    def __init__(self, folder: Path, step: int, trackers: Trackers) -> None:
         self._path = folder / LOG
         rows = [r for r in read_rows(self._path) if int(r["step"]) <= step and r["split"].partition("/")[0] in DURING]
         with write_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
@@ -93,7 +93,7 @@ class RunLog(Log):
             writer.writerows(rows)
         self.has_baseline = any(row["split"] == BASELINE for row in rows)
         """Whether the row of the baselines is there."""
-        self._trackers = trackers or Trackers({"tensorboard": TensorBoard(folder, step)})
+        self._trackers = trackers
 
     def add(self, row: Mapping[str, Value]) -> None:
         """Append one row, flush it, and give its numbers to the trackers as `SPLIT/COLUMN`."""

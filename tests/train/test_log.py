@@ -8,10 +8,15 @@ from fgbg_train import plot
 from fgbg_train.errors import DataError
 from fgbg_train.run.log import Log, RunLog, read_rows
 from fgbg_train.run.plot import sizes
+from fgbg_train.run.trackers import Trackers, open_trackers
+
+
+def open_log(folder: Path, step: int) -> RunLog:
+    return RunLog(folder, step, Trackers(open_trackers(["tensorboard"], folder, step)))
 
 
 def write_log(folder: Path) -> RunLog:
-    log = RunLog(folder, 0)
+    log = open_log(folder, 0)
     for epoch, size in enumerate((38, 38, 48), start=1):
         step = 10 * epoch
         for split in ("train", "val"):
@@ -36,7 +41,7 @@ def test_the_log_of_a_resumed_run_is_cut_back_to_the_checkpoint(tmp_path: Path) 
     log.close()
     with (tmp_path / "log.csv").open("a") as stream:
         stream.write("3,40,tr")  # killed while writing
-    RunLog(tmp_path, 20).close()
+    open_log(tmp_path, 20).close()
     assert [int(r["step"]) for r in read_rows(tmp_path / "log.csv")] == [10, 10, 20, 20]
 
 
@@ -44,7 +49,7 @@ def test_the_log_of_a_finished_run_drops_only_what_is_measured_again(tmp_path: P
     log = write_log(tmp_path)
     log.add({"epoch": 2, "step": 30, "split": "test"})
     log.close()
-    RunLog(tmp_path, 30).close()
+    open_log(tmp_path, 30).close()
     assert [r["split"] for r in read_rows(tmp_path / "log.csv")] == ["train", "val"] * 3
 
 
@@ -55,7 +60,7 @@ def test_a_log_of_an_earlier_version_which_counts_epochs_from_0_is_read_from_1(t
     old = [f"{int(line[0]) - 1}{line[1:]}" for line in lines]
     path.write_text("\n".join([header, *old]) + "\n")
     assert [row["epoch"] for row in read_rows(path)] == ["1", "1", "2", "2", "3", "3"]
-    RunLog(tmp_path, 20).close()  # a run that resumes writes it anew
+    open_log(tmp_path, 20).close()  # a run that resumes writes it anew
     assert [line[0] for line in path.read_text().splitlines()[1:]] == ["1", "1", "2", "2"]
 
 
