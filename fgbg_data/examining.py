@@ -15,6 +15,7 @@ from fgbg_data.exam.protocol import DEFAULT, ExamProtocol
 from fgbg_data.exam.report import ExamReport
 from fgbg_data.exam.scores import ExamScores
 from fgbg_data.labelling import estimate_checked, load_checked
+from fgbg_data.options import to_path
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.sample import Array
 
@@ -62,7 +63,7 @@ def examine_estimators(
             scores[name] = score_estimates(estimate, opened, report=shown.update)
     if panel is not None:
         picture = _draw(opened, scores, {name: predictors[name] for name in estimators})
-        save_png(picture, Path(panel).expanduser())
+        save_png(picture, to_path("panel", panel))
     return {
         name: ExamReport(
             exam=str(opened.path),

@@ -7,6 +7,7 @@ from fgbg_data.dataset.file_names import DESCRIPTIONS, NOT_DATA
 from fgbg_data.dataset.manifest import MANIFEST, Manifest
 from fgbg_data.errors import ConfigError, ManifestError, ShardError, option
 from fgbg_data.key import KINDS
+from fgbg_data.options import to_path
 from fgbg_data.runtime.files import PARTIAL
 from fgbg_data.runtime.hub import upload
 from fgbg_data.text import counted
@@ -34,7 +35,7 @@ def push(
     Args:
         path: folder of the dataset, which must be complete.
         url: the repository, `hf://datasets/USER/NAME`; it is made if it does not exist.
-        private: whether a new repository is private; else it is what the owner's account makes by default.
+        private: make a new repository private; without it, the default of the owner's account decides.
         allow_unknown_licences: publish pictures whose licence `sources.csv` does not give.
         message: the first line of the commit.
 
@@ -50,7 +51,7 @@ def push(
     match = _URL.fullmatch(url)
     if match is None:
         raise ConfigError(f"{url}: is not the address of a dataset on the Hub; expected hf://datasets/USER/NAME")
-    folder = Path(path).expanduser()
+    folder = to_path("path", path)
     manifest = Manifest.read(folder)
     _check_whole(folder, manifest)
     if not allow_unknown_licences:

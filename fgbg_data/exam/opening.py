@@ -14,6 +14,7 @@ from fgbg_data.exam.find import find_entries
 from fgbg_data.exam.mask_file import MaskFile, oddity
 from fgbg_data.exam.protocol import DEFAULT, ExamProtocol
 from fgbg_data.exam.scores import MEAN, POOLED, SYNTHETIC
+from fgbg_data.options import to_path
 from fgbg_data.pictures import quiet
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.text import counted
@@ -75,7 +76,7 @@ def open_exam(path: Path | str, protocol: ExamProtocol = DEFAULT, *, progress: P
         SourceError: there is no picture, or some files cannot be used; the text lists all of them.
         ConfigError: a category is unknown.
     """
-    folder = Path(path).expanduser()
+    folder = to_path("exam", path)
     problems: list[str] = []
     notes: list[str] = []
     if folder.suffix.lower() == ".json" and not folder.is_dir():
