@@ -46,7 +46,7 @@ def find_entries(folder: Path, problems: list[str]) -> list[ExamEntry]:
     Raises:
         SourceError: the folder or a subfolder cannot be read.
     """
-    files = _sorted_out(folder, _list_files(folder))
+    files = _sorted_out(_list_files(folder))
     for kind, answers in files.answers.items():
         for stem, paths in answers.items():
             if stem not in files.pictures:
@@ -95,7 +95,7 @@ def _list_files(folder: Path) -> list[PurePosixPath]:
     return sorted({PurePosixPath(name) for name in found.files} | {PurePosixPath(path) for path in shown})
 
 
-def _sorted_out(folder: Path, paths: list[PurePosixPath]) -> _Files:
+def _sorted_out(paths: list[PurePosixPath]) -> _Files:
     """Tell pictures from masks and depth."""
     files = _Files()
     folders = {parent for path in paths for parent in path.parents}
