@@ -297,7 +297,7 @@ def build(toml: Path | None, dry_run: bool, plan_only: bool, status: bool, **opt
 
 
 def _refuse_together(**switches: bool) -> None:
-    """Refuse two switches of which each stops before the build."""
+    """Refuse two switches together if each of them stops before the build."""
     from fgbg_data.errors import ConfigError, option
 
     given = [option(name, True) for name, value in switches.items() if value]
@@ -306,7 +306,7 @@ def _refuse_together(**switches: bool) -> None:
 
 
 def _print_status(toml: Path | None, options: dict[str, Any]) -> None:
-    """Print how far the build in `out` is; of all other options none is needed."""
+    """Print how far the build in `out` is; it needs no other option."""
     from fgbg_data import build_status
     from fgbg_data.config import read_toml
     from fgbg_data.errors import ConfigError, option

@@ -61,7 +61,7 @@ def resize_by_area(array: Array, size: tuple[int, int]) -> Array:
 
 
 def resize_ids(array: Array, size: tuple[int, int]) -> Array:
-    """Resize (H, W) ids or bits to (height, width): each pixel takes the nearest value; a mean says nothing."""
+    """Resize (H, W) ids or bits to (height, width): each pixel takes the nearest value, as a mean of ids is no id."""
     if array.shape == size:
         return array
     import cv2

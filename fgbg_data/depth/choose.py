@@ -24,8 +24,9 @@ class Choice(NamedTuple):
 def choose_estimator(device: str, *, once_a_source: bool) -> Choice:
     """Choose between the two estimators whose licences allow every use.
 
-    On one core `depth-anything-v2-small` takes a second for a picture. So it is chosen on a GPU, or where it runs once
-    on each source, if its weights are on this machine or can be fetched.
+    On one core `depth-anything-v2-small` takes about a second for a picture (`fgbg-data estimators --speed
+    depth-anything-v2-small`). So it is chosen on a GPU, or where it runs once on each source, if its weights are on
+    this machine or can be fetched.
 
     Args:
         device: `auto`, `cpu` or `cuda`.

@@ -20,8 +20,8 @@ class DepthEstimator(Protocol):
     - `thread_invariant`: True if the output is the same to the last bit with any number of torch threads. Otherwise
       the workers of a build compute it with one thread each.
 
-    An estimator that moves edges of depth to those of the picture may also have a method `estimate_smooth`, like
-    `estimate` but without that: the ground of a background is looked for in it.
+    An estimator that moves edges of depth to those of the picture may also have a method `estimate_smooth`. It is like
+    `estimate`, but leaves the edges where they are. The ground of a background is searched in its result.
 
     An estimator that works:
 

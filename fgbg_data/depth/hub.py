@@ -40,7 +40,7 @@ class ModelFiles:
         return [self.folder / Path(name).name for name in sorted(names)]
 
     def weights_sha256(self) -> str:
-        """Return the SHA-256 of the weights, which `joined_sha256` makes of several files.
+        """Return the SHA-256 of the weights; `joined_sha256` joins the digests of several files.
 
         Raises:
             EstimatorError: a file in the hub's cache is not the one that the hub named.
@@ -139,7 +139,7 @@ def _cached(repo: str) -> Path | None:
 
     try:
         folder = Path(snapshot_download(repo, allow_patterns=FETCHED, local_files_only=True))
-    except (LocalEntryNotFoundError, RuntimeError):  # without a home there is no cache
+    except (LocalEntryNotFoundError, RuntimeError):  # a user without a home folder has no cache
         return None
     except HFValidationError as error:
         raise EstimatorError(
@@ -165,7 +165,7 @@ def _fetched(repo: str) -> Path:
             reason = f"HTTP {error.response.status_code}"
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
-        elif isinstance(error, RuntimeError):  # the user has no home, and so no cache
+        elif isinstance(error, RuntimeError):  # a user without a home folder has no cache
             reason = first_line(error).rstrip(".")
         raise _not_available(repo, reason) from error
     missing = missing_files(folder)

@@ -41,7 +41,7 @@ class Recipe:
     short_side: int | None = None
     """Length of the shorter side in pixels; the aspect stays, and both sides are rounded to `multiple`."""
     multiple: int = 32
-    """Number of which both sides of the input must be multiples, in pixels."""
+    """Both sides of the input are multiples of this number of pixels."""
     layout: Layout = "nchw"
     """Order of the axes of the input."""
     colour: Colour = "rgb"

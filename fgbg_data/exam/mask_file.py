@@ -88,4 +88,4 @@ def oddity(grey: Array) -> str:
         return ""
     if grey.max() == 1:
         return "masks of 0 and 1, where 1 is an object"
-    return f"masks with values between 0 and 255, of which {HALF} and more are an object"
+    return f"masks with values between 0 and 255, where {HALF} and more are an object"

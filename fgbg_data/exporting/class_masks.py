@@ -13,7 +13,7 @@ BACKGROUND = "background"
 
 
 class ClassMaskLayout(Layout):
-    """Pictures and masks of indices, as MMSegmentation, segmentation-models and most code of one's own read them.
+    """Pictures and masks of indices, as MMSegmentation and segmentation-models read them.
 
     Args:
         values: what the pixels hold: `class`, 0 for the background and from 1 on the number of the class; `binary`,

@@ -142,7 +142,7 @@ def test_masks_of_other_values_are_cut_at_half_and_named(tmp_path: Path) -> None
         np.testing.assert_array_equal(exam.read(entry).mask, disc())
     assert sorted(exam.notes) == [
         "masks of 0 and 1, where 1 is an object: 1",
-        "masks with values between 0 and 255, of which 128 and more are an object: 1",
+        "masks with values between 0 and 255, where 128 and more are an object: 1",
     ]
 
 
