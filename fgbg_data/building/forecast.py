@@ -21,7 +21,7 @@ from fgbg_data.runtime.mirror import copied_bytes
 from fgbg_data.runtime.parallel import num_jobs
 from fgbg_data.runtime.scratch import local_folder
 from fgbg_data.shards.registry import format_options, load_format
-from fgbg_data.text import format_bytes
+from fgbg_data.text import counted, format_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +128,8 @@ def _check_scratch(prepared: PreparedBuild, samples: int, shard_bytes: int, of_s
     free = min(allowed, free_bytes(local_folder(config.out)) - of_sources)
     if needed > free:
         raise StorageError(
-            f"the shards that {jobs} workers write at a time take about {format_bytes(needed)} on this machine, and "
-            f"{format_bytes(max(0, free))} are left there. Use fewer {option('jobs')}, a smaller "
+            f"the unfinished shards of {counted(jobs, 'worker')} take about {format_bytes(needed)} on this machine, "
+            f"and {format_bytes(max(0, free))} are left there. Use fewer {option('jobs')}, a smaller "
             f"{option('shard_size')} or a larger {option('cache_gb')}, or set XDG_CACHE_HOME to a folder on another "
             "disk",
             config.out,

@@ -264,7 +264,7 @@ def test_a_store_without_permission_to_write_is_refused_before_any_work(
     ("options", "expected"),
     [
         ({"cache_gb": 0.0}, "cache_gb=0.0: expected more than 0"),
-        ({"cache_gb": 1e-6}, "the shards that 1 workers write at a time take about"),
+        ({"cache_gb": 1e-6}, "the unfinished shards of 1 worker take about"),
     ],
 )
 def test_the_bound_of_the_local_disk_is_kept(sources: Path, options: dict[str, Any], expected: str) -> None:
