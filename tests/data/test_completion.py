@@ -17,7 +17,7 @@ import pytest
         ("fgbg-data build --format h", {"hdf5"}),
         ("fgbg-data convert x --format tar,", {"tar,hdf5", "tar,folder"}),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "-".join(sorted(value)),
 )
 def test_values_are_completed(words: str, expected: set[str]) -> None:
     asked = {

@@ -37,6 +37,9 @@ OPTIONS: dict[str, Any] = {
     "match": "0:0.5",
     "camera": 0.5,
 }
+DEPTH: dict[str, Any] = {"depth": "fake", "depth_mode": "both"}
+WHOLE = OPTIONS | DEPTH | {"samples": 40, "format": ("tar", "hdf5")}
+"""Options of the dataset `scenes`."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +57,7 @@ def scene_pictures(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def scenes(scene_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of scenes with every field. Read only."""
     out = tmp_path_factory.mktemp("scenes") / "shards"
-    depth = {"depth": "fake", "depth_mode": "both"}
-    build(config_for(scene_pictures, out, samples=40, format=("tar", "hdf5"), **depth, **OPTIONS))
+    build(config_for(scene_pictures, out, **WHOLE))
     return out
 
 
@@ -93,13 +95,12 @@ def test_two_workers_and_a_stop_between_shards_write_the_same_bytes(
     scenes: Path, scene_pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "again"
-    options = OPTIONS | {"samples": 40, "format": ("tar", "hdf5"), "depth": "fake", "depth_mode": "both"}
     shutil.copytree(scenes, out)
     for stem in ("train/fgbg-train-000000", "train/fgbg-train-000002", "val/fgbg-val-000000"):
         for suffix in (".tar", ".h5", ".json"):
             (out / f"{stem}{suffix}").unlink()
     (out / MANIFEST).write_text((out / MANIFEST).read_text().replace('"complete": true', '"complete": false'))
-    build(config_for(scene_pictures, out, **(options | {"jobs": 2})))
+    build(config_for(scene_pictures, out, jobs=2, **WHOLE))
     assert contents(out) == contents(scenes)
 
 
@@ -303,7 +304,9 @@ def test_loose_files_and_back_are_the_same_samples(scenes: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("holdout", ["foreground", "background", "sample"])
-def test_a_new_split_holds_only_samples_whose_sources_are_all_in_it(holdout: Any, scenes: Path, tmp_path: Path) -> None:
+def test_a_new_split_holds_only_samples_whose_sources_are_all_in_it_and_keeps_twins_together(
+    holdout: Any, scenes: Path, tmp_path: Path
+) -> None:
     resplit(scenes, tmp_path / "new", holdout=holdout, val=0.3, test=0.3 if holdout == "sample" else 0)
     report = verify(tmp_path / "new")
     assert report.problems == []
@@ -312,9 +315,9 @@ def test_a_new_split_holds_only_samples_whose_sources_are_all_in_it(holdout: Any
         for key in keys:
             parts = SampleKey.parse(key)
             assert parts is not None
-            assert splits.setdefault(parts._replace(twin=0), split) == split or holdout != "sample"
-    before = keys_by_split(scenes)
-    assert holdout != "sample" or len(splits) == sum(map(len, before.values())) / 2
+            assert splits.setdefault(parts._replace(twin=0), split) == split
+    if holdout == "sample":  # no sample is left out
+        assert len(splits) == sum(map(len, keys_by_split(scenes).values())) / 2
 
 
 def test_merged_datasets_rename_every_source_in_meta(scenes: Path, scene_pictures: Path, tmp_path: Path) -> None:
@@ -323,9 +326,7 @@ def test_merged_datasets_rename_every_source_in_meta(scenes: Path, scene_picture
         tmp_path / "fg/lamp/thing0.png"
     )
     shutil.copy(scene_pictures / "fg/thing2.png", tmp_path / "fg")
-    depth = {"depth": "fake", "depth_mode": "both"}
-    made = config_for(scene_pictures, tmp_path / "two", fg=tmp_path / "fg", samples=20, **depth, **OPTIONS)
-    build(made)
+    build(config_for(scene_pictures, tmp_path / "two", fg=tmp_path / "fg", samples=20, **DEPTH, **OPTIONS))
     convert(scenes, tmp_path / "one", format="tar")
     merge([tmp_path / "one", tmp_path / "two"], tmp_path / "both", prefixes=["a", "b"])
     assert verify(tmp_path / "both").problems == []
