@@ -1,4 +1,4 @@
-"""`benchmarks/transfer.py` trains on recipes and scores them on real photos; what it measures is right, and goes on."""
+"""`benchmarks/transfer.py` scores recipes on real photos: its numbers are right, and a stopped run goes on."""
 
 import importlib.util
 import json
@@ -44,7 +44,7 @@ def test_the_cheat_rate_is_the_share_of_decoy_area_that_is_predicted(transfer: M
     areas.mkdir(parents=True)
     predicted.mkdir()
     area, half, none = (np.zeros((10, 10), np.uint8) for _ in range(3))
-    area[2:6], half[4:8] = 255, 255  # two of the four rows of the decoy, and two that are none of it
+    area[2:6], half[4:8] = 255, 255  # two rows of the decoy's four, and two outside of it
     for number in range(transfer.NUM_PROBES):
         Image.fromarray(area).save(areas / f"decoy-{number:03d}.png")
         Image.fromarray(half).save(predicted / f"decoy-{number:03d}.mask.png")
@@ -77,12 +77,12 @@ def test_a_tiny_measurement_gives_table_and_chart_and_goes_on(tmp_path: Path) ->
         mask[20:60, 30:70] = 255
         Image.fromarray(mask).save(exam / f"{number}.mask.png")
     state = tmp_path / "state"
-    places = [f"--{name}={path}" for name, path in (("fg", folder / "fg"), ("bg", folder / "bg"), ("out", state))]
+    folders = [f"--{name}={path}" for name, path in (("fg", folder / "fg"), ("bg", folder / "bg"), ("out", state))]
     quick = ["--samples=40", "--size=32", "--schedule=4@32x8", "--jobs=1", f"--exam={exam.parent}"]
     rows = ["--only=classic", "--only=+ blends", "--only=frozen", "--row=frozen: | --freeze-encoder mask"]
 
     def measure(*more: str) -> subprocess.CompletedProcess[str]:
-        arguments = [sys.executable, str(SCRIPT), *places, *quick, *rows, *more]
+        arguments = [sys.executable, str(SCRIPT), *folders, *quick, *rows, *more]
         return subprocess.run(arguments, capture_output=True, text=True, timeout=900)
 
     done = measure("--seeds=1")

@@ -118,7 +118,7 @@ def frames() -> Iterator[Image.Image]:
 
 
 @pytest.mark.parametrize(("suffix", "options"), [("gif", {}), ("png", {}), ("webp", {"lossless": True})])
-def test_of_an_animation_the_first_frame_is_used_and_that_is_noted(
+def test_only_the_first_frame_of_an_animation_is_used_and_a_note_says_so(
     pictures: Path, tmp_path: Path, suffix: str, options: dict[str, bool]
 ) -> None:
     (tmp_path / "bg").mkdir()

@@ -46,7 +46,7 @@ def test_threads_share_a_dataset(dataset: Path, format_name: str, monkeypatch: p
 
 @contextmanager
 def threads_that_read(ds: Dataset, count: int) -> Iterator[None]:
-    """Read samples in so many threads of this process until the block ends."""
+    """Read samples in this number of threads of this process until the block ends."""
     stop = threading.Event()
 
     def read() -> None:

@@ -293,7 +293,7 @@ def test_offline_says_how_to_fetch_it(name: str, cache: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /etc/passwd")
-def test_a_user_without_a_home_has_no_cache_and_is_told_so(tmp_path: Path) -> None:
+def test_without_a_home_folder_models_are_listed_and_loading_one_is_a_clear_error(tmp_path: Path) -> None:
     code = """
 import pwd
 pwd.getpwuid = {}.__getitem__  # a user without a name, as containers have them

@@ -29,7 +29,7 @@ ROOMS = ("attic", "hall", "park")
 
 
 def shape(name: str) -> Array:
-    """A premultiplied cut-out, whose form depends on its name."""
+    """A premultiplied cut-out that is drawn by its name."""
     cutout = np.zeros((20, 12, 4), np.uint8)
     number = NAMES.index(name)
     if number % 2:

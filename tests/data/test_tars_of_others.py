@@ -1,4 +1,4 @@
-"""Tars that other tools made, damaged or with bad intent: what is read of them, and what is said."""
+"""Tars that other tools made, damaged or with bad intent: what is read of them, and which errors they give."""
 
 import struct
 import zlib
