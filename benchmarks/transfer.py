@@ -45,6 +45,7 @@ from PIL import Image
 from fgbg_data.compositing.blends import draw_blend, soften
 from fgbg_data.compositing.compose import mask_of, paste
 from fgbg_data.compositing.cutouts import decode_foreground
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.resize import fit_background
 from fgbg_data.compositing.texture import draw_texture, fill
 from fgbg_data.pictures import find_named, open_picture
@@ -306,9 +307,9 @@ def draw_probe(
     factor = (0.3 + 0.4 * choose("scale", 1000) / 1000) * size / max(picture.size)
     width, height = (max(1, round(side * factor)) for side in picture.size)
     silhouette = np.asarray(picture.resize((width, height), Image.Resampling.HAMMING))
-    decoy = fill(silhouette, texture, draw_texture(0, key, "", canvas, height, width))
+    decoy = fill(silhouette, texture, draw_texture(Draws(0, key), canvas, height, width))
     top, left = choose("top", size - height + 1), choose("left", size - width + 1)
-    softened, margin = soften(decoy, draw_blend(0, key, "", BLENDS, canvas))
+    softened, margin = soften(decoy, draw_blend(Draws(0, key), BLENDS, canvas))
     image = paste(under, softened, top=top - margin, left=left - margin).image
     return image, under, mask_of(decoy, top=top, left=left, canvas=canvas)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.integers import MAX_RADIUS, box_mean, weigh
 from fgbg_data.sample import Array
-from fgbg_data.splits import draw
 
 DIRECTIONS = ((0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (2, -1), (2, -2), (1, -2))
 """The directions of motion, as (rows, columns) of two steps along the longer one."""
@@ -36,25 +36,23 @@ class Blend:
     """Index into `DIRECTIONS`, for `motion`."""
 
 
-def draw_blend(seed: int, key: str, prefix: str, names: Sequence[str], canvas: tuple[int, int]) -> Blend:
+def draw_blend(draws: Draws, names: Sequence[str], canvas: tuple[int, int]) -> Blend:
     """Draw the blend of one object.
 
     Args:
-        seed: seed of the dataset.
-        key: key of the sample.
-        prefix: what the names of the object's draws begin with; empty for the first object.
+        draws: the draws of the object.
         names: the blends to choose from.
         canvas: (height, width) in pixels. Radii grow with it: up to 2 pixels at 224.
 
-    >>> draw_blend(0, "bg07_fg42_013", "", ["over"], (224, 224))
+    >>> draw_blend(Draws(0, "bg07_fg42_013"), ["over"], (224, 224))
     Blend(name='over', radius_px=0, direction=0)
     """
-    name = names[draw(seed, key, f"{prefix}blend", len(names))]
+    name = names[draws.below("blend", len(names))]
     if name == "over":
         return Blend()
     largest = min(MAX_MOTION, min(canvas) // 74) if name == "motion" else min(MAX_RADIUS, min(canvas) // 112)
-    radius = 1 + draw(seed, key, f"{prefix}blend-radius", max(1, largest))
-    direction = draw(seed, key, f"{prefix}blend-direction", len(DIRECTIONS)) if name == "motion" else 0
+    radius = 1 + draws.below("blend-radius", max(1, largest))
+    direction = draws.below("blend-direction", len(DIRECTIONS)) if name == "motion" else 0
     return Blend(name=name, radius_px=radius, direction=direction)
 
 

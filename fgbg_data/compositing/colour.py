@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.integers import moments, premultiply, straight
 from fgbg_data.sample import Array
-from fgbg_data.splits import draw
 
 _ONE = 1024
 """What stands for 1 in the drawn numbers."""
@@ -44,17 +44,15 @@ class Match:
     """0 leaves them, and 1024 gives them the background's mean and spread."""
 
 
-def draw_colour(seed: int, key: str, prefix: str, strength: float) -> Colour:
+def draw_colour(draws: Draws, strength: float) -> Colour:
     """Draw the change of colours of one object.
 
     Args:
-        seed: seed of the dataset.
-        key: key of the sample.
-        prefix: what the names of the object's draws begin with; empty for the first object.
+        draws: the draws of the object.
         strength: the largest difference of brightness and contrast, 0 to 1. White balance has half of it, and gamma a
             quarter.
 
-    >>> draw_colour(0, "bg07_fg42_013", "", 0)
+    >>> draw_colour(Draws(0, "bg07_fg42_013"), 0)
     Colour(brightness=0, contrast=0, gamma=0, red=0, blue=0)
     """
     if not strength:
@@ -63,16 +61,16 @@ def draw_colour(seed: int, key: str, prefix: str, strength: float) -> Colour:
     drawn = {}
     for name, share in limits.items():
         limit = round(_ONE * strength * share)
-        drawn[name] = draw(seed, key, prefix + name, 2 * limit + 1) - limit
+        drawn[name] = draws.below(name, 2 * limit + 1) - limit
     return Colour(**drawn)
 
 
-def draw_match(seed: int, key: str, prefix: str, low: float, high: float) -> Match:
+def draw_match(draws: Draws, low: float, high: float) -> Match:
     """Draw how far one object is matched to its background, between two strengths in [0, 1]."""
     if not high:
         return Match()
     first, last = round(_ONE * low), round(_ONE * high)
-    return Match(strength=first + draw(seed, key, f"{prefix}match", last - first + 1))
+    return Match(strength=first + draws.below("match", last - first + 1))
 
 
 def recolour(cutout: Array, colour: Colour, match: Match, around: Array) -> Array:

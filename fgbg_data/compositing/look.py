@@ -32,11 +32,11 @@ def draw_look(config: BuildConfig, draws: Draws, twin: int) -> Look:
     """
     if not config.is_scene:
         return Look()
-    seed, key, prefix = draws.seed, draws.key, draws.prefix
+    draws = draws._replace(retry="")  # an object that is drawn again elsewhere looks the same
     names = tuple(config.blend)
     return Look(
-        rotation=draw_rotation(seed, key, prefix, config.rotate),
-        colour=draw_colour(seed, key, prefix, config.colour),
-        match=draw_match(seed, key, prefix, *config.match_range),
-        blend=draw_blend(seed, key, prefix, names[twin:] + names[:twin], config.canvas),
+        rotation=draw_rotation(draws, config.rotate),
+        colour=draw_colour(draws, config.colour),
+        match=draw_match(draws, *config.match_range),
+        blend=draw_blend(draws, names[twin:] + names[:twin], config.canvas),
     )

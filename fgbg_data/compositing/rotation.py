@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.sample import Array
-from fgbg_data.splits import draw
 
 _ONE = 1 << 20
 """What sine and cosine are multiplied by."""
@@ -24,23 +24,21 @@ class Rotation:
     """The angle in thousandths of a degree, counted anticlockwise."""
 
 
-def draw_rotation(seed: int, key: str, prefix: str, max_degrees: float) -> Rotation:
+def draw_rotation(draws: Draws, max_degrees: float) -> Rotation:
     """Draw the angle of one object.
 
     Args:
-        seed: seed of the dataset.
-        key: key of the sample.
-        prefix: what the names of the object's draws begin with; empty for the first object.
+        draws: the draws of the object.
         max_degrees: the largest angle to either side, 0 to 180. Half of the objects stay upright.
 
-    >>> draw_rotation(0, "bg07_fg42_013", "", 0)
+    >>> draw_rotation(Draws(0, "bg07_fg42_013"), 0)
     Rotation(millidegrees=0)
     """
     if not max_degrees:
         return Rotation()
     largest = round(1000 * max_degrees)
     angles = 2 * largest + 1
-    drawn = draw(seed, key, f"{prefix}rotate", 2 * angles)
+    drawn = draws.below("rotate", 2 * angles)
     return Rotation(millidegrees=drawn - largest if drawn < angles else 0)
 
 

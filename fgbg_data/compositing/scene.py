@@ -148,7 +148,7 @@ def draw_decoy(config: BuildConfig, key: SampleKey, number: int, foreground: Sou
         width=width,
         look=look,
         background=background,
-        texture=draw_texture(draws.seed, draws.key, draws.prefix, config.canvas, rows, columns),
+        texture=draw_texture(draws, config.canvas, rows, columns),
     )
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.integers import premultiply
 from fgbg_data.sample import Array
-from fgbg_data.splits import draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,21 +19,19 @@ class Texture:
     """Whether the background is flipped left to right before."""
 
 
-def draw_texture(seed: int, key: str, prefix: str, canvas: tuple[int, int], height: int, width: int) -> Texture:
+def draw_texture(draws: Draws, canvas: tuple[int, int], height: int, width: int) -> Texture:
     """Draw the part that fills one silhouette.
 
     Args:
-        seed: seed of the dataset.
-        key: key of the sample.
-        prefix: what the names of the decoy's draws begin with.
+        draws: the draws of the decoy.
         canvas: (height, width) of the background in pixels.
         height: height of the silhouette in pixels.
         width: width of the silhouette in pixels.
     """
     return Texture(
-        top=draw(seed, key, f"{prefix}texture-top", max(1, canvas[0] - height + 1)),
-        left=draw(seed, key, f"{prefix}texture-left", max(1, canvas[1] - width + 1)),
-        mirrored=bool(draw(seed, key, f"{prefix}texture-mirrored", 2)),
+        top=draws.below("texture-top", max(1, canvas[0] - height + 1)),
+        left=draws.below("texture-left", max(1, canvas[1] - width + 1)),
+        mirrored=bool(draws.below("texture-mirrored", 2)),
     )
 
 

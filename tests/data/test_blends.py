@@ -18,6 +18,7 @@ from fgbg_data.compositing.blends import (
 )
 from fgbg_data.compositing.compose import mask_of, paste
 from fgbg_data.compositing.compose_scene import SceneComposite, compose_scene
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.figures import Figure
 from fgbg_data.compositing.integers import MAX_RADIUS
 from fgbg_data.compositing.look import Look
@@ -116,16 +117,16 @@ def test_motion_is_the_exact_mean_along_a_line(cutout: np.ndarray, radius: int, 
 
 @given(key=st.text("abc_", min_size=1, max_size=8), side=st.integers(16, 2048))
 def test_draws_are_within_bounds_and_can_be_repeated(key: str, side: int) -> None:
-    drawn = draw_blend(0, key, "object2.", BLENDS, (side, side))
-    assert drawn == draw_blend(0, key, "object2.", BLENDS, (side, side))
+    drawn = draw_blend(Draws(0, key, "object2."), BLENDS, (side, side))
+    assert drawn == draw_blend(Draws(0, key, "object2."), BLENDS, (side, side))
     assert drawn.name in BLENDS
     assert drawn.radius_px <= MAX_RADIUS
     soften(bird(), drawn)
 
 
 def test_every_blend_is_drawn_and_each_object_draws_its_own() -> None:
-    drawn = [draw_blend(0, str(key), "", BLENDS, (224, 224)).name for key in range(100)]
-    assert len({draw_blend(0, "a", f"object{number}.", BLENDS, (224, 224)) for number in range(2, 22)}) > 3
+    drawn = [draw_blend(Draws(0, str(key)), BLENDS, (224, 224)).name for key in range(100)]
+    assert len({draw_blend(Draws(0, "a", f"object{number}."), BLENDS, (224, 224)) for number in range(2, 22)}) > 3
     assert all(drawn.count(name) > 8 for name in BLENDS)
 
 

@@ -19,6 +19,7 @@ from fgbg_data.compositing.colour import (
     recolour,
     rounded,
 )
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.integers import straight
 
 colours = st.builds(
@@ -101,13 +102,13 @@ def test_a_cutout_without_a_covered_pixel_is_not_matched() -> None:
 
 
 def test_draws_are_within_bounds_and_each_has_a_name_of_its_own() -> None:
-    drawn = [draw_colour(0, str(key), "", 0.3) for key in range(300)]
+    drawn = [draw_colour(Draws(0, str(key)), 0.3) for key in range(300)]
     for name, limit in (("brightness", 307), ("contrast", 307), ("gamma", 77), ("red", 154), ("blue", 154)):
         values = [getattr(colour, name) for colour in drawn]
         assert -limit <= min(values) < -0.9 * limit
         assert 0.9 * limit < max(values) <= limit
     assert len({(colour.red * 2 - colour.brightness) for colour in drawn}) > 100
-    strengths = [draw_match(0, str(key), "", 0.25, 0.5).strength for key in range(300)]
+    strengths = [draw_match(Draws(0, str(key)), 0.25, 0.5).strength for key in range(300)]
     assert 256 <= min(strengths) < 266
     assert 502 < max(strengths) <= 512
 

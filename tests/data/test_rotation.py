@@ -8,6 +8,7 @@ from helpers.cutouts import bird, digest, opencv_threads, premultiplied
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.rotation import Rotation, _sine_and_cosine, draw_rotation, rotate, rotated_size
 
 angles = st.builds(Rotation, millidegrees=st.integers(-180_000, 180_000))
@@ -78,11 +79,11 @@ def test_the_area_stays() -> None:
 
 
 def test_draws_reach_both_sides_and_stay_within_the_limit() -> None:
-    drawn = [draw_rotation(0, str(key), "decoy1.", 15).millidegrees for key in range(300)]
+    drawn = [draw_rotation(Draws(0, str(key), "decoy1."), 15).millidegrees for key in range(300)]
     assert -15_000 <= min(drawn) < -14_000
     assert 14_000 < max(drawn) <= 15_000
     assert 120 < drawn.count(0) < 180  # half of the objects stay upright
-    assert len({draw_rotation(0, "d", f"object{number}.", 15) for number in range(20)}) > 3
+    assert len({draw_rotation(Draws(0, "d", f"object{number}."), 15) for number in range(20)}) > 3
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from fgbg_data.compositing.draws import Draws
 from fgbg_data.compositing.texture import Texture, draw_texture, fill
 
 
@@ -13,7 +14,7 @@ from fgbg_data.compositing.texture import Texture, draw_texture, fill
 @given(alpha=arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 100))), key=st.text("ab_", max_size=5))
 def test_a_decoy_has_the_alpha_of_its_silhouette_and_the_pixels_of_the_background(alpha: np.ndarray, key: str) -> None:
     cutout = np.dstack([alpha // 2, alpha // 3, alpha, alpha])
-    texture = draw_texture(0, key, "decoy1.", (64, 80), *alpha.shape)
+    texture = draw_texture(Draws(0, key, "decoy1."), (64, 80), *alpha.shape)
     before = cutout.copy()
     filled = fill(cutout, meadow(), texture)
     np.testing.assert_array_equal(cutout, before)
@@ -34,7 +35,7 @@ def test_a_silhouette_larger_than_the_background_is_filled_by_its_mirror_image()
 
 
 def test_parts_are_drawn_from_all_of_the_background() -> None:
-    drawn = [draw_texture(0, str(key), "decoy2.", (64, 80), 44, 60) for key in range(200)]
+    drawn = [draw_texture(Draws(0, str(key), "decoy2."), (64, 80), 44, 60) for key in range(200)]
     assert {part.top for part in drawn} == set(range(21))
     assert {part.left for part in drawn} == set(range(21))
     assert 70 < sum(part.mirrored for part in drawn) < 130
