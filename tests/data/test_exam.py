@@ -261,6 +261,7 @@ def broken(segmentation: Any, **changes: Any) -> dict[str, Any]:
         (broken({"size": [40, 60], "counts": "!!~~"}), "0.png: has run lengths that are damaged"),
         (broken({"size": [40, 60], "counts": "oooo"}), "0.png: has run lengths that are damaged"),
         (broken([[0, 0, 1e9, 0, 1e9, 1e9]]), "0.png: has a polygon that lies farther than 4 times the size"),
+        (broken([[0, 0, 10**400, 0, 9, 9]]), "0.png: has a polygon that lies farther than 4 times the size"),
         (broken([[1, 1, 9, 1, 9, 9]], category_id=7), "does not declare the category 7 (1 annotation)"),
         (broken([[1, 1, 9, 1, 9, 9]], image_id=9), "does not declare the picture 9 (1 annotation)"),
         ({"images": [{"id": 0, "file_name": "0.png", "height": 30, "width": 60}], "annotations": []}, "declares 60x30"),
