@@ -23,6 +23,7 @@ from fgbg_data.pictures import find_named, load_rgb, quiet, search_folder
 from fgbg_data.runtime.files import file_sha256, write_text, write_whole
 from fgbg_data.runtime.progress import Progress, activity, reporter
 from fgbg_data.sample import Array
+from fgbg_data.text import counted
 
 DEFAULT_MODEL = "isnet"
 REJECTED, SHEET = "-rejected", "-sheet.png"
@@ -107,6 +108,7 @@ def cut_pictures(
     known = _provenance(photos)
     report, sheet = CutoutReport(), CutoutSheet()
     rows: list[list[str]] = []
+    taken: set[Path] = set()
     with activity(shown, "cut out", len(names), "photos"), quiet():
         for done, (photo, name) in enumerate(names.items(), start=1):
             try:
@@ -121,7 +123,9 @@ def cut_pictures(
                 reason = why_rejected(alpha, limits)
                 cutout = _cutout(image, alpha, colours=colours)
                 stem = f"{name}_{number}" if len(found) > 1 else name
-                file = Path(class_name) / f"{stem}.png"
+                while (file := Path(class_name) / f"{stem}.png") in taken:  # such as a_1 of a, and of a photo a_1
+                    stem += "_"
+                taken.add(file)
                 path = rejects / file if reason else folder / file
                 _write(path, cutout)
                 if reason:
@@ -134,6 +138,11 @@ def cut_pictures(
                 sheet.add(image, cutout, reason)
             shown.update(done)
     _write_table(folder / "sources.csv", COLUMNS, rows)
+    if older := sorted({*search_folder(folder).files} - {row[0] for row in rows}):
+        shown.message(
+            f"{folder}: also holds {counted(len(older), 'picture')} of an earlier run, which `build` would paste too, "
+            f"such as {older[0]}"
+        )
     rejected = [[path.relative_to(rejects).as_posix(), why] for path, why in report.rejected.items()]
     if rejected:
         _write_table(rejects / "reasons.csv", ("file", "reason"), rejected)

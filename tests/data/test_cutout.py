@@ -167,6 +167,21 @@ def test_the_device_may_be_chosen_by_the_program(photos: Path, tmp_path: Path) -
         cut_pictures(photos, tmp_path / "fg2", model=f"onnx:{network}", device="gpu", colours=False)  # type: ignore[arg-type]
 
 
+def test_no_cut_out_replaces_another_and_those_of_an_earlier_run_are_named(tmp_path: Path) -> None:
+    network = write_network(tmp_path / "red.onnx")
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo_of((30, 20, 10), (30, 70, 14))).save(tmp_path / "photos" / "a.png")
+    Image.fromarray(photo_of((30, 40, 12))).save(tmp_path / "photos" / "a_1.png")
+    words = ["cutout", str(tmp_path / "photos"), "-o", str(tmp_path / "fg"), "--model", f"onnx:{network}"]
+    words += ["--no-colours", "--overwrite"]
+    done = CliRunner().invoke(main, [*words, "--split"])
+    assert "3 cut-outs, 0 rejected" in done.output
+    assert sorted(path.name for path in (tmp_path / "fg").glob("*.png")) == ["a_1.png", "a_1_.png", "a_2.png"]
+    again = CliRunner().invoke(main, words)
+    assert "also holds 2 pictures of an earlier run" in again.output
+    assert "a_1_.png" in again.output
+
+
 def coco_of(segmentation: Any, category: str = "fruit") -> str:
     """The text of a COCO file with one object in `two.png`."""
     image = {"id": 7, "file_name": "two.png", "height": 64, "width": 96}
