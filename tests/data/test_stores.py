@@ -312,3 +312,18 @@ def test_the_local_folder_of_a_url_lies_in_the_cache_and_depends_on_the_url_alon
     assert local_folder(tmp_path) == tmp_path
     assert local_folder("s3://bucket/a") == local_folder("s3://bucket/a") != local_folder("s3://bucket/b")
     assert local_folder("s3://bucket/a").is_relative_to(cache_folder())
+
+
+def test_shards_behind_a_url_are_copied_once_within_a_bound(local: Path) -> None:
+    with failing_store(0.0) as url:  # what is in the memory of this process is never copied
+        fsspec.filesystem("memory").put(str(local), "/bucket/ds", recursive=True)
+        here, there = open_dataset(local), open_dataset(f"{url}/ds", copies_gb=1)
+        assert [sample.image.tobytes() for sample in there] == [sample.image.tobytes() for sample in here]
+        copies = sorted((cache_folder() / "copies").iterdir())
+        assert len(copies) > 1
+        largest = max(path.stat().st_size for path in copies)
+        bounded = open_dataset(f"{url}/ds", copies_gb=(largest + 10) / 1e9, fields="image,mask")
+        for copy in copies:
+            copy.unlink()
+        assert len(list(bounded)) == len(here)
+        assert len(list((cache_folder() / "copies").iterdir())) == 1

@@ -7,14 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-import fsspec
 import pytest
 import torch
-from helpers.stores import failing_store
 from helpers.training import TINY_NET, differing_weights, quick_config, trained_weights
 
-from fgbg_data import open_dataset
-from fgbg_data.runtime.scratch import cache_folder
 from fgbg_train.data.stream import Part, Stream
 from fgbg_train.errors import ConfigError
 from fgbg_train.run.checkpoint import load
@@ -121,22 +117,5 @@ def test_several_machines_keep_resized_samples_each_for_itself(
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
     plan = plan_fit(shards, quick_config(), out=tmp_path / "run")
     assert plan.cache_folder.parent == tmp_path / "cache" / "fgbg-data" / "runs"
+    assert plan.caches
     assert all(cache.path.is_relative_to(plan.cache_folder) for cache in plan.caches)
-
-
-def test_shards_behind_a_url_are_copied_once_within_a_bound(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with failing_store(0.0) as url:
-        fsspec.filesystem("memory").put(str(shards), "/bucket/ds", recursive=True)
-        here, there = open_dataset(shards), open_dataset(f"{url}/ds", copies_gb=1)
-        assert [sample.image.tobytes() for sample in there] == [sample.image.tobytes() for sample in here]
-        copies = sorted((cache_folder() / "copies").iterdir())
-        assert len(copies) > 1
-        largest = max(path.stat().st_size for path in copies)
-        bounded = open_dataset(f"{url}/ds", copies_gb=(largest + 10) / 1e9, fields="image,mask")
-        for copy in copies:
-            copy.unlink()
-        assert len(list(bounded)) == len(here)
-        assert len(list((cache_folder() / "copies").iterdir())) == 1
