@@ -126,14 +126,17 @@ def _remote_lock(out: str, holder: Holder) -> Iterator[None]:
     other, _ = watch(lambda: {LOCK: _content(own)}, PART_STALE_S, locked=False)
     if other is not None:
         raise _held(own, other)
-    with contextlib.ExitStack() as stack:
-        stack.callback(_remove, own)
-        stack.enter_context(beating(holder, lambda text: _write_beat(own, text), PART_BEAT_S))
-        now = Holder.of(_content(own))
-        if now is not None and (now.host, now.process) != (holder.host, holder.process):
-            stack.pop_all()  # the file is that of another build, which started at the same moment
-            raise _held(own, now)
-        yield
+    is_ours = False
+    try:
+        with beating(holder, lambda text: _write_beat(own, text), PART_BEAT_S):
+            now = Holder.of(_content(own))
+            if now is not None and (now.host, now.process) != (holder.host, holder.process):
+                raise _held(own, now)  # another build, which started at the same moment, wrote the file last
+            is_ours = True
+            yield
+    finally:
+        if is_ours:
+            _remove(own)
 
 
 def check_not_held(folder: Path) -> None:
