@@ -1,7 +1,5 @@
 """What a worker of a Dask cluster does: it gets ready once for each run, and does one task at a time."""
 
-import pickle
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -11,13 +9,11 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 
 from fgbg_data.errors import BuildError, FgbgError
-from fgbg_data.registry import register_rows
 from fgbg_data.runtime.files import take_owner
 from fgbg_data.runtime.locks import LOCK, held_as_worker
-from fgbg_data.runtime.malloc import keep_freed_memory
 from fgbg_data.runtime.tally import Tally
 from fgbg_data.runtime.versions import differing, versions
-from fgbg_data.runtime.worker_process import Counts, Failure, warning_for_parent
+from fgbg_data.runtime.worker_process import Counts, Failure, open_work, warning_for_parent
 
 _ONE_AT_A_TIME = threading.Lock()
 """A task uses settings of the whole process, and holds an estimator and a cache of pictures."""
@@ -76,8 +72,6 @@ class RunSetup(WorkerPlugin):  # type: ignore[misc]
         Raises:
             BuildError: this worker has other versions than the program, or does not see its folder.
         """
-        import cv2
-
         address = get_worker().address
         differ = differing(versions(), self._wanted)
         if differ:
@@ -92,13 +86,7 @@ class RunSetup(WorkerPlugin):  # type: ignore[misc]
                 "the same path",
                 where=f"worker {address}",
             )
-        sys.path += [folder for folder in self._path if folder not in sys.path]
-        rows, work = pickle.loads(self._work)
-        register_rows(rows)
-        keep_freed_memory()
-        cv2.setNumThreads(1)  # workers are the parallelism
-        do: Callable[[Any, int], Any] = work.open()
-        return do
+        return open_work(self._path, self._work)
 
 
 def do_task(name: str, number: int, task: Any) -> Any:

@@ -154,21 +154,32 @@ class _InWorker(Exception):
 
 def _begin(setup: Setup, counts: Counts) -> Callable[[Any, int], Any]:
     """Get ready for tasks; return the function that does one."""
-    import cv2
-
     _die_with_parent(setup.parent)
-    sys.path += [folder for folder in setup.path if folder not in sys.path]
-    rows: Rows
-    rows, work = pickle.loads(setup.work)
-    register_rows(rows)
     take_owner(setup.owner)
-    keep_freed_memory()
-    cv2.setNumThreads(1)  # workers are the parallelism
     if setup.folder is not None:
         hold_as_worker(setup.folder)
     Tally.elsewhere = counts.add
-    do: Callable[[Any, int], Any] = work.open()
+    do = open_work(setup.path, setup.work)
     gc.freeze()  # what is imported and open now stays for life, so garbage collection can skip it
+    return do
+
+
+def open_work(path: list[str], pickled: bytes) -> Callable[[Any, int], Any]:
+    """Open the work that another process sent; return the function that does one task.
+
+    Args:
+        path: folders in which that process finds modules. They are searched after those of Python itself.
+        pickled: a pickled pair: the rows that it registered (formats, estimators and fields), and a `Work`.
+    """
+    import cv2
+
+    sys.path += [folder for folder in path if folder not in sys.path]
+    rows: Rows
+    rows, work = pickle.loads(pickled)
+    register_rows(rows)
+    keep_freed_memory()
+    cv2.setNumThreads(1)  # workers are the parallelism
+    do: Callable[[Any, int], Any] = work.open()
     return do
 
 
