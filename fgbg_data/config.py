@@ -107,8 +107,8 @@ class BuildConfig(SceneOptions):
     seed: int = 0
     """Seed of all random choices, 0 or more."""
     depth: str = "tiny"
-    """Name of the depth estimator, or `none`. `auto` takes `depth-anything-v2-small` if its weights are at hand and it
-    is fast enough, which is on a GPU or with `depth_mode="compose"`; otherwise it takes `tiny`."""
+    """Name of the depth estimator, or `none`. `auto` takes `depth-anything-v2-small` if its weights are on this machine
+    or can be fetched, and if it is fast enough: on a GPU, or with `depth_mode="compose"`. Otherwise it takes `tiny`."""
     device: Device = "auto"
     """Where the estimator runs. `auto` takes the GPU if there is one."""
     depth_mode: DepthMode = "infer"

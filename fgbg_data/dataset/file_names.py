@@ -44,7 +44,7 @@ def shard_stem_of(name: str, suffixes: Iterable[str] = ()) -> str | None:
 
 
 def shard_numbers(names: Iterable[str], split: str, shards: int) -> list[int]:
-    """Return the numbers of the shards of a split, below `shards`, of which a file or a record is among `names`.
+    """Return the numbers, below `shards`, of the shards of a split that have a file or a record among `names`.
 
     A manifest may state any number of shards, so it is the folder that says which ones to look at.
 

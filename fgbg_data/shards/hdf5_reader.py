@@ -114,7 +114,7 @@ class Hdf5Reader(ShardReader):
         return data
 
     def _check_key(self, index: int, field: str) -> None:
-        """Check that the record belongs to this file, as far as the key of the sample tells."""
+        """Check that the record belongs to this file, as far as the key of the sample shows."""
         if self._text(index, "key") != self._index.keys[index]:
             raise ShardError(f"its {field} is not where its record says; was the file replaced?", self.where(index))
 
