@@ -22,13 +22,15 @@ OUTSIDE_SPLITS = {MANIFEST, *DESCRIPTIONS, GROUNDS}
 """Files of every dataset outside its splits."""
 
 
-def inspect_grounds(root: Location, manifest: Manifest, report: VerifyReport) -> None:
-    """Check that the table of grounds, if there is one, is the one that the manifest names."""
+def inspect_grounds(root: Location, manifest: Manifest, report: VerifyReport) -> bool:
+    """Return whether the dataset has the table of grounds that its manifest names, if it names one; else report it."""
     try:
         read_grounds(root, manifest)
     except ManifestError as error:
         advice = "Remove it, if it is there, and run the same build command, which keeps finished shards"
         report.add(GROUNDS, f"{error.problem}. {advice}")
+        return False
+    return True
 
 
 def inspect_manifest(manifest: Manifest, sums: Sums, report: VerifyReport) -> None:

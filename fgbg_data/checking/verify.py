@@ -74,9 +74,9 @@ def verify(
         for name in manifest.unknown_fields:
             report.notes.append(f"the field {name!r} is not checked, because no installed package knows it")
         inspect_holdout(manifest, report)
-        inspect_grounds(root, manifest, report)
+        knows_grounds = inspect_grounds(root, manifest, report)
         inspect_folder(root, manifest, {task.stem for task in tasks}, report)
-        if rerender and bg is not None and fg is not None:
+        if knows_grounds and rerender and bg is not None and fg is not None:
             folders = local_pictures("bg", bg), local_pictures("fg", fg)
             rerender_samples(root, manifest, *folders, rerender, seed, report)
     elif rerender:

@@ -177,7 +177,9 @@ def test_the_table_is_checked_and_samples_are_rendered_again(grounded: Path, sou
     table.write_text(table.read_text().replace('"trust":', '"trust" :', 1))
     assert any("digests differ" in str(problem) for problem in verify(out, progress=False).problems)
     table.unlink()
-    assert any("is missing" in str(problem) for problem in verify(out, progress=False).problems)
+    report = verify(out, rerender=1, bg=sources / "bg", fg=sources / "fg", progress=False)
+    assert any("is missing" in str(problem) for problem in report.problems)
+    assert report.rerendered == 0
 
 
 def test_the_sheet_and_the_page_show_ground_horizon_and_whole_objects(grounded: Path, tmp_path: Path) -> None:
