@@ -22,6 +22,7 @@ OUT = click.option("--out", "-o", required=True, type=click.Path(), help="Write 
 JOBS = click.option("--jobs", "-j", default=0, help="Use this many worker processes; 0 is one for each core.  [0]")
 CHECK = click.option("--check", is_flag=True, help="On resume, compare the sha256 of finished shards, not only sizes.")
 DEVICES = Choice(["auto", "cpu", "cuda"])
+DEVICE = click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
 LAYOUTS = ("coco", "yolo", "index")
 """Names of the exports for other tools, which `convert --format` takes beside formats of shards."""
 JOBS_ALIAS = {"--workers": "--jobs"}
@@ -35,6 +36,15 @@ def complete_depth(context: click.Context, parameter: click.Parameter, typed: st
 
     names = [*ESTIMATORS, *PRESETS, *(f"{family}:" for family in FAMILIES), "none", "auto"]
     return [name for name in names if name.startswith(typed)]
+
+
+DEPTH = click.option(
+    "--depth",
+    default="tiny",
+    metavar="NAME",
+    shell_complete=complete_depth,
+    help="Choose the depth estimator, as for `build`.  [tiny]",
+)
 
 
 def complete_format(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fgbg_data.cli.common import DEVICES, complete_depth, user_errors
+from fgbg_data.cli.common import DEPTH, DEVICE, DEVICES, user_errors
 from fgbg_data.command_line import Command, print_table, terminal_width
 from fgbg_data.errors import ConfigError, option
 from fgbg_data.exam.command_options import NAMES, exam_options, take_protocol
@@ -31,17 +31,11 @@ SECTIONS = {
 )
 @click.argument("pictures", nargs=-1, metavar="PICTURE...", type=click.Path(path_type=Path))
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Write the files to this folder; required.")
-@click.option(
-    "--depth",
-    default="tiny",
-    metavar="NAME",
-    shell_complete=complete_depth,
-    help="Choose the depth estimator, as for `build`.  [tiny]",
-)
+@DEPTH
 @click.option(
     "--compare", metavar="NAME,NAME...", help="Draw sheets instead, with the depth of each of these estimators."
 )
-@click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
+@DEVICE
 @click.option(
     "--estimator-batch", type=int, help="Put this many pictures in one estimator call.  [the estimator's own]"
 )

@@ -7,7 +7,7 @@ import click
 
 from fgbg_data.cli.common import (
     CHECK,
-    DEVICES,
+    DEVICE,
     JOBS,
     JOBS_ALIAS,
     LAYOUTS,
@@ -213,7 +213,7 @@ def split(shards: str, out: str, only_keys: Path | None, without_keys: Path | No
     shell_complete=complete_depth,
     help="Choose the depth estimator, as for `build`.",
 )
-@click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
+@DEVICE
 @click.option(
     "--estimator-batch",
     type=int,

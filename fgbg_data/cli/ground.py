@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fgbg_data.cli.common import DEVICES, complete_depth, user_errors
+from fgbg_data.cli.common import DEPTH, DEVICE, user_errors
 from fgbg_data.command_line import Choice, Command
 from fgbg_data.text import counted
 
@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 @click.option(
     "--out", "-o", default="ground.png", type=click.Path(path_type=Path), help="Write this PNG.  [ground.png]"
 )
-@click.option(
-    "--depth",
-    default="tiny",
-    metavar="NAME",
-    shell_complete=complete_depth,
-    help="Choose the depth estimator, as for `build`.  [tiny]",
-)
-@click.option("--device", default="auto", type=DEVICES, help="Run the estimator on this device.  [auto]")
+@DEPTH
+@DEVICE
 @click.option("--size", default="224", metavar="SIDE|WxH", help="Set the size of the images, as for `build`.  [224]")
 @click.option(
     "--fit",
